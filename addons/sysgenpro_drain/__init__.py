@@ -1,0 +1,16 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Server-wide add-on: clean ends. Load it with ``--load=…,sysgenpro_drain``; do not install it."""
+
+from __future__ import annotations
+
+
+def post_load():
+    """Hook into the application (requests under way), the servers (their end) and the cron (no new job)."""
+    from . import cron, evented, inflight, servers
+
+    inflight.install()
+    evented.install()
+    servers.install()
+    cron.install()

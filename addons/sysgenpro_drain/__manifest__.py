@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+{
+    "name": "SysGenPro drain",
+    "summary": "Shows which requests are under way, and ends every kind of process without cutting anything off",
+    "version": "1.0",
+    "category": "Hidden",
+    "author": "SysGenPro",
+    "license": "GPL-3 or any later version",
+    "depends": ["base"],
+    "installable": True,
+    "auto_install": False,
+    "post_load": "post_load",
+}

@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+{
+    "name": "SysGenPro readiness",
+    "summary": "Proves from inside that this process can serve its database: pages, bundles, scripts, documents",
+    "version": "1.0",
+    "category": "Hidden",
+    "author": "SysGenPro",
+    "license": "GPL-3 or any later version",
+    "depends": ["base", "web"],
+    "installable": True,
+    "auto_install": False,
+    "post_load": "post_load",
+}

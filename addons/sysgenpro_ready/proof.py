@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The proof: a list of checks, each of which says in one sentence what it found."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any, Callable
+
+from odoo import SUPERUSER_ID, api, release
+from odoo.modules.registry import Registry
+from odoo.tools import config
+
+from . import documents, pages
+
+_logger = logging.getLogger(__name__)
+
+
+class Failed(Exception):
+    """What a check found wrong, as one sentence."""
+
+
+class Proof:
+    """Runs checks and collects what they say; one that fails does not keep the others from running."""
+
+    def __init__(self) -> None:
+        self.checks: list = []
+
+    def check(self, name: str, run: Callable[[], Any]) -> Any:
+        """Run one check: it returns (detail, result) or raises. Returns the result; None if it failed."""
+        begun, result = time.monotonic(), None
+        try:
+            detail, result = run()
+            ok = True
+        except (Failed, pages.PageError, documents.DocumentError) as error:
+            ok, detail = False, str(error)
+        except Exception as error:
+            _logger.exception("readiness check %s", name)
+            ok, detail = False, f"{type(error).__name__}: {error}".strip()
+        seconds = round(time.monotonic() - begun, 3)
+        self.checks.append({"name": name, "ok": ok, "detail": detail[:2000], "seconds": seconds})
+        return result
+
+
+def prove(request: Any) -> dict:
+    """All checks on the database this process serves. See the controller for the form."""
+    proof = Proof()
+    database = request.db or _configured()
+    assets: list = []
+    if proof.check("registry", lambda: _registry(request, database)):
+        browser = proof.check("sessions", pages.Browser(request.httprequest.host, database).open)
+        if browser:
+            try:
+                assets = _pages(proof, browser)
+                browser.lend(request)
+                proof.check("documents", lambda: documents.print_one(database))
+            finally:
+                browser.close()
+    ok = all(check["ok"] for check in proof.checks)
+    answer = {"ok": ok, "database": database or "", "series": release.series, "checks": proof.checks, "assets": assets}
+    if not ok:
+        _logger.warning("not ready: %s", "; ".join(f"{c['name']}: {c['detail']}" for c in proof.checks if not c["ok"]))
+    return answer
+
+
+def _pages(proof: Proof, browser: Any) -> list:
+    assets: list = []
+    for name, run in (
+        ("login page", browser.login_page),
+        ("web client", browser.web_client),
+        ("point of sale", browser.point_of_sale),
+    ):
+        found = proof.check(name, run)
+        if found:
+            assets += [url for url in found if url not in assets]
+            proof.check(f"{name}: bundles", lambda found=found: browser.bundles(found))
+            proof.check(f"{name}: scripts", lambda found=found: browser.scripts(found))
+    return assets
+
+
+def _configured() -> str:
+    names = config["db_name"] or ""
+    return names if isinstance(names, str) else (names[0] if names else "")
+
+
+def _registry(request: Any, database: str) -> tuple:
+    if not database:
+        raise Failed("no database is configured (db_name), or it does not answer")
+    with Registry(database).cursor() as cr:
+        env = api.Environment(cr, SUPERUSER_ID, {})
+        cr.execute("SELECT name || ' (' || state || ')' FROM ir_module_module WHERE state LIKE 'to %%' ORDER BY name")
+        waiting = [name for (name,) in cr.fetchall()]
+        cr.execute("SELECT value FROM ir_config_parameter WHERE key = 'base.partially_updated_database'")
+        partial = cr.fetchone()
+        cr.execute("SELECT name FROM ir_module_module WHERE state = 'installed'")
+        installed = {name for (name,) in cr.fetchall()}
+        cr.execute("SELECT latest_version FROM ir_module_module WHERE name = 'base'")
+        base = cr.fetchone()[0] or ""
+        models = len(env.registry.models)
+        missing = sorted(installed - set(env.registry._init_modules))
+        cr.rollback()
+    if waiting:
+        raise Failed(f"modules wait to be installed, updated or removed: {', '.join(waiting)}")
+    if partial:
+        raise Failed("an update was not finished: base.partially_updated_database is set")
+    if not base.startswith(release.series + "."):
+        raise Failed(f"the database is of version {base}, this is Odoo {release.series}")
+    if missing:
+        raise Failed(f"modules are installed in the database and not loaded here: {', '.join(missing)}")
+    return f"{len(installed)} modules, {models} models", True

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the module detached from the connection and shows the journal's steps as they happen.
+
+A lost SSH session or a killed controller then costs nothing: the operation goes on, and the next run finds its result in the
+journal.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+display = Display()
+
+# Seconds between two looks at the journal. The first come quickly, since a converged run takes no longer.
+LOOKS = (0.2, 0.3, 0.5)
+LOOK = 1.0
+# An operation is bounded by its own steps; this bounds all of them together, in seconds.
+LONGEST = 6 * 3600
+# Looks in a row that may fail before the machine counts as lost; the operation itself goes on.
+PATIENCE = 120
+# The start of the machine, that of a container's first process (proc(5)), and the journal.
+LOOK_AT = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat; cat {0} 2>/dev/null || true"
+WORDS = {"failed": "failed", "undo": "undoing", "undone": "undone", "recover": "going on with what was interrupted",
+         "undo_failed": "undo failed"}
+
+
+class ActionModule(ActionBase):
+    """``odoo_release``, detached."""
+
+    _supports_check_mode = True
+    _supports_async = True
+
+    def run(self, tmp=None, task_vars=None):
+        result = super().run(tmp, task_vars)
+        del tmp
+        quick = self._task.check_mode or self._task.async_val or self._task.args.get("state") == "planned"
+        if quick:
+            result.update(self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val)))
+            return result
+        result.update(self._detached(task_vars))
+        return result
+
+    def _detached(self, task_vars):
+        self._task.async_val = LONGEST
+        try:
+            started = self._execute_module(task_vars=task_vars, wrap_async=True)
+        finally:
+            self._task.async_val = 0
+        job = started.get("ansible_job_id")
+        if not job:
+            return started
+        looks, lost, boots, end = 0, 0, set(), time.monotonic() + LONGEST
+        self._shown = {}
+        while time.monotonic() < end and len(boots) < 2:
+            time.sleep(LOOKS[looks] if looks < len(LOOKS) else LOOK)
+            looks += 1
+            try:
+                status = self._status(job, task_vars)
+                if not status.get("finished") and looks >= len(LOOKS):
+                    boots.add(self._show_new(task_vars))
+                lost = 0
+            except Exception as error:
+                lost += 1
+                if lost > PATIENCE:
+                    raise
+                display.vv("{0}: no answer, the operation goes on: {1}".format(self._host(task_vars), error))
+                continue
+            if status.get("finished"):
+                self._clean_up(job, task_vars)
+                self._show(*self._operation_of(status), task_vars)
+                for key in ("ansible_job_id", "started", "finished", "results_file", "stdout", "stderr", "stdout_lines",
+                            "stderr_lines"):
+                    status.pop(key, None)
+                return status
+        said = "the machine was started anew" if len(boots) > 1 else "nothing was heard of its end"
+        return {"failed": True, "code": "interrupted", "unchanged": "", "details": {},
+                "msg": "The operation was interrupted: {0}. Run the same command again: it finishes or undoes it.".format(said)}
+
+    def _clean_up(self, job, task_vars):
+        """What is left over on the machine is no reason to lose the result."""
+        try:
+            self._status(job, task_vars, "cleanup")
+        except Exception as error:
+            display.vv("{0}: the job's file was left: {1}".format(self._host(task_vars), error))
+
+    def _status(self, job, task_vars, mode="status"):
+        async_dir = self.get_shell_option("async_dir", default="~/.ansible_async")
+        return self._execute_module(
+            module_name="ansible.builtin.async_status", task_vars=task_vars,
+            module_args={"jid": job, "mode": mode, "_async_dir": async_dir})
+
+    def _journal_path(self):
+        args = self._task.args
+        root = args.get("root") or "/var/lib/sysgenpro/instances"
+        return "{0}/{1}/state/journal.jsonl".format(root, args.get("instance", ""))
+
+    def _show_new(self, task_vars):
+        """Show what is new in the journal. Returns what tells one start of the machine from another."""
+        answer = self._low_level_execute_command(LOOK_AT.format(shlex.quote(self._journal_path())))
+        lines = answer.get("stdout", "").splitlines()
+        if answer.get("rc") or len(lines) < 2:
+            raise AnsibleConnectionFailure(answer.get("stderr") or "no answer")
+        entries = _parsed(lines[2:])
+        if entries:
+            self._show(entries[0].get("operation"), entries[1:], task_vars)
+        return tuple(lines[:2])
+
+    @staticmethod
+    def _operation_of(status):
+        operation = status.get("operation") or (status.get("details") or {}).get("operation") or {}
+        return (operation.get("id"), operation.get("steps", [])) if isinstance(operation, dict) else (None, [])
+
+    def _show(self, operation, entries, task_vars):
+        """An operation's entries that were not shown yet: a run may end one that was interrupted before its own."""
+        shown = self._shown.get(operation, 0)
+        self._shown[operation] = max(shown, len(entries))
+        for entry in entries[shown:]:
+            line = _line(entry)
+            if line:
+                display.display("    {0:<20} {1:>7.1f}s  {2}".format(self._host(task_vars), entry["seconds"], line))
+
+    @staticmethod
+    def _host(task_vars):
+        return str((task_vars or {}).get("inventory_hostname", ""))
+
+
+def _parsed(lines):
+    entries = []
+    for line in lines:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return entries
+
+
+def _line(entry):
+    """One line for people; only what begins, and what goes wrong."""
+    event = entry.get("event")
+    if event == "begin":
+        return entry.get("title", entry.get("step", ""))
+    if event in WORDS:
+        said = entry.get("message") or entry.get("title") or entry.get("step", "")
+        return "{0}: {1}".format(WORDS[event], said)
+    return ""

@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the instances of a machine to what the machine's roles and modules take in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+LOGINS = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
+
+
+def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
+    """``postgresql_clusters`` of the role postgresql.
+
+    :param secrets: an instance's secrets by its name.
+    """
+    return [
+        {
+            "instance": values["name"],
+            "database": values["database"]["name"],
+            "number": values["number"],
+            "share": values["share"],
+            "workers": values["processes"].get("web_workers", values["workers"]),
+            "cron_threads": values["processes"].get("cron_threads", 1),
+            "db_maxconn": values["processes"].get("db_maxconn", 8),
+            "passwords": {login: secrets[values["name"]]["database_" + login] for login in LOGINS},
+            **values["postgresql"],
+        }
+        for values in instances
+    ]
+
+
+def session_stores_of(
+    instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
+    """``redis_instances`` of the role redis.
+
+    :param secrets: an instance's secrets by its name.
+    """
+    return [
+        {"instance": values["name"], "number": values["number"], "password": secrets[values["name"]]["session"]}
+        for values in instances
+    ]
+
+
+def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """``routes`` of the module traefik_route, for the instances that have host names.
+
+    :raises AnsibleFilterError: for an instance without ``instance_tls``.
+    """
+    routes = []
+    for values in instances:
+        if not values["hosts"]:
+            continue
+        variables = hostvars[values["name"]]
+        tls = variables.get("instance_tls")
+        if not tls:
+            raise AnsibleFilterError(
+                f"instance {values['name']}: instance_tls is missing; expected certificate and private_key, "
+                "certificate_path and private_key_path, or resolver"
+            )
+        routes.append({
+            "name": values["name"],
+            "hosts": values["hosts"],
+            "exposure": values["exposure"],
+            "front": values["front"],
+            "series": values["series"],
+            "tls": dict(tls),
+            **(variables.get("instance_route") or {}),
+        })
+    return routes
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "routes_of": routes_of}

@@ -1,0 +1,102 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What odoo_release and odoo_release_info return, as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHOWN = 12
+"""Lines of a long list that are shown; the rest is counted."""
+
+
+def short(digest: Any) -> str:
+    """The beginning of a digest, which names it well enough for people."""
+    return str(digest or "nothing").removeprefix("sha256:")[:12]
+
+
+def _few(lines: Sequence[str]) -> list[str]:
+    more = len(lines) - SHOWN
+    return [*lines[:SHOWN], *([f"  … and {more} more"] if more > 0 else [])]
+
+
+def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
+    """The plan in ``result``: what, how, why, at what price."""
+    plan = result["plan"]
+    steps = plan.get("steps") or []
+    before, after = plan.get("before") or {}, plan.get("after") or {}
+    if not steps:
+        return [f"{name}: nothing to do, {short(before.get('release'))} runs"]
+    lines = [
+        f"{name}: {short(before.get('release'))} -> {short(after.get('release'))}, "
+        f"class {plan.get('class')}, strategy {plan.get('strategy')}",
+        f"  plan {plan['digest']}",
+    ]
+    reasons = plan.get("reasons") or {}
+    lines += _few([f"  update {module}: {', '.join(why)}" for module, why in sorted(reasons.items())])
+    if plan.get("code_changes"):
+        lines.append("  only code changes in " + ", ".join(plan["code_changes"]))
+    lines += _rehearsal(plan.get("rehearsal") or result.get("rehearsal"))
+    lines += [f"  {number:2}. {step['title']}" for number, step in enumerate(steps, 1)]
+    return lines
+
+
+def _rehearsal(found: Mapping[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    if not found.get("ok", True):
+        return [f"  rehearsed at {found.get('at')}: failed, {found.get('error')}"]
+    lines = [
+        f"  rehearsed at {found.get('at')}: predicted pause {found['pause']:.1f} s "
+        f"(copy {found['copy_seconds']:.1f}, update {found['update_seconds']:.1f}, start {found['start_seconds']:.1f})"
+    ]
+    lines += _few([f"    {item['tag']} {item['object']}" for item in found.get("ddl") or []])
+    lines += _few([
+        f"    {item['mode']} on {item['table']}: {item['seconds']:.1f} s" for item in found.get("locks") or []
+    ])
+    return lines
+
+
+def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
+    """What ``result`` says was done."""
+    operation = result.get("operation") or {}
+    instance = result.get("instance") or {}
+    if not operation:
+        return [f"{name}: unchanged, {short(instance.get('release'))} runs on {instance.get('colour')}"]
+    plan = result.get("plan") or {}
+    line = f"{name}: {operation.get('outcome')}, class {plan.get('class')}"
+    if operation.get("pause"):
+        line += f", requests waited {operation['pause']:.1f} s"
+        predicted = (plan.get("rehearsal") or {}).get("pause")
+        line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
+    return [line, *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+
+
+def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
+    """What runs, since when, the way back, and who is at it."""
+    instance = found["instance"]
+    release = instance.get("release") or {}
+    back = instance.get("way_back") or {}
+    lines = [
+        f"{name}: {release.get('name') or short(release.get('release'))} ({short(release.get('release'))}) "
+        f"on {instance.get('colour') or 'no colour'}, since {instance.get('since') or 'never'}"
+    ]
+    if release:
+        lines.append(f"  by {release.get('who') or 'unknown'}" + (f": {release['reason']}" if release.get("reason") else ""))
+    lines.append("  way back: " + str(back.get("said") or "none"))
+    lines += [f"  {process}: {state}" for process, state in sorted((instance.get("processes") or {}).items())]
+    lock = instance.get("lock")
+    if lock:
+        lines.append(f"  locked by {lock.get('who')} for {lock.get('operation')} since {lock.get('since')}")
+    if instance.get("interrupted"):
+        lines.append("  interrupted: " + str(instance["interrupted"].get("operation")))
+    return lines
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"plan_summary": plan_summary, "release_summary": release_summary, "status_summary": status_summary}

@@ -1,0 +1,125 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Argument specs that more than one module shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def _seconds(default: int) -> dict[str, Any]:
+    return {"type": "int", "default": default}
+
+
+# Which cluster and database; logged in to by peer.
+CLUSTER: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "socket": {"type": "path", "required": True},
+}
+
+WHERE: dict[str, Any] = {
+    "instance": {"type": "str", "required": True},
+    "subnet": {"type": "str", "required": True},
+    "root": {"type": "path", "default": "/var/lib/sysgenpro/instances"},
+}
+
+ARGUMENTS: dict[str, Any] = {
+    **WHERE,
+    "tenant": {"type": "str", "required": True},
+    "environment": {"type": "str", "required": True},
+    "data_class": {"type": "str", "choices": ["production", "masked", "synthetic"], "required": True},
+    "release": {"type": "str"},
+    "state": {
+        "type": "str",
+        "choices": ["planned", "rehearsed", "staged", "released", "rolled_back", "absent"],
+        "default": "released",
+    },
+    "registry": {
+        "type": "dict",
+        "default": {},
+        "options": {
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "ca_path": {"type": "path"},
+        },
+    },
+    "uid": {"type": "int", "required": True},
+    "database": {
+        "type": "dict",
+        "required": True,
+        "options": {
+            **CLUSTER,
+            "passwords": {"type": "dict", "required": True, "no_log": True},
+        },
+    },
+    "session": {
+        "type": "dict",
+        "options": {
+            "socket": {"type": "path", "required": True},
+            "username": {"type": "str", "default": "odoo"},
+            "password": {"type": "str", "required": True, "no_log": True},
+        },
+    },
+    "config": {"type": "dict", "default": {}},
+    "environment_variables": {"type": "dict", "default": {}},
+    "processes": {
+        "type": "dict",
+        "default": {},
+        "apply_defaults": True,
+        "options": {
+            "web_workers": {"type": "int", "default": 2},
+            "web_memory": {"type": "str", "default": "2g"},
+            "web_cpus": {"type": "float", "default": 0},
+            "cron_threads": {"type": "int", "default": 1},
+            "cron_memory": {"type": "str", "default": "1g"},
+            "cron_cpus": {"type": "float", "default": 0},
+            "db_maxconn": {"type": "int", "default": 8},
+        },
+    },
+    "modules": {
+        "type": "dict",
+        "default": {},
+        "apply_defaults": True,
+        "options": {
+            "install": {"type": "list", "elements": "str", "default": []},
+            "uninstall": {"type": "list", "elements": "str", "default": []},
+        },
+    },
+    "languages": {"type": "list", "elements": "str", "default": []},
+    "demo": {"type": "bool", "default": False},
+    "template": {"type": "path"},
+    "adopt": {"type": "bool", "default": False},
+    "rehearsal": {"type": "str", "choices": ["auto", "required"], "default": "auto"},
+    "bounds": {
+        "type": "dict",
+        "default": {},
+        "apply_defaults": True,
+        "options": {
+            "pull": _seconds(1800),
+            "ready": _seconds(180),
+            "drain": _seconds(30),
+            "finish": _seconds(600),
+            "cron": _seconds(120),
+            "update": _seconds(1800),
+            "updates_at_once": {"type": "int", "default": 1},
+            "max_pause": _seconds(55),
+            "watch": _seconds(3),
+        },
+    },
+    "edge": {
+        "type": "dict",
+        "default": {},
+        "apply_defaults": True,
+        "options": {
+            "metrics_url": {"type": "str"},
+            "service": {"type": "str"},
+            "maintenance": {"type": "str", "default": "172.28.0.2:8069"},
+        },
+    },
+    "requested_by": {"type": "str", "default": ""},
+    "reason": {"type": "str", "default": ""},
+    "expected_plan_digest": {"type": "str"},
+    "purge": {"type": "str"},
+}

@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The files a process is given: odoo.conf without secrets, and each secret in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .._runtime.front import HTTP, REALTIME
+from .record import Record
+from .series import series_of
+
+PLATFORM_ADDONS = ("sysgenpro_session", "sysgenpro_drain", "sysgenpro_assets", "sysgenpro_ready")
+SOCKETS = "/run/postgresql-instance"
+SESSION_SOCKETS = "/run/redis-instance"
+ETC = "/etc/odoo"
+# Every address of the container, which has one, on the instance's own network.
+EVERYWHERE = "0.0.0.0"  # noqa: S104
+# The websocket process holds a cursor for each connection that is being served.
+REALTIME_MAXCONN = 16
+
+
+def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, database: str) -> str:
+    """The text of odoo.conf for one process.
+
+    The password is not in it: libpq takes it from ``PGPASSFILE``, which also bears blanks at either end.
+    """
+    series = series_of(record.series)
+    processes = params["processes"]
+    options: dict[str, Any] = dict(params["config"])
+    loaded = [name for name in PLATFORM_ADDONS if name in record.modules] if kind in ("web", "cron") else []
+    asked = str(options.pop("server_wide_modules", "")).replace(" ", "")
+    server_wide = list(series.server_wide) + [name for name in asked.split(",") if name] + loaded
+    options.update({
+        "server_wide_modules": ",".join(dict.fromkeys(server_wide)),
+        "db_host": SOCKETS, "db_port": params["database"]["port"], "db_user": role, "db_name": database,
+        # No dbfilter: with one, Odoo lists the databases of the logged-in role, which owns none.
+        "list_db": False, "data_dir": "/var/lib/odoo",
+        "addons_path": ",".join(record.addons_path), "db_maxconn": processes["db_maxconn"],
+    })
+    if kind == "web":
+        options.update({"workers": processes["web_workers"], "max_cron_threads": 0, "proxy_mode": True,
+                        "http_interface": EVERYWHERE, "http_port": HTTP, series.realtime_option: REALTIME})
+        if series.number >= 16:
+            options.setdefault("db_maxconn_gevent", REALTIME_MAXCONN)
+    elif kind == "cron":
+        # With workers=0 a shutdown waits one second only, so a job would be torn.
+        options.update({"workers": 1, "max_cron_threads": processes["cron_threads"], "http_enable": False})
+    else:
+        options.update({"workers": 0, "max_cron_threads": 0, "http_enable": False})
+    if kind != "web":
+        options.setdefault("limit_time_real_cron", 1800)
+    lines = [f"{key} = {_text(value)}" for key, value in sorted(options.items())]
+    return "[options]\n" + "\n".join(lines) + "\n"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value).replace("\n", " ")
+
+
+def pgpass(role: str, password: str) -> str:
+    """A libpq password file: ``:`` and ``\\`` are escaped (PostgreSQL documentation, "The Password File")."""
+    return "*:*:*:{}:{}\n".format(role, password.replace("\\", "\\\\").replace(":", "\\:"))
+
+
+def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """Environment of a process; secrets only as names of files."""
+    values = {key: str(value) for key, value in params["environment_variables"].items()}
+    values.update({
+        "HOME": "/var/lib/odoo", "ODOO_RC": ETC + "/odoo.conf", "PGPASSFILE": ETC + "/pgpass", "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    })
+    if kind == "web":
+        values["SYSGENPRO_PROBE_TOKEN_FILE"] = ETC + "/probe-token"
+    if params["session"] and kind in ("web", "cron"):
+        socket = params["session"]["socket"].rsplit("/", 1)[1]
+        values["SYSGENPRO_SESSION_URL"] = f"unix://{SESSION_SOCKETS}/{socket}?db=0"
+        values["SYSGENPRO_SESSION_USER"] = params["session"]["username"]
+        values["SYSGENPRO_SESSION_PASSWORD_FILE"] = ETC + "/session-password"
+    return values

@@ -1,0 +1,186 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator asks for: the parameters of ``odoo_release`` as typed, checked values."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .._kernel.plan import canonical_json, digest_of
+from .._runtime.docker import parse_memory
+from .._runtime.front import HTTP, REALTIME
+from .database import COLOURS, KINDS
+from .record import Reference, parse_reference
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2}|_419)?(@[a-z]+)?")
+MODULE = re.compile(r"[a-z0-9_]+", re.IGNORECASE)
+# PostgreSQL cuts names at 63 bytes (NAMEDATALEN); the longest made of it ends in "_rehearsal_copy".
+DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
+OPTION = re.compile(r"[a-z][a-z0-9_]*")
+# The least that makes sense, by parameter.
+LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.cron_threads": 0, "processes.db_maxconn": 1,
+         "processes.web_cpus": 0, "processes.cron_cpus": 0}
+# Host part of each process' address in the instance's network (docs/architecture.md).
+HOST_PARTS = {"front": 2, "blue-web": 11, "blue-cron": 12, "green-web": 21, "green-cron": 22, "update": 31, "rehearsal": 41}
+# What the platform sets itself in odoo.conf.
+RESERVED = frozenset((
+    "db_host", "db_port", "db_user", "db_password", "db_name", "dbfilter", "list_db", "data_dir", "addons_path",
+    "http_port", "http_interface", "http_enable", "xmlrpc_port", "gevent_port", "longpolling_port", "workers",
+    "db_maxconn", "max_cron_threads", "proxy_mode", "logfile", "pidfile", "init", "update", "config", "save", "stop_after_init",
+))
+
+
+@dataclass(frozen=True)
+class Desired:
+    """The instance as it shall be. Secrets are kept out of ``repr``, plans and digests."""
+
+    instance: str
+    identity: Mapping[str, str]
+    state: str
+    reference: Reference | None
+    params: Mapping[str, Any]
+
+    @property
+    def directory(self) -> str:
+        return os.path.join(self.params["root"], self.instance)
+
+    @property
+    def state_directory(self) -> str:
+        return os.path.join(self.directory, "state")
+
+    @property
+    def database(self) -> str:
+        return str(self.params["database"]["name"])
+
+    @property
+    def filestore(self) -> str:
+        return os.path.join(self.directory, "data", "filestore", self.database)
+
+    def address(self, what: str) -> str:
+        """The address of ``front``, ``blue-web`` …"""
+        return str(ipaddress.ip_network(self.params["subnet"])[HOST_PARTS[what]])
+
+    def targets(self, colour: str) -> dict[int, str]:
+        """Where the front leads when it leads to a colour."""
+        address = self.address(colour + "-web")
+        return {port: f"{address}:{port}" for port in (HTTP, REALTIME)}
+
+    @property
+    def install(self) -> list[str]:
+        return sorted(self.params["modules"]["install"])
+
+    @property
+    def uninstall(self) -> list[str]:
+        return sorted(self.params["modules"]["uninstall"])
+
+    @property
+    def languages(self) -> list[str]:
+        return sorted(self.params["languages"])
+
+    @cached_property
+    def config_digest(self) -> str:
+        """Digest of all that goes into the containers beside the image. Secrets enter by scrypt, so that the digest,
+        which shows in labels and plans, is no help in guessing them (RFC 7914; N=2^13, r=8, p=1)."""
+        secrets = canonical_json([
+            dict(self.params["database"]["passwords"]),
+            (self.params["session"] or {}).get("password"),
+        ])
+        sealed = hashlib.scrypt(secrets.encode(), salt=self.instance.encode(), n=2 ** 13, r=8, p=1).hex()
+        session = {k: v for k, v in (self.params["session"] or {}).items() if k != "password"}
+        return digest_of({
+            "config": self.params["config"], "environment": self.params["environment_variables"],
+            "processes": self.params["processes"], "session": session, "secrets": sealed, "subnet": self.params["subnet"],
+            "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
+        })
+
+
+def desired(params: Mapping[str, Any]) -> Desired:
+    """Check what the argument spec cannot.
+
+    :raises DomainError: ``bad_input``, ``not_a_digest``; the message names the field.
+    """
+    instance = params["instance"]
+    if not NAME.fullmatch(instance):
+        raise _bad("instance", instance, "lower-case letters, digits and dashes, at most 40")
+    try:
+        network = ipaddress.ip_network(params["subnet"])
+    except ValueError as error:
+        raise _bad("subnet", params["subnet"], f"an IPv4 network as 172.28.1.0/24 ({error})") from None
+    if network.version != 4 or network.num_addresses < 64:
+        raise _bad("subnet", params["subnet"], "an IPv4 network of at least 64 addresses")
+    reference = parse_reference(params["release"]) if params.get("release") else None
+    _check_names(params)
+    _check_numbers(params)
+    for key in params["config"]:
+        if not OPTION.fullmatch(key):
+            raise _bad("config", key, "names of options of odoo.conf, in lower-case letters")
+        if key in RESERVED:
+            raise _bad("config", key, "no option that the platform sets itself")
+    for kind in KINDS:
+        parse_memory(f"processes.{kind}_memory", params["processes"][kind + "_memory"])
+    logins = sorted({f"{c}_{k}" for c in COLOURS for k in KINDS} | {"update"})
+    absent = [key for key in logins if not params["database"]["passwords"].get(key)]
+    if absent and params["state"] not in ("planned", "absent"):
+        raise _bad("database.passwords", ", ".join(absent) + " missing", "a password for each login role")
+    if params.get("purge") and params["purge"] != instance:
+        raise _bad("purge", params["purge"], f"the name of the instance, {instance}")
+    identity = {k: params[k] for k in ("instance", "tenant", "environment", "data_class")}
+    return Desired(instance, identity, params["state"], reference, params)
+
+
+def _check_numbers(params: Mapping[str, Any]) -> None:
+    bounds = {f"bounds.{key}": 0 for key in params["bounds"]}
+    for name, least in {**LEAST, **bounds}.items():
+        outer, inner = (*name.split(".", 1), "")[:2]
+        value = params[outer][inner] if inner else params[outer]
+        if value < least:
+            raise _bad(name, value, f"{least} or more")
+
+
+def _check_names(params: Mapping[str, Any]) -> None:
+    if not DATABASE.fullmatch(params["database"]["name"]):
+        raise _bad("database.name", params["database"]["name"], "lower-case letters, digits and _, at most 48")
+    for language in params["languages"]:
+        if not LANGUAGE.fullmatch(language):
+            raise _bad("languages", language, "codes as fr_FR")
+    for key in ("install", "uninstall"):
+        for module in params["modules"][key]:
+            if not MODULE.fullmatch(module):
+                raise _bad("modules." + key, module, "technical names of modules")
+    both = set(params["modules"]["install"]) & set(params["modules"]["uninstall"])
+    if both:
+        raise _bad("modules", ", ".join(sorted(both)), "a module in one of install and uninstall")
+
+
+def _bad(field: str, value: object, expected: str) -> DomainError:
+    return DomainError("bad_input", f"{field} is {value!r}, expected {expected}",
+                       unchanged="Nothing was changed")
+
+
+def other(colour: str | None) -> str:
+    """The colour that is free."""
+    return "green" if colour == "blue" else "blue"
+
+
+def colour_of(front: Mapping[int, str], wanted: Desired) -> str | None:
+    """The colour a front leads to, or None where it refuses or leads elsewhere."""
+    for colour in COLOURS:
+        if dict(front) == wanted.targets(colour):
+            return colour
+    return None
+
+
+def joined(names: Sequence[str], limit: int = 8) -> str:
+    """Names for a sentence, cut where there are many."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

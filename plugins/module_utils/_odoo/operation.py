@@ -1,0 +1,309 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The release operation: observe in one pass, plan, carry out under lock and journal, finish or undo what was interrupted."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .._kernel.errors import DomainError, known
+from .._kernel.execute import carry_out, undo
+from .._kernel.files import read_text, replace_file
+from .._kernel.journal import Journal, lock_holder, locked, one_of, operation_id
+from .._kernel.plan import Plan, Step
+from .._kernel.run import guard_digest
+from .._runtime.docker import DockerRuntime, memory_available
+from .._runtime.front import Front
+from . import rehearsal, removal
+from .changes import Changes, classify
+from .database import Database, DatabaseState
+from .model import Desired, colour_of, desired
+from .plan import Observed, make_plan
+from .record import Record, Release, parse_reference
+from .registry import fetch_record
+from .steps import Steps, template_of
+
+# Past these steps an operation is finished, not undone: requests were let go to the new colour.
+NO_RETURN = ("let_go", "settle")
+
+
+class ReleaseOperation:
+    """What ``odoo_release`` and ``odoo_release_info`` share.
+
+    :raises DomainError: for parameters that cannot be.
+    """
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self.wanted = desired(params)
+        self.writes = self.wanted.state != "planned"
+        self.runtime = DockerRuntime()
+        database = params["database"]
+        self.database = Database(database["name"], database["port"], database["socket"])
+        self.front = Front(self.wanted.instance, self.wanted.address("front"))
+        self.journal = Journal(self.wanted.state_directory)
+        self.seen: Observed | None = None
+        self.result: dict[str, Any] = {}
+
+    # -- observe and plan -----------------------------------------------------------------------
+
+    def observe(self) -> Observed:
+        """One Docker call, one query, one nftables call; the registry only where the release is not the one that runs."""
+        wanted = self.wanted
+        containers = self.runtime.observe(wanted.instance)
+        front = self.front.observe()
+        database = self.database.observe()
+        if wanted.state == "rolled_back":
+            self.wanted = wanted = self._previous(database)
+        target, changes = self._target(wanted, database)
+        return Observed(
+            containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
+            target=target, changes=changes, memory=memory_available(),
+            template=template_of(wanted.params["template"]) if not database.exists else None,
+            rehearsal=rehearsal.stored(wanted, database, target))
+
+    def plan(self) -> Plan:
+        entries = self.journal.read()
+        if entries:
+            return self._recovery_plan(entries)
+        self.seen = self.observe()
+        if self.wanted.state == "absent":
+            return removal.make_plan(self.wanted, self.seen)
+        plan = make_plan(self.wanted, self.seen)
+        if self.wanted.state == "rehearsed":
+            return rehearsal.make_plan(self.wanted, self.seen, plan)
+        if self.wanted.state == "staged":
+            return _staged_only(plan, self.wanted, self.seen)
+        return plan
+
+    def _target(self, wanted: Desired, database: DatabaseState) -> tuple[Release | None, Changes | None]:
+        reference, applied = wanted.reference, database.applied
+        if reference is None or (applied and applied["image"] == reference.digest):
+            return None, None
+        target = self._fetch(str(reference))
+        if not applied:
+            return target, None
+        installed = {name: version for name, (state, version) in database.modules.items() if state == "installed"}
+        before = Record.parse(self.database.applied_record())
+        return target, classify(before, target.record, installed, list(database.languages))
+
+    def _fetch(self, reference: str) -> Release:
+        registry = self.wanted.params["registry"]
+        return fetch_record(reference, registry.get("username"), registry.get("password"),
+                            registry.get("ca_path"))
+
+    def _previous(self, database: DatabaseState) -> Desired:
+        """The wish for the release that ran before, where only code lies between."""
+        rows = self.database.history() if database.applied else []
+        if not rows:
+            raise DomainError("nothing_before", f"nothing was released on {self.wanted.instance} yet",
+                              unchanged="Nothing was changed")
+        target = rows[0] if rows[0]["class"] == "rollback" else next(
+            (row for row in rows if row["image"] != rows[0]["image"]), None)
+        if target is None:
+            raise DomainError("nothing_before", f"{self.wanted.instance} never ran another release than this",
+                              unchanged="Nothing was changed")
+        between = [row for row in rows if row["id"] > target["id"] and row["class"] not in ("code", "adopt", "rollback")]
+        if between:
+            raise DomainError(
+                "update_between",
+                "between this release and the one before lies an update of the database ({})".format(between[0]["operation"]),
+                unchanged="Nothing was changed",
+                advice="Going back costs data: it takes a recovery point and a confirmation")
+        return Desired(self.wanted.instance, self.wanted.identity, "rolled_back", parse_reference(target["reference"]),
+                       self.wanted.params)
+
+    # -- carry out ------------------------------------------------------------------------------
+
+    def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+        os.makedirs(self.wanted.state_directory, mode=0o700, exist_ok=True)
+        holder = {"who": self.wanted.params["requested_by"] or "unknown", "operation": self.wanted.state}
+        with locked(self.wanted.state_directory, holder):
+            if self.journal.read():
+                self._recover(timings)
+            plan = self.plan()
+            guard_digest(plan, self.wanted.params["expected_plan_digest"])
+            if not plan.steps:
+                return self.result
+            if self.wanted.state == "absent":
+                return removal.perform(self, plan, timings)
+            if self.wanted.state == "rehearsed":
+                return rehearsal.perform(self, plan, timings)
+            with self._place(plan):
+                self._release(plan, timings)
+        return self.result
+
+    @contextmanager
+    def _place(self, plan: Plan) -> Iterator[None]:
+        """Updates share a machine's processors; side by side each would make the other's pause longer."""
+        if plan.facts["class"] not in ("update", "create"):
+            yield
+            return
+        path = os.path.join(self.wanted.params["root"], ".updating")
+        bounds = self.wanted.params["bounds"]
+        with one_of(path, bounds["updates_at_once"], bounds["update"]):
+            yield
+
+    def _release(self, plan: Plan, timings: dict[str, float]) -> None:
+        release = self.release_to_run()
+        operation = operation_id(self.wanted.state)
+        context: dict[str, Any] = {"operation": operation}
+        self.begin(operation, plan, release, plan.facts["class"])
+        handlers = Steps(self.wanted, release, self.runtime, self.front, self.database, context)
+        try:
+            carry_out(self.journal, plan.steps, handlers, timings)
+        except DomainError as error:
+            self._give_up(plan.steps, handlers, error)
+        self.report(operation, "done", handlers)
+
+    def begin(self, operation: str, plan: Plan, release: Release, kind: str) -> None:
+        """Open the journal with all that a next run needs to finish or undo this."""
+        self._keep_release(release)
+        self.journal.open({
+            "operation": operation, "instance": self.wanted.instance, "plan": plan.digest, "class": kind,
+            "strategy": plan.facts["strategy"], "state": self.wanted.state, "subject": dict(plan.subject),
+            "before": dict(plan.before), "after": dict(plan.after),
+            "steps": [step.as_dict() for step in plan.steps], "release": release.id, "name": release.record.name,
+            "reasons": plan.facts["reasons"], "rehearsal": plan.facts["rehearsal"],
+            "who": self.wanted.params["requested_by"], "why": self.wanted.params["reason"]})
+
+    def _give_up(self, steps: tuple[Step, ...], handlers: Steps, error: DomainError) -> None:
+        """Undo what can be undone and say what happened; past the point of no return only say it."""
+        if any(name in handlers.context["begun"] for name in NO_RETURN) and self._leads(self.journal.read()[0]):
+            raise DomainError(
+                error.code, f"{self.wanted.instance} is released, but not settled: {error.message}",
+                advice="Mend that, then run the same command again: it goes on where this stopped", **error.details)
+        undo(self.journal, steps, handlers)
+        operation = handlers.context["operation"]
+        self.report(operation, "undone", handlers, error=error.message)
+        raise DomainError(
+            error.code, error.message,
+            unchanged=f"The release was undone; {self.wanted.instance} runs as before",
+            advice=error.advice, **{**error.details, "operation": self.result["operation"]})
+
+    def report(self, operation: str, outcome: str, handlers: Steps, **data: Any) -> None:
+        entries = self.journal.read()
+        pause = pause_of(entries)
+        self.journal.close(outcome, pause=pause, warnings=handlers.warnings, **data)
+        self.result["operation"] = {"id": operation, "outcome": outcome, "pause": pause, "steps": entries[1:],
+                                    "warnings": handlers.warnings}
+
+    # -- an operation that was interrupted -------------------------------------------------------
+
+    def _recovery_plan(self, entries: list[dict[str, Any]]) -> Plan:
+        header = entries[0]
+        forward = self._goes_forward(entries)
+        holder = lock_holder(self.wanted.state_directory)
+        if holder and self.wanted.state != "planned":
+            with locked(self.wanted.state_directory, {}):
+                pass
+        title = "{} the operation {} of {} that was interrupted".format(
+            "Finish" if forward else "Undo", header["operation"], header["at"])
+        return Plan((Step("recover", title, {"operation": header["operation"], "forward": forward}),),
+                    header["before"], header["after"], header["subject"],
+                    {"class": header["class"], "strategy": header["strategy"], "reasons": header["reasons"],
+                     "rehearsal": header.get("rehearsal"), "running": holder}, recovers=True)
+
+    def _goes_forward(self, entries: list[dict[str, Any]]) -> bool:
+        """Past the point of no return, or where a switch of code took effect. What the front says decides."""
+        header = entries[0]
+        events = {entry["event"] for entry in entries}
+        begun = {entry["step"] for entry in entries if entry["event"] == "begin"}
+        settling = bool(begun.intersection(NO_RETURN))
+        if "undo" in events or ("failed" in events and not settling):
+            return False
+        return (settling or "switch" in begun) and self._leads(header)
+
+    def _leads(self, header: Mapping[str, Any]) -> bool:
+        """Whether the front leads where the operation wanted it."""
+        return bool(colour_of(self.front.observe(), self.wanted) == header["after"].get("colour"))
+
+    def _recover(self, timings: dict[str, float]) -> None:
+        entries = self.journal.read()
+        header = entries[0]
+        steps = tuple(Step.from_dict(step) for step in header["steps"])
+        done = [entry["step"] for entry in entries if entry["event"] == "done"]
+        context: dict[str, Any] = {"operation": header["operation"],
+                                   "begun": [entry["step"] for entry in entries if entry["event"] == "begin"]}
+        for entry in entries:
+            context.update(entry.get("data") or {})
+        kind = rehearsal.RehearsalSteps if header["class"] == "rehearsal" else Steps
+        handlers = kind(self.wanted, self._kept_release(), self.runtime, self.front, self.database, context)
+        forward = self._goes_forward(entries)
+        self.journal.write("recover", forward=forward, who=self.wanted.params["requested_by"])
+        if forward:
+            carry_out(self.journal, [step for step in steps if step.name not in done], handlers, timings)
+            self.report(header["operation"], "finished", handlers)
+        else:
+            self._forget_undone(entries, context)
+            undo(self.journal, steps, handlers)
+            self.report(header["operation"], "undone", handlers, error="it was interrupted")
+
+    @staticmethod
+    def _forget_undone(entries: list[dict[str, Any]], context: dict[str, Any]) -> None:
+        """What an undo that was itself interrupted had already taken back need not be taken back again."""
+        undone = {entry["step"] for entry in entries if entry["event"] == "undone"}
+        kept = [name for name in context["begun"] if name not in undone or name == "update"]
+        context["begun"] = kept
+
+    def release_to_run(self) -> Release:
+        """The release asked for: from the registry, or the one that runs from the database's own record."""
+        return known(self.seen).target or self._running_release()
+
+    def _running_release(self) -> Release:
+        """The release that runs, from the database's own record."""
+        applied = known(known(self.seen).database.applied)
+        return Release(applied["image"], applied["reference"], Record.parse(self.database.applied_record()))
+
+    @property
+    def _release_path(self) -> str:
+        return os.path.join(self.wanted.state_directory, "release.json")
+
+    def _keep_release(self, release: Release) -> None:
+        """So that a next run can go on without the registry."""
+        replace_file(self._release_path, json.dumps({
+            "image": release.image_digest, "reference": release.reference, "record": release.record.raw}).encode())
+
+    def _kept_release(self) -> Release:
+        kept = json.loads(read_text(self._release_path) or "{}")
+        return Release(kept["image"], kept["reference"], Record.parse(kept["record"]))
+
+    # -- what is --------------------------------------------------------------------------------
+
+    def facts(self) -> Mapping[str, Any]:
+        """What runs, for the module's result."""
+        if self.seen is None:
+            return {"instance": {"name": self.wanted.instance}}
+        applied = self.seen.database.applied or {}
+        return {"instance": {
+            "name": self.wanted.instance, "colour": colour_of(self.seen.front, self.wanted),
+            "release": applied.get("release"), "image": applied.get("image"), "since": applied.get("at")}}
+
+
+def pause_of(entries: list[dict[str, Any]]) -> float:
+    """Seconds from hold to let go (or to the end of its undo); 0 where nothing was held."""
+    start = next((e["seconds"] for e in entries if e["event"] == "begin" and e["step"] == "hold"), None)
+    if start is None:
+        return 0.0
+    end = next((e["seconds"] for e in entries if (e["event"], e.get("step")) in (("done", "let_go"), ("undone", "hold"))),
+               entries[-1]["seconds"])
+    return round(float(end) - float(start), 3)
+
+
+def _staged_only(plan: Plan, wanted: Desired, seen: Observed) -> Plan:
+    """The first steps of a code release: the other colour, proven and not routed."""
+    if plan.facts["class"] in ("none", "cron"):
+        return plan
+    if plan.facts["class"] != "code":
+        raise DomainError("cannot_stage", "this release is of class {}; only one of code can be staged beforehand".format(
+            plan.facts["class"]), unchanged="Nothing was changed", advice="Release it")
+    steps = tuple(step for step in plan.steps if step.name in ("pull", "stage", "prove"))
+    staged = seen.container(wanted, plan.after["colour"], "web")
+    if staged and staged.running and wanted.reference and (staged.label("image"), staged.label("config")) == (
+            wanted.reference.digest, wanted.config_digest):
+        steps = ()
+    return Plan(steps, plan.before, plan.before, {**plan.subject, "state": "staged"}, plan.facts)

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Removing an instance: processes and front; data only where the operator repeats the instance's name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._kernel.execute import carry_out
+from .._kernel.plan import Plan, Step
+from .database import COLOURS, DatabaseState
+from .model import Desired
+from .plan import check_owner
+from .processes import Processes
+
+if TYPE_CHECKING:
+    from .operation import ReleaseOperation
+    from .plan import Observed
+
+
+def make_plan(wanted: Desired, seen: Observed) -> Plan:
+    """Pure: what is left to remove."""
+    purge = wanted.params.get("purge") == wanted.instance
+    check_owner(wanted, seen.database)
+    steps = []
+    if seen.front:
+        steps.append(Step("close_front", "Lead the front nowhere"))
+    if seen.containers:
+        steps.append(Step("remove_containers", "End and remove the processes", {"containers": sorted(seen.containers)}))
+    if seen.database.exists and any(seen.database.roles.values()):
+        steps.append(Step("shut_logins", "Shut the database to the instance's processes"))
+    copies = {wanted.database + end for end in ("_undo", "_failed")}.intersection(seen.database.databases)
+    if purge and (seen.database.exists or seen.filestore or copies):
+        steps.append(Step("purge", "Drop database and filestore", {"database": wanted.database}))
+    applied = seen.database.applied or {}
+    before = {"instance": wanted.instance, "release": applied.get("release"), "containers": sorted(seen.containers),
+              "database": seen.database.exists}
+    after: dict[str, Any] = {
+        "instance": wanted.instance, "release": None, "containers": [], "database": seen.database.exists and not purge}
+    kind = "remove" if steps else "none"
+    subject = {"identity": dict(wanted.identity), "class": kind, "purge": purge, "steps": [s.name for s in steps]}
+    return Plan(tuple(steps), before, after, subject,
+                {"class": kind, "strategy": "switch", "reasons": {}, "rehearsal": None})
+
+
+class Removal:
+    """Each step may be done again; nothing of it is undone."""
+
+    def __init__(self, operation: ReleaseOperation) -> None:
+        self.operation = operation
+        self.context: dict[str, Any] = {}
+
+    def do_close_front(self, step: Step) -> dict[str, Any]:
+        self.operation.front.forget()
+        return {}
+
+    def do_remove_containers(self, step: Step) -> dict[str, Any]:
+        operation = self.operation
+        for colour in COLOURS:
+            Processes(operation.wanted, operation.runtime, operation.database).lead(colour, False)
+        for name in step.parameters["containers"]:
+            self.operation.runtime.stop(name, 30)
+            self.operation.runtime.remove(name)
+        shutil.rmtree(os.path.join(self.operation.wanted.directory, "config"), ignore_errors=True)
+        return {}
+
+    def do_shut_logins(self, step: Step) -> dict[str, Any]:
+        database = self.operation.database
+        database.allow_login([role for colour in COLOURS for role in database.roles(colour)] + [database.update_role], False)
+        return {}
+
+    def do_purge(self, step: Step) -> dict[str, Any]:
+        database: DatabaseState | None = self.operation.seen.database if self.operation.seen else None
+        for name in (self.operation.wanted.database, self.operation.database.undo, self.operation.database.failed):
+            self.operation.database.drop(name)
+        shutil.rmtree(self.operation.wanted.filestore, ignore_errors=True)
+        return {"databases": list(database.databases) if database else []}
+
+
+def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+    """Remove. Interrupted, the same command removes the rest."""
+    carry_out(_Silent(), plan.steps, Removal(operation), timings)
+    return {}
+
+
+class _Silent:
+    """A removal needs no journal: what is left to do shows in the world itself."""
+
+    def write(self, event: str, **data: Any) -> None:
+        del event, data

@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running Odoo once on a database: install, update, uninstall, languages; bounded, watched, explained."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .._kernel.wait import Deadline
+from .._runtime.docker import DockerRuntime
+from .config import ETC
+from .record import Record
+from .series import series_of, without_demo_arguments
+
+# Seconds between two looks at an update; each look is one Docker call and, now and then, one query.
+LOOK = 0.25
+LOOK_FOR_LOCKS = 2.0
+
+_TRACEBACK = "Traceback (most recent call last):"
+_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
+# What follows a message and is no part of it: rows and queries of PostgreSQL, the context of a view.
+_ASIDE = re.compile(r"(DETAIL|HINT|CONTEXT|LINE \d+): |View error context:")
+_CRITICAL = re.compile(r" (?:CRITICAL|ERROR) \S+ [\w.]+: (.+)")
+
+_SCRIPT = """\
+languages = {languages!r}
+uninstall = {uninstall!r}
+if languages:
+    found = env['res.lang'].with_context(active_test=False).search([('code', 'in', languages)])
+    missing = set(languages) - set(found.mapped('code'))
+    if missing:
+        raise ValueError('no such language: %s' % ', '.join(sorted(missing)))
+    found.write({{'active': True}})
+    env['ir.module.module'].search([('state', '=', 'installed')])._update_translations(languages)
+    env.cr.commit()
+if uninstall:
+    modules = env['ir.module.module'].search([('name', 'in', uninstall), ('state', '=', 'installed')])
+    dependents = modules.downstream_dependencies() - modules
+    if dependents:
+        raise ValueError('needed by installed modules: %s' % ', '.join(sorted(dependents.mapped('name'))))
+    modules.button_immediate_uninstall()
+    env.cr.commit()
+"""
+
+
+def command(record: Record, change: Mapping[str, Any], database: str) -> list[str]:
+    """What the one-off container runs. Names went through ``model.desired`` or come from a checked record."""
+    series = series_of(record.series)
+    odoo = " ".join(record.command)
+    parts = []
+    if change.get("update") or change.get("install"):
+        words = [odoo, "-d", database, "--stop-after-init", "--no-http"]
+        if change.get("update"):
+            words += ["-u", ",".join(change["update"])]
+        if change.get("install"):
+            words += ["-i", ",".join(change["install"])]
+            words += series.demo_arguments if change.get("demo") else without_demo_arguments(series)
+        parts.append(" ".join(words))
+    if change.get("uninstall") or change.get("languages"):
+        parts.append(f"{odoo} shell -d {database} --no-http < {ETC}/change.py")
+    return ["sh", "-ec", " && ".join(parts)]
+
+
+def script(change: Mapping[str, Any]) -> str:
+    """The Python for ``odoo shell``: what the command line has no option for in every series."""
+    return _SCRIPT.format(languages=list(change.get("languages") or ()), uninstall=list(change.get("uninstall") or ()))
+
+
+def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[[], Sequence[str]],
+          overdue: Callable[[], None], overdue_after: float, sample: Callable[[], None] | None = None) -> float:
+    """Wait for a one-off container to end well. Returns seconds.
+
+    :param blockers: who keeps the update waiting for a lock.
+    :param overdue: called once when ``overdue_after`` seconds have passed.
+    :raises DomainError: ``update_failed`` with the cause in one sentence, ``update_timeout``.
+    """
+    runtime.start(name)
+    started = time.monotonic()
+    deadline, patience, locks_at = Deadline(seconds), Deadline(overdue_after), Deadline(LOOK_FOR_LOCKS)
+    in_the_way: Sequence[str] = ()
+    told = False
+    while True:
+        state = runtime.state(name)
+        if not state.get("Running") and state.get("Status") != "created":
+            break
+        if sample:
+            sample()
+        if locks_at.passed:
+            in_the_way = blockers() or in_the_way
+            locks_at = Deadline(LOOK_FOR_LOCKS)
+        if patience.passed and not told:
+            overdue()
+            told = True
+        if deadline.passed:
+            output = runtime.logs(name)
+            runtime.stop(name, 5)
+            raise DomainError(
+                "update_timeout",
+                f"the update took longer than {seconds:g} s (bounds.update){_waiting(in_the_way)}",
+                log=output[-20000:])
+        time.sleep(LOOK)
+    if not state or state.get("ExitCode") != 0 or state.get("OOMKilled"):
+        output = runtime.logs(name)
+        raise DomainError("update_failed", "the update failed: {}{}".format(
+            cause(output, state), _waiting(in_the_way)), log=output[-20000:])
+    return time.monotonic() - started
+
+
+def _waiting(in_the_way: Sequence[str]) -> str:
+    return "; in its way was {}".format("; ".join(in_the_way)) if in_the_way else ""
+
+
+def cause(output: str, state: Mapping[str, Any]) -> str:
+    """The cause of a failure in one sentence, from Odoo's output (text, as it has no JSON)."""
+    if state.get("OOMKilled"):
+        return "it needed more memory than it may have"
+    raised: list[str] = []
+    inside = further = False
+    lines = output.splitlines()
+    for line in lines:
+        if line.startswith(_TRACEBACK):
+            inside, further = True, False
+        elif inside and line.strip() and not line.startswith(" "):
+            # The first line that is not indented names the exception; of a chain the last one has the most to say.
+            raised, inside, further = [line.strip()], False, True
+        elif (further and _LOGGED.match(line)) or _ASIDE.match(line):
+            further = False
+        elif further and line.strip():
+            # Odoo tells what is wrong with a view or a data file in the lines that follow.
+            raised.append(line.strip())
+    if raised:
+        return " ".join(raised)[:500]
+    for line in reversed(lines):
+        found = _CRITICAL.search(line)
+        if found:
+            return found.group(1)[:500]
+    said = lines[-1].strip() if lines and not _LOGGED.match(lines[-1]) else ""
+    return f"Odoo ended with code {state.get('ExitCode')}" + (f": {said[:500]}" if said else "")

@@ -1,0 +1,285 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a route is, whatever carries it: typed values, the exposure classes' defaults, and every check of the input.
+
+Nothing in here knows of files or of Kubernetes; ``render_file`` is one rendering of this model.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .certificates import Certificate
+
+# Ports of an instance's front, docs/architecture.md.
+HTTP_PORT = 8069
+WEBSOCKET_PORT = 8072
+
+# Odoo 16 replaced longpolling by a websocket (odoo/addons/bus, 16.0).
+WEBSOCKET_SERIES = 16
+
+# What routers and services of an instance are called after its name; no instance may bear such a name itself.
+RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect")
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
+_ENTRY_POINT = re.compile(r"[A-Za-z0-9_-]+")
+_PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
+_UNCHANGED = "Nothing was changed"
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What an exposure class means where a route says nothing else.
+
+    :param rate: requests a second and client address on average; 0 means no limit.
+    :param burst: requests a client may send at once above that.
+    :param indexed: whether search engines may list it.
+    """
+
+    entry_point: str
+    redirect: bool
+    allow: tuple[str, ...]
+    rate: int
+    burst: int
+    hsts: int
+    indexed: bool
+
+
+# One page of Odoo's web client asks for up to a hundred assets, and a shop's tills share one address.
+EXPOSURES: Mapping[str, Exposure] = {
+    "public": Exposure("websecure", True, (), 100, 400, 31536000, True),
+    "partner": Exposure("websecure", True, (), 50, 200, 31536000, False),
+    "internal": Exposure("internal", False, _PRIVATE, 0, 0, 0, False),
+}
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Bounds of the hold: how long and how many requests wait while the front refuses.
+
+    :param timeout: seconds a request waits at most.
+    :param interval: milliseconds before the first further attempt; Traefik lets it grow to twice that, jittered.
+    :param attempts: connection attempts at most.
+    :param requests: requests under way or waiting at a time, websockets not counted; more are answered 503.
+    """
+
+    timeout: int
+    interval: int
+    attempts: int
+    requests: int
+
+
+@dataclass(frozen=True)
+class Route:
+    """One instance at the edge. ``name`` is also its service's name; see ``docs`` of the module for the rest."""
+
+    name: str
+    hosts: tuple[str, ...]
+    exposure: str
+    entry_point: str
+    redirect: bool
+    front: str
+    websocket_path: str
+    hold: Hold
+    certificate: Certificate | None
+    resolver: str
+    tls_min: str
+    allow: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    rate: int
+    burst: int
+    hsts: int
+    indexed: bool
+    max_body: int
+    database_manager: bool
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_routes(values: Iterable[Mapping[str, Any]]) -> list[Route]:
+    """Check and complete the routes of one machine.
+
+    :raises DomainError: ``invalid_route``, ``host_taken`` or a code of ``certificates``, naming route and field.
+    """
+    routes = [_parse(index, value) for index, value in enumerate(values)]
+    names: set[str] = set()
+    owners: dict[str, str] = {}
+    for route in routes:
+        if route.name in names:
+            raise invalid(route.name, "name", "to be given once; it is given twice")
+        names.add(route.name)
+        for host in route.hosts:
+            if host in owners:
+                raise host_taken(host, route.name, owners[host])
+            owners[host] = route.name
+    return routes
+
+
+def parse_name(value: Any, where: str) -> str:
+    """An instance's name as this collection allows it at the edge."""
+    name = str(value or "")
+    if not _NAME.fullmatch(name):
+        raise invalid(where, "name", "lower-case letters, digits and dashes, at most 62, not {0!r}".format(name))
+    for suffix in RESERVED_SUFFIXES:
+        if name.endswith(suffix):
+            raise invalid(name, "name", "not to end in {0}, which names a part of another route".format(suffix))
+    return name
+
+
+def websocket_path(series: str, where: str = "route") -> str:
+    """Where Odoo of a series takes the bus: ``/websocket`` from 16 on, ``/longpolling`` before."""
+    match = re.fullmatch(r"(?:saas[~-])?(\d{2})(?:\.\d+)?", str(series))
+    if not match:
+        raise invalid(where, "series", 'Odoo\'s series, such as "19.0", not {0!r}'.format(series))
+    return "/websocket" if int(match.group(1)) >= WEBSOCKET_SERIES else "/longpolling"
+
+
+def _parse(index: int, value: Mapping[str, Any]) -> Route:
+    name = parse_name(value.get("name"), "routes[{0}]".format(index))
+    exposure = EXPOSURES.get(value.get("exposure") or "public")
+    if exposure is None:
+        raise invalid(name, "exposure", "one of {0}".format(", ".join(EXPOSURES)))
+    allow = _networks(name, "allow_list", value.get("allow_list")) or exposure.allow
+    if value.get("exposure") == "partner" and not allow:
+        raise invalid(name, "allow_list", "the partner's networks: exposure partner opens to nobody else")
+    rate = value.get("rate_limit") or {}
+    average = _bounded(name, "rate_limit.average", rate.get("average"), exposure.rate, 0, 1000000)
+    burst_default = exposure.burst if rate.get("average") is None else 4 * average
+    manager = bool(value.get("database_manager"))
+    if manager and value.get("exposure") != "internal":
+        raise invalid(name, "database_manager", "to be false unless exposure is internal")
+    hosts = _hosts(name, value.get("hosts"))
+    tls = value.get("tls") or {}
+    certificate, resolver = _tls(name, hosts, tls)
+    entry_point = str(value.get("entry_point") or exposure.entry_point)
+    if not _ENTRY_POINT.fullmatch(entry_point):
+        raise invalid(name, "entry_point", "the name of an entry point, not {0!r}".format(entry_point))
+    return Route(
+        name=name,
+        hosts=hosts,
+        exposure=str(value.get("exposure") or "public"),
+        entry_point=entry_point,
+        redirect=exposure.redirect if value.get("redirect") is None else bool(value["redirect"]),
+        front=_address(name, value.get("front")),
+        websocket_path=websocket_path(value.get("series") or "19.0", name),
+        hold=_hold(name, value.get("hold") or {}),
+        certificate=certificate,
+        resolver=resolver,
+        tls_min=str(tls.get("min_version") or "1.2"),
+        allow=allow,
+        trusted_proxies=_networks(name, "trusted_proxies", value.get("trusted_proxies")),
+        rate=average,
+        burst=_bounded(name, "rate_limit.burst", rate.get("burst"), max(burst_default, 1), 1, 1000000),
+        hsts=_bounded(name, "hsts", value.get("hsts"), exposure.hsts, 0, 63072000),
+        indexed=exposure.indexed if value.get("indexed") is None else bool(value["indexed"]),
+        max_body=_bounded(name, "max_body", value.get("max_body"), 268435456, 0, 1 << 50),
+        database_manager=manager,
+        headers=_headers(name, value.get("headers") or {}),
+    )
+
+
+def _hosts(name: str, values: Any) -> tuple[str, ...]:
+    hosts = tuple(dict.fromkeys(host_name(name, str(value)) for value in values or ()))
+    if not hosts:
+        raise invalid(name, "hosts", "at least one host name")
+    return hosts
+
+
+def host_name(route: str, value: str) -> str:
+    """A host name in the form that requests carry: lower case, ASCII (IDNA), no trailing dot.
+
+    :raises DomainError: ``invalid_route``.
+    """
+    text = value.strip().rstrip(".").lower()
+    try:
+        ascii_name = text.encode("idna").decode("ascii") if not text.isascii() else text
+    except UnicodeError:
+        ascii_name = ""
+    labels = ascii_name.split(".")
+    if len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        raise invalid(route, "hosts", "host names of letters, digits, dashes and dots, not {0!r}".format(value))
+    return ascii_name
+
+
+def _address(name: str, value: Any) -> str:
+    try:
+        return str(ipaddress.IPv4Address(str(value)))
+    except ValueError:
+        raise invalid(name, "front", "the IPv4 address of the instance's front, not {0!r}".format(value)) from None
+
+
+def _networks(name: str, key: str, values: Any) -> tuple[str, ...]:
+    networks = []
+    for value in values or ():
+        try:
+            networks.append(str(ipaddress.ip_network(str(value))))
+        except ValueError as error:
+            raise invalid(name, key, "networks such as 192.0.2.0/24: {0}".format(error)) from None
+    return tuple(networks)
+
+
+def _bounded(name: str, key: str, value: Any, default: int, low: int, high: int) -> int:
+    number = default if value is None else int(value)
+    if not low <= number <= high:
+        raise invalid(name, key, "a number from {0} to {1}, not {2}".format(low, high, number))
+    return number
+
+
+def _hold(name: str, value: Mapping[str, Any]) -> Hold:
+    # 900 s: the library behind Traefik's retry stops by itself then (cenkalti/backoff, DefaultMaxElapsedTime).
+    timeout = _bounded(name, "hold.timeout", value.get("timeout"), 300, 1, 900)
+    interval = _bounded(name, "hold.interval", value.get("interval"), 250, 10, 10000)
+    # The interval starts at `interval` and is jittered by half of it, so this many attempts outlast the timeout.
+    enough = 2 * timeout * 1000 // interval + 2
+    return Hold(
+        timeout,
+        interval,
+        _bounded(name, "hold.attempts", value.get("attempts"), enough, 2, 1000000),
+        _bounded(name, "hold.requests", value.get("requests"), 500, 1, 100000),
+    )
+
+
+def _headers(name: str, value: Mapping[str, Any]) -> dict[str, str]:
+    headers = {}
+    for key, text in value.items():
+        if not _HEADER.fullmatch(str(key)):
+            raise invalid(name, "headers", "names of HTTP headers, not {0!r}".format(key))
+        if any(ord(char) < 32 or 127 <= ord(char) < 160 for char in str(text)):
+            raise invalid(name, "headers", "values without control characters in {0}".format(key))
+        headers[str(key)] = str(text)
+    return headers
+
+
+def _tls(name: str, hosts: tuple[str, ...], tls: Mapping[str, Any]) -> tuple[Certificate | None, str]:
+    certificate, resolver = tls.get("certificate"), str(tls.get("resolver") or "")
+    if bool(certificate) == bool(resolver):
+        raise invalid(name, "tls", "either certificate with private_key, or resolver")
+    if certificate:
+        return Certificate.load(name, hosts, str(certificate), str(tls.get("private_key") or "")), ""
+    if not _ENTRY_POINT.fullmatch(resolver):
+        raise invalid(name, "tls.resolver", "the name of a certificate resolver, not {0!r}".format(resolver))
+    return None, resolver
+
+
+def invalid(route: str, key: str, expected: str) -> DomainError:
+    """The error for a field of a route that is not as it must be."""
+    message = "route {0}: {1} must be {2}".format(route, key, expected)
+    return DomainError("invalid_route", message, unchanged=_UNCHANGED, route=route, field=key)
+
+
+def host_taken(host: str, route: str, owner: str) -> DomainError:
+    """The error for a host name that somebody else's route serves."""
+    return DomainError(
+        "host_taken",
+        "route {0}: hosts names {1}, which {2} already serves".format(route, host, owner),
+        unchanged=_UNCHANGED,
+        advice="Give the name to one route only, or take it from the other in the same call",
+        host=host, route=route, owner=owner,
+    )

@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is asked and what is, to the steps between. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .._kernel.plan import Plan, Step, digest_of
+from . import api, render_file
+from .model import Route, host_taken
+
+
+@dataclass(frozen=True)
+class Observed:
+    """The world, in one pass.
+
+    :param files: this module's files by instance, as text.
+    :param foreign: names of the directory's other files, without ending.
+    :param snapshot: what Traefik serves; None where that is not known.
+    """
+
+    files: Mapping[str, str]
+    foreign: frozenset[str] = frozenset()
+    snapshot: api.Snapshot | None = None
+    parsed: Mapping[str, Mapping[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "parsed", {name: render_file.parse(text) or {} for name, text in self.files.items()})
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What is asked.
+
+    :param files: text by instance; of instances that are not named nothing is said.
+    :param absent: instances whose file is to go.
+    """
+
+    files: Mapping[str, str]
+    absent: tuple[str, ...] = ()
+
+
+def desired_present(routes: Sequence[Route], pages: str, certificates: str) -> Desired:
+    """The files of routes."""
+    return Desired(
+        {route.name: render_file.text(render_file.configuration(route, pages, certificates)) for route in routes}
+    )
+
+
+def make_plan(routes: Sequence[Route], desired: Desired, observed: Observed) -> Plan:
+    """The plan; no steps where files and, as far as it is known, Traefik are as asked.
+
+    :raises DomainError: ``host_taken``, ``name_taken`` or ``foreign_file``.
+    """
+    _refuse_foreign(routes, desired, observed)
+    steps: list[Step] = []
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    certificates = {route.name: route.certificate for route in routes if route.certificate}
+    for name, text in sorted(desired.files.items()):
+        reason = _why(name, text, observed)
+        if not reason:
+            continue
+        certificate = certificates.get(name)
+        if certificate and _certificate_paths(observed.parsed.get(name, {})) != _certificate_paths(_content(text)):
+            steps.append(Step(
+                "certificate", "store the certificate of {0}".format(name),
+                {"instance": name, "fingerprint": certificate.fingerprint},
+            ))
+        steps.append(Step(
+            "write", "{0} the route of {1}".format(reason, name), {"instance": name, "digest": _digest(text)}
+        ))
+        before[name] = observed.parsed.get(name)
+        after[name] = _content(text)
+    for name in sorted(set(desired.absent) & set(observed.files)):
+        steps.append(Step("remove", "remove the route of {0}".format(name), {"instance": name}))
+        before[name] = observed.parsed[name]
+        after[name] = None
+    if steps:
+        steps.append(Step("verify", "read Traefik's API until it serves this", {}))
+    return Plan(tuple(steps), before, after, {
+        "kind": "traefik_route",
+        "present": {name: _digest(text) for name, text in desired.files.items()},
+        "absent": sorted(desired.absent),
+        "before": {name: digest_of(value) if value else None for name, value in before.items()},
+    })
+
+
+def _why(name: str, text: str, observed: Observed) -> str:
+    if name not in observed.files:
+        return "create"
+    if observed.files[name] != text:
+        return "change"
+    # Right on disk and not served: Traefik was told of it while another file was broken, or lost its watch.
+    if observed.snapshot is not None and api.compare(_content(text), observed.snapshot):
+        return "renew"
+    return ""
+
+
+def _refuse_foreign(routes: Sequence[Route], desired: Desired, observed: Observed) -> None:
+    for name in sorted({*desired.files, *desired.absent} & observed.foreign):
+        raise DomainError(
+            "foreign_file", "the file {0}{1} exists and is not this module's".format(name, render_file.SUFFIX),
+            unchanged="Nothing was changed", advice="Move it away, or give the instance another name",
+        )
+    others = {
+        name: content for name, content in observed.parsed.items()
+        if name not in desired.files and name not in desired.absent
+    }
+    owners = _owners(others, desired, observed)
+    for route in routes:
+        for host in route.hosts:
+            if host in owners:
+                raise host_taken(host, route.name, owners[host])
+    if observed.snapshot is None:
+        return
+    for name, text in sorted(desired.files.items()):
+        own = {full for _kind, full, _value in api.objects(observed.parsed.get(name, {}))}
+        for kind, full, _value in api.objects(_content(text)):
+            if full in observed.snapshot.kind(kind) and full not in own and name not in observed.files:
+                raise DomainError(
+                    "name_taken",
+                    "route {0}: Traefik already serves a {1} {2} from another file".format(name, kind[:-1], full),
+                    unchanged="Nothing was changed",
+                    advice="Of two definitions Traefik takes the first and leaves the other out: remove the other",
+                )
+
+
+def _owners(
+    others: Mapping[str, Mapping[str, Any]], desired: Desired, observed: Observed
+) -> dict[str, str]:
+    """Who serves which host, apart from the instances asked about."""
+    owners: dict[str, str] = {}
+    for name, content in others.items():
+        for router in ((content.get("http") or {}).get("routers") or {}).values():
+            owners.update(dict.fromkeys(api.hosts_of(str(router.get("rule", ""))), "route " + name))
+    if observed.snapshot is None:
+        return owners
+    own = {
+        full
+        for name in {*desired.files, *desired.absent}
+        for content in (observed.parsed.get(name, {}), _content(desired.files.get(name, "")))
+        for kind, full, _value in api.objects(content)
+        if kind == "routers"
+    }
+    for name, router in observed.snapshot.routers.items():
+        if name not in own:
+            for host in api.hosts_of(str(router.get("rule", ""))):
+                owners.setdefault(host, "router " + name)
+    return owners
+
+
+def _content(text: str) -> Mapping[str, Any]:
+    return (render_file.parse(text) or {}) if text else {}
+
+
+def _certificate_paths(content: Mapping[str, Any]) -> str:
+    return json.dumps((content.get("tls") or {}).get("certificates"), sort_keys=True)
+
+
+def _digest(text: str) -> str:
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()

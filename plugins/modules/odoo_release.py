@@ -1,0 +1,434 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: odoo_release
+short_description: Converge an Odoo instance to a release without losing a request
+version_added: 0.1.0
+description:
+  - Brings one Odoo instance, its database and its processes to a release that is named by the digest of its image.
+  - Runs on the instance's machine as root. It observes the image's release record, the database's applied record,
+    the containers, the front and the journal in one pass, plans, and carries the plan out step by step.
+  - A release that changes no schema is switched blue-green. One that does is applied while requests wait at the edge,
+    with an undo copy of the database; before requests are let go, every failure undoes itself.
+  - An operation that was interrupted is finished or undone by the next run.
+attributes:
+  check_mode:
+    support: full
+    description: Everything but the steps of the plan. Writes nothing anywhere.
+  diff_mode:
+    support: full
+    description: The plan's before and after.
+  idempotent:
+    support: full
+    description: A converged run makes one Docker call, one database query and one nftables call, and changes nothing.
+extends_documentation_fragment:
+  - sysgenpro.odoo.attributes
+  - sysgenpro.odoo.attributes.actiongroup
+options:
+  instance:
+    description: Name of the instance, as in the inventory. Lower-case letters, digits and C(-), at most 40 characters.
+    type: str
+    required: true
+  tenant:
+    description: Whose instance it is. Kept in the database as part of its identity.
+    type: str
+    required: true
+  environment:
+    description: Which environment it belongs to. Kept in the database as part of its identity.
+    type: str
+    required: true
+  data_class:
+    description:
+      - What kind of data the instance may hold. A database of another class stops everything before a process starts.
+    type: str
+    choices: [production, masked, synthetic]
+    required: true
+  release:
+    description:
+      - Image reference by digest, C(registry:port/repository@sha256:...). A tag is refused.
+      - Required for all states but V(rolled_back) and V(absent).
+    type: str
+  state:
+    description:
+      - V(planned) computes the plan and writes nothing anywhere.
+      - V(rehearsed) makes a clone of database and filestore without any network, runs the update on it, stores what
+        it measured for later plans, and removes the clone.
+      - V(staged) brings the other colour up, proven ready, but not routed. Only for a release that needs no update.
+      - V(released) converges the instance to O(release).
+      - V(rolled_back) goes back to the release that ran before, where no update lies between.
+      - V(absent) removes processes and front. Database and filestore stay unless O(purge) repeats the instance's name.
+    type: str
+    choices: [planned, rehearsed, staged, released, rolled_back, absent]
+    default: released
+  registry:
+    description: How to reach the registry that O(release) names.
+    type: dict
+    default: {}
+    suboptions:
+      username:
+        description: User name.
+        type: str
+      password:
+        description: Password.
+        type: str
+      ca_path:
+        description: File with the certificate authority to trust. Default is the machine's own trust store.
+        type: path
+  subnet:
+    description: The instance's Docker network, from which the addresses of front and colours derive.
+    type: str
+    required: true
+  uid:
+    description: Numeric user and group of the instance's processes and files.
+    type: int
+    required: true
+  root:
+    description: Directory of all instances on the machine.
+    type: path
+    default: /var/lib/sysgenpro/instances
+  database:
+    description: The instance's PostgreSQL cluster and database. The module logs in as C(postgres) by peer.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the database. Role names derive from it.
+        type: str
+        required: true
+      port:
+        description: Port, which names the socket.
+        type: int
+        required: true
+      socket:
+        description: Directory of the cluster's socket, mounted into the containers.
+        type: path
+        required: true
+      passwords:
+        description:
+          - Passwords of the login roles; keys V(blue_web), V(blue_cron), V(green_web), V(green_cron), V(update).
+          - The incoming colour's are set when it is staged, so a changed password takes effect without an outage.
+        type: dict
+        required: true
+  session:
+    description: The session store in Redis. Without it sessions lie in the filestore's directory.
+    type: dict
+    suboptions:
+      socket:
+        description: Path of the Redis socket.
+        type: path
+        required: true
+      username:
+        description: ACL user.
+        type: str
+        default: odoo
+      password:
+        description: Password of the ACL user.
+        type: str
+        required: true
+  config:
+    description:
+      - Options of C(odoo.conf), by name. What the platform sets itself (database, addresses, workers, paths) cannot be given.
+    type: dict
+    default: {}
+  environment_variables:
+    description: Further environment variables of all processes. Never secrets; they show in C(docker inspect).
+    type: dict
+    default: {}
+  processes:
+    description: Sizes of the processes of one colour.
+    type: dict
+    default: {}
+    suboptions:
+      web_workers:
+        description: HTTP workers.
+        type: int
+        default: 2
+      web_memory:
+        description: Memory limit of the web container, with a unit.
+        type: str
+        default: 2g
+      web_cpus:
+        description: CPU limit of the web container. 0 is none.
+        type: float
+        default: 0
+      cron_threads:
+        description: Cron workers.
+        type: int
+        default: 1
+      cron_memory:
+        description: Memory limit of the cron container, with a unit.
+        type: str
+        default: 1g
+      cron_cpus:
+        description: CPU limit of the cron container. 0 is none.
+        type: float
+        default: 0
+      db_maxconn:
+        description: Database connections a process may open.
+        type: int
+        default: 8
+  modules:
+    description: Modules by what shall be with them. Others stay as they are.
+    type: dict
+    default: {}
+    suboptions:
+      install:
+        description: Modules that shall be installed.
+        type: list
+        elements: str
+        default: []
+      uninstall:
+        description: Modules that shall not be installed. Their data is lost; modules that depend on them must be named too.
+        type: list
+        elements: str
+        default: []
+  languages:
+    description: Languages that shall be active, as C(fr_FR).
+    type: list
+    elements: str
+    default: []
+  demo:
+    description: Load demo data when a new database is made.
+    type: bool
+    default: false
+  template:
+    description:
+      - Directory on the machine with C(database.dump) (custom format), C(filestore/) and C(template.json), from which
+        a database that does not exist yet is made. Without it a new database is installed from nothing.
+    type: path
+  adopt:
+    description:
+      - Take over a database that was never released this way. It is recorded and not touched, and O(release) must
+        hold the modules it has.
+    type: bool
+    default: false
+  rehearsal:
+    description:
+      - Whether an update must have been rehearsed. V(auto) uses a stored rehearsal where there is one.
+    type: str
+    choices: [auto, required]
+    default: auto
+  bounds:
+    description: How long things may take, in seconds, and how many at a time.
+    type: dict
+    default: {}
+    suboptions:
+      pull:
+        description: Pulling the image.
+        type: int
+        default: 1800
+      ready:
+        description: A new colour until it is proven ready.
+        type: int
+        default: 180
+      drain:
+        description: Requests under way before an update. Past it the release is given up and the request named.
+        type: int
+        default: 30
+      finish:
+        description: Requests under way on the old colour after a switch. Past it they are named and ended.
+        type: int
+        default: 600
+      cron:
+        description: A running scheduled action. Past it the release is given up and the action named.
+        type: int
+        default: 120
+      update:
+        description: The update itself.
+        type: int
+        default: 1800
+      updates_at_once:
+        description: How many instances of a machine may be updated at the same time. Others wait for their turn.
+        type: int
+        default: 1
+      max_pause:
+        description:
+          - The longest pause requests are to wait through. Where a rehearsal predicts more, the edge shows the
+            maintenance page; where an update exceeds it, it shows from then on.
+        type: int
+        default: 55
+      watch:
+        description: How long the edge's error rate is watched after a switch before the old colour ends.
+        type: int
+        default: 3
+  edge:
+    description: The edge in front of the instance.
+    type: dict
+    default: {}
+    suboptions:
+      metrics_url:
+        description: Traefik's metrics, to watch the error rate. Without it nothing is watched.
+        type: str
+      service:
+        description: Traefik's name of the service. Default is the instance with C(@file).
+        type: str
+      maintenance:
+        description: Address and port that answer every request with the maintenance page.
+        type: str
+        default: 172.28.0.2:8069
+  requested_by:
+    description: Who wants this. Recorded.
+    type: str
+    default: ''
+  reason:
+    description: Why. Recorded.
+    type: str
+    default: ''
+  expected_plan_digest:
+    description: Refuse when the plan computed now has another digest than this, the approved one.
+    type: str
+  purge:
+    description: With O(state=absent), repeat the instance's name to drop its database and filestore too.
+    type: str
+requirements:
+  - python3-docker
+  - python3-psycopg2
+  - nftables
+author:
+  - SysGenPro (@sysgenpro)
+"""
+
+EXAMPLES = r"""
+- name: Say what a release would do
+  sysgenpro.odoo.odoo_release:
+    state: planned
+    instance: acme-production
+    tenant: acme
+    environment: production
+    data_class: production
+    release: registry.example.com:5000/odoo@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    subnet: 172.28.1.0/24
+    uid: 20001
+    database:
+      name: acme_production
+      port: 5501
+      socket: /run/sysgenpro/acme-production/postgresql
+      passwords: "{{ acme_database_passwords }}"
+  register: acme_plan
+
+- name: Release exactly what was approved
+  sysgenpro.odoo.odoo_release:
+    instance: acme-production
+    tenant: acme
+    environment: production
+    data_class: production
+    release: registry.example.com:5000/odoo@sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    subnet: 172.28.1.0/24
+    uid: 20001
+    database:
+      name: acme_production
+      port: 5501
+      socket: /run/sysgenpro/acme-production/postgresql
+      passwords: "{{ acme_database_passwords }}"
+    expected_plan_digest: "{{ acme_plan.plan.digest }}"
+    requested_by: jane
+    reason: Price rules for the weekend
+"""
+
+RETURN = r"""
+plan:
+  description: What was, or would be, done.
+  returned: always
+  type: dict
+  contains:
+    digest:
+      description: What an approval names.
+      type: str
+      sample: sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    steps:
+      description: Steps in order, each with C(name), C(title) and C(parameters).
+      type: list
+      elements: dict
+      sample: [{name: switch, title: Lead the front to green, parameters: {colour: green}}]
+    before:
+      description: What is.
+      type: dict
+      sample: {release: null}
+    after:
+      description: What will be.
+      type: dict
+      sample: {colour: green}
+    class:
+      description: V(code), V(update), V(create), V(adopt), V(remove) or V(none).
+      type: str
+      sample: update
+    strategy:
+      description: V(switch), V(hold) or V(maintenance).
+      type: str
+      sample: hold
+    reasons:
+      description: Why each module is to be updated.
+      type: dict
+      sample: {stock: [python]}
+    rehearsal:
+      description: What a rehearsal of this very step measured, where there is one.
+      type: dict
+      sample: {pause: 14.2}
+timings:
+  description: Seconds by phase, on the monotonic clock.
+  returned: always
+  type: dict
+  sample: {plan: 0.2, total: 21.4}
+instance:
+  description: What runs now; see M(sysgenpro.odoo.odoo_release_info).
+  returned: always
+  type: dict
+  sample: {colour: green, release: sha256:2c26b46b68ffc68f}
+operation:
+  description: The operation that was carried out.
+  returned: when something was done
+  type: dict
+  contains:
+    id:
+      description: Its name in the journal's history.
+      type: str
+      sample: 20261121T101500-released
+    pause:
+      description: Seconds from hold to let go. 0 where nothing was held.
+      type: float
+      sample: 14.8
+    steps:
+      description: The journal's entries.
+      type: list
+      elements: dict
+      sample: [{event: done, step: switch, seconds: 4.2}]
+    warnings:
+      description: What deserves a look.
+      type: list
+      elements: str
+      sample: []
+code:
+  description: Stable, machine-readable name of the error.
+  returned: on failure
+  type: str
+  sample: locked
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import (
+    ARGUMENTS,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.operation import (
+    ReleaseOperation,
+)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec=ARGUMENTS,
+        required_if=[
+            ("state", state, ["release"]) for state in ("planned", "rehearsed", "staged", "released")
+        ],
+        supports_check_mode=True,
+    )
+    run(module, lambda: ReleaseOperation(module.params))
+
+
+if __name__ == "__main__":
+    main()

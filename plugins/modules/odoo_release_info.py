@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: odoo_release_info
+short_description: What runs on an Odoo instance, since when, and what the way back is
+version_added: 0.1.0
+description:
+  - Reads what M(sysgenpro.odoo.odoo_release) observes and recorded. Writes nothing.
+attributes:
+  check_mode:
+    support: full
+    description: Writes nothing in any mode.
+  diff_mode:
+    support: N/A
+    description: Nothing is changed.
+  idempotent:
+    support: full
+    description: Reads only.
+extends_documentation_fragment:
+  - sysgenpro.odoo.attributes
+  - sysgenpro.odoo.attributes.actiongroup
+options:
+  instance:
+    description: Name of the instance.
+    type: str
+    required: true
+  subnet:
+    description: The instance's Docker network.
+    type: str
+    required: true
+  root:
+    description: Directory of all instances on the machine.
+    type: path
+    default: /var/lib/sysgenpro/instances
+  database:
+    description: The instance's PostgreSQL cluster and database.
+    type: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the database.
+        type: str
+        required: true
+      port:
+        description: Port, which names the socket.
+        type: int
+        required: true
+      socket:
+        description: Directory of the cluster's socket.
+        type: path
+        required: true
+  history:
+    description: How many of the newest releases and operations to return.
+    type: int
+    default: 10
+requirements:
+  - python3-docker
+  - python3-psycopg2
+  - nftables
+author:
+  - SysGenPro (@sysgenpro)
+"""
+
+EXAMPLES = r"""
+- name: See what runs
+  sysgenpro.odoo.odoo_release_info:
+    instance: acme-production
+    subnet: 172.28.1.0/24
+    database:
+      name: acme_production
+      port: 5501
+      socket: /run/sysgenpro/acme-production/postgresql
+  register: acme_now
+"""
+
+RETURN = r"""
+instance:
+  description: What runs.
+  returned: always
+  type: dict
+  contains:
+    name:
+      description: The instance.
+      type: str
+      sample: acme-production
+    identity:
+      description: Instance, tenant, environment and data class as the database has them.
+      type: dict
+      sample: {tenant: acme}
+    colour:
+      description: The colour the front leads to; null while it refuses or shows the maintenance page.
+      type: str
+      sample: blue
+    release:
+      description: The newest row of what was applied.
+      type: dict
+      sample: {release: sha256:2c26b46b68ffc68f, name: r3}
+    since:
+      description: When it was applied.
+      type: str
+      sample: "2026-11-21T10:15:00+00:00"
+    way_back:
+      description: C(release), C(class) V(code) or V(data), and a sentence.
+      type: dict
+      sample: {class: code, name: r2}
+    processes:
+      description: State of each container by name.
+      type: dict
+      sample: {acme-production-blue-web: running}
+    lock:
+      description: Who holds the instance's lock, what for and since when; null where nobody does.
+      type: dict
+      sample: null
+    interrupted:
+      description: The operation that was interrupted, or is under way; null where there is none.
+      type: dict
+      sample: null
+    undo_database:
+      description: The database as it was before the last update; null where there is none.
+      type: str
+      sample: acme_production_undo
+history:
+  description: What was applied, newest first.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{release: sha256:2c26b46b68ffc68f, class: update}]
+operations:
+  description: Journals of the newest operations, newest first, each a list of entries.
+  returned: always
+  type: list
+  elements: list
+  sample: [[{event: open}, {event: close}]]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import CLUSTER, WHERE
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import status
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            **WHERE,
+            "database": {"type": "dict", "required": True, "options": CLUSTER},
+            "history": {"type": "int", "default": 10},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        found = status(module.params)
+    except DomainError as error:
+        fail(module, error)
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

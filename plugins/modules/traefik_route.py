@@ -1,0 +1,350 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: traefik_route
+short_description: Route instances at the edge, proven by what Traefik serves
+version_added: 1.0.0
+author: SysGenPro (@sysgenpro)
+description:
+  - Gives Traefik the routes of many instances in one call. Call it once per machine with all of its instances.
+  - Each instance has one file in the directory of Traefik's file provider; only files that change are written.
+  - After writing, Traefik's API is read until it serves exactly what was asked, enabled and without errors, and each
+    given
+    certificate is looked for by a TLS handshake at the entry point. Otherwise the earlier files come back and the
+    module fails
+    with Traefik's own error.
+  - The service behind a route is the instance's front. While the front refuses connections, requests wait (hold);
+    beyond the
+    hold's bounds they are answered 503 with C(Retry-After) and a page. Only connections that could not be made are
+    tried again;
+    a request that reached Odoo is never sent twice.
+  - Traefik's services are called by the instance's name, C(<instance>@file) and C(<instance>-websocket@file), for
+    its metrics.
+    While requests wait, each attempt counts there with code 502; C(traefik_router_requests_total) counts what
+    clients were
+    answered.
+  - A converged call makes three calls of Traefik's API, and one more for every further 1000 routers, services or
+    middlewares.
+options:
+  state:
+    description:
+      - V(present) makes the routes as they are described.
+      - V(absent) removes the routes of the instances named.
+      - V(rendered) returns the files and neither reads nor writes any, nor asks Traefik.
+    type: str
+    choices: [present, absent, rendered]
+    default: present
+  routes:
+    description: The routes. With O(state=absent) only O(routes[].name) is read.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description:
+          - The instance's name. Lower-case letters, digits and dashes; it must not end in C(-websocket), C(-pages),
+            C(-closed),
+            C(-too-large) or C(-redirect), which name parts of a route.
+        type: str
+        required: true
+      hosts:
+        description: Host names that lead to the instance. Names with other letters are taken in their ASCII form
+          (IDNA).
+        type: list
+        elements: str
+      exposure:
+        description:
+          - Who may reach it; decides the defaults of the other options.
+          - V(public) is everybody, by the entry point C(websecure), 100 requests a second and client address.
+          - V(partner) is the networks of O(routes[].allow_list), by the entry point C(websecure), 50 requests a
+            second and
+            address, and search engines are told to stay away.
+          - V(internal) is private networks (RFC 1918 and the like), by the entry point C(internal), without rate limit.
+        type: str
+        choices: [public, partner, internal]
+        default: public
+      front:
+        description: The address of the instance's front; its ports are 8069 for HTTP and 8072 for the websocket.
+        type: str
+      series:
+        description:
+          - Odoo's series, which decides where the browser's bus lies, C(/websocket) from 16.0 on and C(/longpolling)
+            before.
+          - Default is a series with C(/websocket).
+        type: str
+      entry_point:
+        description: Traefik's entry point. Default by O(routes[].exposure).
+        type: str
+      redirect:
+        description: Whether HTTP on the entry point C(web) is sent to HTTPS. Default is to do so unless the route is
+          internal.
+        type: bool
+      allow_list:
+        description: Networks that may reach it. Default by O(routes[].exposure).
+        type: list
+        elements: str
+      trusted_proxies:
+        description:
+          - Networks of proxies before Traefik. They are left out when the client's address is looked for in
+            C(X-Forwarded-For),
+            for the allow-list and the rate limit.
+          - The entry point must trust them too (C(forwardedHeaders.trustedIPs)), or it drops that header.
+        type: list
+        elements: str
+      rate_limit:
+        description: Requests of one client address. Answered 429 beyond it.
+        type: dict
+        suboptions:
+          average:
+            description: Requests a second on average; V(0) sets no limit.
+            type: int
+          burst:
+            description: Requests at once above that. Default is four times the average.
+            type: int
+      hsts:
+        description: Seconds that browsers shall insist on HTTPS; V(0) leaves the header out. Default is a year, 0
+          for internal.
+        type: int
+      indexed:
+        description: Whether search engines may list it. Default is to for public routes only.
+        type: bool
+      max_body:
+        description:
+          - The largest body in bytes that a request may announce; answered 413 before the body is read. V(0) sets no
+            limit.
+          - Nothing is buffered at the edge, so uploads and downloads stream. A body whose length is not announced is
+            left to
+            Odoo's own limit.
+          - Default is 256 MiB.
+        type: int
+      database_manager:
+        description: Whether C(/web/database) and the database methods of XML-RPC are open. For internal routes only.
+        type: bool
+        default: false
+      headers:
+        description: Further response headers, or other values for those set here; an empty value removes a header.
+        type: dict
+      hold:
+        description: The bounds of waiting while the front refuses.
+        type: dict
+        suboptions:
+          timeout:
+            description: Seconds a request waits at most, 1 to 900. Default is 300.
+            type: int
+          interval:
+            description: Milliseconds between two attempts; they grow to twice that and are jittered. Default is 250.
+            type: int
+          attempts:
+            description: Attempts at most. Default is as many as outlast O(routes[].hold.timeout).
+            type: int
+          requests:
+            description: Requests under way or waiting at a time, websockets not counted. Default is 500.
+            type: int
+      tls:
+        description: Either a certificate with its key or O(routes[].tls.resolver).
+        type: dict
+        suboptions:
+          certificate:
+            description: The chain in PEM, leaf first. It must cover every host and be valid now.
+            type: str
+          private_key:
+            description: The key in PEM, unencrypted.
+            type: str
+          certificate_path:
+            description: Where the chain lies on the machine; it is copied, so a renewed one is taken by the next run.
+            type: path
+          private_key_path:
+            description: Where the key lies on the machine.
+            type: path
+          resolver:
+            description: The name of one of Traefik's ACME resolvers.
+            type: str
+          min_version:
+            description: The oldest TLS version accepted.
+            type: str
+            choices: ["1.2", "1.3"]
+            default: "1.2"
+  purge:
+    description: Whether routes of this module whose instances are not in O(routes) are removed.
+    type: bool
+    default: false
+  group:
+    description: The group that may read files and keys (0640).
+    type: str
+    default: traefik
+  pages:
+    description: The server of the edge's pages, which the role C(traefik) installs.
+    type: str
+    default: http://172.28.0.2:8069
+  expected_plan_digest:
+    description: Refuse when the plan computed now has another digest.
+    type: str
+extends_documentation_fragment:
+  - sysgenpro.odoo.attributes
+  - sysgenpro.odoo.attributes.changes
+  - sysgenpro.odoo.attributes.actiongroup
+  - sysgenpro.odoo.edge
+requirements:
+  - Traefik 3.7 with its file provider and API
+  - Python's cryptography, where certificates are given
+notes:
+  - Answers 429, 502, 503 and 504 of Odoo itself are shown as the edge's page, too; Odoo 14 to 19 give none of them
+    in ordinary
+    use. All other answers pass unchanged.
+seealso:
+  - module: sysgenpro.odoo.traefik_route_info
+"""
+
+EXAMPLES = r"""
+- name: Route all instances of the machine
+  sysgenpro.odoo.traefik_route:
+    purge: true
+    routes:
+      - name: acme-production
+        hosts: [shop.example.test, www.example.test]
+        front: 172.28.1.2
+        series: "19.0"
+        tls:
+          certificate: "{{ acme_certificate }}"
+          private_key: "{{ acme_private_key }}"
+      - name: bodega-production
+        hosts: [bodega.example.test]
+        front: 172.28.2.2
+        series: "14.0"
+        exposure: partner
+        allow_list: [192.0.2.0/24]
+        tls:
+          resolver: letsencrypt
+        hold:
+          timeout: 120
+          requests: 200
+
+- name: Show what would be written
+  sysgenpro.odoo.traefik_route:
+    state: rendered
+    routes: "{{ edge_routes }}"
+  register: rendered
+
+- name: Take an instance off the edge
+  sysgenpro.odoo.traefik_route:
+    state: absent
+    routes:
+      - name: acme-production
+"""
+
+RETURN = r"""
+plan:
+  description: Steps, before, after and digest. Keys never show; certificates only as fingerprints.
+  returned: unless O(state=rendered)
+  type: dict
+  sample: {"digest": "sha256:4f1c", "steps": [{"name": "write", "title": "change the route of acme-production"}]}
+routes:
+  description: The routes asked for.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: The instance.
+      type: str
+      sample: acme-production
+    hosts:
+      description: Its host names.
+      type: list
+      elements: str
+      sample: [shop.example.test]
+    exposure:
+      description: Who may reach it.
+      type: str
+      sample: public
+    entry_point:
+      description: Traefik's entry point.
+      type: str
+      sample: websecure
+    file:
+      description: The file.
+      type: str
+      sample: /etc/traefik/dynamic/acme-production.yml
+    service:
+      description: Traefik's name of the service for HTTP.
+      type: str
+      sample: acme-production@file
+    websocket_service:
+      description: Traefik's name of the service for the websocket.
+      type: str
+      sample: acme-production-websocket@file
+    websocket_path:
+      description: Where the bus lies.
+      type: str
+      sample: /websocket
+    resolver:
+      description: The ACME resolver, or null.
+      type: str
+      sample: letsencrypt
+    certificate:
+      description: The given certificate, or null.
+      type: dict
+      sample:
+        subject: CN=shop.example.test
+        names: [shop.example.test]
+        not_before: "2026-10-01T00:00:00+00:00"
+        not_after: "2026-12-30T00:00:00+00:00"
+        fingerprint: 9b74c9897bac770ffc029102a200c5de
+rendered:
+  description: Text of each file by its path.
+  returned: O(state=rendered)
+  type: dict
+  sample: {"/etc/traefik/dynamic/acme-production.yml": "..."}
+api_calls:
+  description: Calls of Traefik's API that were made.
+  returned: success
+  type: int
+  sample: 3
+api_reachable:
+  description: Whether Traefik's API answered. Only in check mode may it not.
+  returned: unless O(state=rendered)
+  type: bool
+  sample: true
+timings:
+  description: Seconds by phase.
+  returned: unless O(state=rendered)
+  type: dict
+  sample: {"plan": 0.02, "write": 0.01, "verify": 2.1, "total": 2.2}
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._kernel.errors import DomainError
+from ..module_utils._kernel.run import fail, run
+from ..module_utils._routing import arguments, io, render_file
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=arguments.module_spec(), supports_check_mode=True)
+    if module.params["state"] == "rendered":
+        rendered(module)
+    run(module, lambda: arguments.operation(module.params, module.check_mode))
+
+
+def rendered(module: AnsibleModule) -> None:
+    place = arguments.place(module.params)
+    try:
+        routes = arguments.read_routes(module.params)
+    except DomainError as error:
+        fail(module, error)
+    files = {
+        place.file(route.name): render_file.text(
+            render_file.configuration(route, module.params["pages"], place.certificates)
+        )
+        for route in routes
+    }
+    module.exit_json(changed=False, rendered=files, routes=[io.facts(route, place) for route in routes], api_calls=0)
+
+
+if __name__ == "__main__":
+    main()

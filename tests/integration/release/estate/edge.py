@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Requests through the machine's edge: one at a time, one beside the test, many at once, and a shop's whole day."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from load import BackgroundLoad, Config, Pace, Tenant
+from load.browser import FixedResolver
+
+if TYPE_CHECKING:
+    from .place import Estate
+
+PATIENCE = 300
+LIGHT = Pace(list_users=1, write_users=1, page_users=0, login_users=0, upload_users=1, slow_upload_users=0, realtime_users=0)
+
+
+class _Connection(http.client.HTTPSConnection):
+    """HTTPS to a host name whose address the test knows."""
+
+    def __init__(self, host: str, address: str, authority: str) -> None:
+        super().__init__(host, 443, timeout=PATIENCE, context=ssl.create_default_context(cafile=authority))
+        self._create_connection = lambda _to, *rest: socket.create_connection((address, 443), *rest)
+
+
+def get(estate: Estate, host: str, path: str) -> tuple[int, str]:
+    """Status and body of one request over a connection of its own."""
+    connection = _Connection(host, estate.machine.address, estate.authority)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+
+
+class Asked:
+    """One request beside the test."""
+
+    def __init__(self, estate: Estate, host: str, path: str) -> None:
+        self.status, self.body, self.seconds = 0, "", 0.0
+        self._thread = threading.Thread(target=self._ask, args=(estate, host, path), daemon=True)
+        self._thread.start()
+
+    def _ask(self, estate: Estate, host: str, path: str) -> None:
+        began = time.monotonic()
+        try:
+            self.status, self.body = get(estate, host, path)
+        except OSError as error:
+            self.body = f"{type(error).__name__}: {error}"
+        self.seconds = time.monotonic() - began
+
+    @property
+    def done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def answer(self) -> tuple[int, str]:
+        """Wait for the answer."""
+        self._thread.join(PATIENCE)
+        return self.status, self.body
+
+
+async def _herd(estate: Estate, host: str, path: str, count: int) -> list[tuple[int, float]]:
+    began = time.monotonic()
+    connector = aiohttp.TCPConnector(
+        limit=0, ssl=ssl.create_default_context(cafile=estate.authority), resolver=FixedResolver({host: estate.machine.address}))
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session:
+        async def one() -> tuple[int, float]:
+            try:
+                async with session.get(f"https://{host}{path}") as answer:
+                    await answer.read()
+                    return answer.status, time.monotonic() - began
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                return 0, time.monotonic() - began
+
+        return list(await asyncio.gather(*(one() for _ in range(count))))
+
+
+class Herd:
+    """Many requests that begin at once, beside the test."""
+
+    def __init__(self, estate: Estate, host: str, path: str, count: int) -> None:
+        self._found: list[tuple[int, float]] = []
+        self._thread = threading.Thread(target=self._run, args=(estate, host, path, count), daemon=True)
+        self._thread.start()
+
+    def _run(self, *arguments: Any) -> None:
+        self._found = asyncio.run(_herd(*arguments))
+
+    def answers(self) -> list[tuple[int, float]]:
+        """Status and seconds of each; status 0 where none came."""
+        self._thread.join(PATIENCE + 30)
+        return self._found
+
+
+@contextmanager
+def shop(estate: Estate, host: str, directory: Path, pace: Pace = LIGHT) -> Iterator[BackgroundLoad]:
+    """A shop at work beside the test; ``kept`` of it says afterwards what became of its writes."""
+    directory.mkdir(parents=True, exist_ok=True)
+    tenant = Tenant(name="fault", url=f"https://{host}", database="fault_one", address=estate.machine.address, pace=pace)
+    with BackgroundLoad(Config(tenants=(tenant,), ca=estate.authority, patience=PATIENCE), str(directory)) as load:
+        yield load
+
+
+def unharmed(load: BackgroundLoad) -> str:
+    """Fail unless every request of a shop was answered rightly and all its writes are there. Returns a line for the log."""
+    total, kept = load.summary(), load.kept["fault"]
+    assert total.requests > 0, "the shop asked for nothing"
+    assert not total.failed, f"{total.failed} of {total.requests} requests failed: {total.reasons}"
+    assert kept.whole and kept.written, f"writes: {kept}"
+    return f"{total.requests} requests, none failed, longest {total.longest} s; {kept.written} writes kept"

@@ -1,0 +1,134 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Release sources made for the faults: one small add-on in four variants.
+
+``one-a`` and ``one-b`` differ in a method's body (class ``code``); either and ``two`` differ in a field (class ``update``, there and back
+again); ``blank`` updates like ``two``, but its web client does not come up. What an update does beside that, a test says in the database
+(``fault.during_update``), so that one image can fail in many ways.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+ADDON = "sgp_fault"
+NAMES = ("one-a", "one-b", "two", "blank")
+FIELD = {"one-a": "alpha", "one-b": "alpha", "two": "beta", "blank": "beta"}
+
+_INIT = "from . import controllers\nfrom . import models\n"
+
+_CONTROLLERS = '''\
+import time
+
+from odoo import http
+
+
+class Fault(http.Controller):
+    @http.route("/fault/release", type="http", auth="none", methods=["GET"], save_session=False)
+    def release(self):
+        return http.Response("{name}", content_type="text/plain")
+
+    @http.route("/fault/slow", type="http", auth="none", methods=["GET"], save_session=False)
+    def slow(self, seconds="1"):
+        time.sleep(float(seconds))
+        return http.Response("{name}", content_type="text/plain")
+'''
+
+_MODELS = '''\
+import time
+
+from odoo import api, fields, models
+
+
+class FaultThing(models.Model):
+    _name = "fault.thing"
+    _description = "What must not be lost"
+
+    name = fields.Char(required=True)
+    {field} = fields.Char()
+
+    def _parameter(self, key):
+        return self.env["ir.config_parameter"].sudo().get_param("fault." + key) or ""
+
+    @api.model
+    def _during_update(self):
+        """What a release's own data and migrations may do in an update."""
+        what, _blank, value = self._parameter("during_update").partition(" ")
+        if what == "sleep":
+            time.sleep(float(value))
+        elif what == "raise":
+            self.search([]).write({{"name": "torn"}})
+            self.env.cr.commit()
+            raise ValueError("the shelves of 3 products cannot be told: " + value)
+        elif what == "fill":
+            self.env.cr.execute("create table fault_filler as select repeat(md5(g::text), 64) t from generate_series(1, %s) g", [int(value)])
+
+    @api.model
+    def _cron_sleep(self):
+        time.sleep(float(self._parameter("cron_seconds") or 0))
+'''
+
+_DATA = """\
+<?xml version="1.0" encoding="utf-8"?>
+<odoo>
+    <function model="fault.thing" name="_during_update"/>
+    <record id="cron_sleep" model="ir.cron" forcecreate="True">
+        <field name="name">Count the shelves</field>
+        <field name="model_id" ref="model_fault_thing"/>
+        <field name="state">code</field>
+        <field name="code">model._cron_sleep()</field>
+        <field name="interval_number">1</field>
+        <field name="interval_type">days</field>
+        <field name="active" eval="False"/>
+    </record>
+</odoo>
+"""
+
+_MANIFEST = """\
+{{
+    "name": "Faults",
+    "version": "1.0",
+    "license": "LGPL-3",
+    "author": "SysGenPro",
+    "depends": ["web", "bus"],
+    "data": ["security/ir.model.access.csv", "data/fault.xml"],
+    "assets": {{{assets}}},
+}}
+"""
+
+_ACCESS = "id,name,model_id:id,group_id:id,perm_read,perm_write,perm_create,perm_unlink\nthing,thing,model_fault_thing,base.group_user,1,1,1,1\n"
+
+_BLANK_ASSETS = '"web.assets_web": [("replace", "web/static/src/main.js", "sgp_fault/static/src/main.js")]'
+_BLANK_MAIN = 'import { startWebClient } from "@web/start";\nimport { Client } from "@sgp_fault/forgotten";\n\nstartWebClient(Client);\n'
+
+
+def write(directory: Path, base: str) -> list[Path]:
+    """Write all variants below ``directory`` and return their source files.
+
+    :param base: short name of the base image.
+    """
+    found = []
+    for name in NAMES:
+        addon = directory / "addons" / name / ADDON
+        files = {
+            "__init__.py": _INIT, "controllers/__init__.py": "from . import main\n", "models/__init__.py": "from . import thing\n",
+            "controllers/main.py": _CONTROLLERS.format(name=name), "models/thing.py": _MODELS.format(field=FIELD[name]),
+            "data/fault.xml": _DATA, "security/ir.model.access.csv": _ACCESS,
+            "__manifest__.py": _MANIFEST.format(assets=_BLANK_ASSETS if name == "blank" else ""),
+        }
+        if name == "blank":
+            files["static/src/main.js"] = _BLANK_MAIN
+        for path, text in files.items():
+            _write(addon / path, text)
+        source = directory / f"{name}.yml"
+        _write(source, f'name: {name}\nseries: "19.0"\nbase: {base}\naddons:\n  - name: fault\n    path: addons/{name}\n')
+        found.append(source)
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    """Leave a file that says the same alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

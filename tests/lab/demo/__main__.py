@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``python -m demo``: exits with 1 when a claim did not hold."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+
+from . import prepare
+from .playbook import Playbooks
+from .story import Story
+
+
+def main() -> int:
+    """Tell the story."""
+    parser = argparse.ArgumentParser(prog="demo", description="A shop's ERP released under load.")
+    parser.add_argument("--keep", action="store_true", help="go on with the machines that are there")
+    arguments = parser.parse_args()
+    started = time.monotonic()
+    state = prepare.state_directory()
+    state.mkdir(parents=True, exist_ok=True)
+    playbooks = Playbooks(state, started)
+    story = Story(playbooks, state)
+    try:
+        story.tell(fresh=not arguments.keep)
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        story.claims.check(False, str(error))
+        playbooks.say(str(error), "!")
+    try:
+        story.end()
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        story.claims.check(False, str(error))
+        playbooks.say(str(error), "!")
+    playbooks.say("everything claimed held" if story.claims.held else "not everything claimed held")
+    return 0 if story.claims.held else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as the demo needs it: machines, certificates, vault passwords, a database to begin with."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .playbook import ROOT
+
+MACHINES = ("ops-1", "vm-uat-1", "vm-prod-1")
+HOSTS = {
+    "acme-uat": "acme.uat.example.test", "bodega-uat": "bodega.uat.example.test",
+    "acme-production": "acme.example.test", "bodega-production": "bodega.example.test",
+}
+TEMPLATE = "/var/lib/sysgenpro/templates/odoo-19.0"
+AWKWARD = """it's "q" {{ 1/0 }} $HOME \\ %s {% x %} Ö東#;"""
+"""A password as a person may choose it; ``site`` and ``release`` must take it as it is."""
+
+
+def lab(*arguments: str) -> str:
+    """Run the lab's command line and return what it printed.
+
+    :raises subprocess.CalledProcessError: when it failed.
+    """
+    command = [sys.executable, str(ROOT / "tests" / "lab" / "lab"), *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def machines(fresh: bool) -> dict[str, str]:
+    """Bring the machines up; from nothing where ``fresh``. Returns their addresses."""
+    if fresh:
+        lab("down", *[name for name in MACHINES if name in json.loads(lab("inventory"))])
+    lab("up", *MACHINES, "--image", "debian13-warm")
+    found = json.loads(lab("inventory"))
+    return {name: found[name] for name in MACHINES}
+
+
+def certificates() -> str:
+    """A certificate for each host name and the registry. Returns the authority's file."""
+    for host in (*HOSTS.values(), "ops-1.lab.test"):
+        authority = json.loads(lab("cert", host))["authority"]
+    return str(authority)
+
+
+def vault(state: Path) -> None:
+    """A vault password for each environment, and one password of production chosen by a person."""
+    directory = state / "vault"
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for environment in ("uat", "production", "ops"):
+        path = directory / environment
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
+    chosen = state / "secrets" / "production" / "acme-production.yml"
+    if not chosen.exists():
+        chosen.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = json.dumps({"database_blue_web": AWKWARD, "database_green_web": AWKWARD + "2"}, ensure_ascii=False)
+        subprocess.run(
+            [str(Path(sys.executable).with_name("ansible-vault")), "encrypt", "--output", str(chosen),
+             "--encrypt-vault-id", "production", "--vault-id", f"production@{directory / 'production'}", "-"],
+            input=text, text=True, check=True, stderr=subprocess.DEVNULL, cwd=state,
+        )
+
+
+def template(names: Sequence[str]) -> None:
+    """Put the lab's database with demo data on machines, for their first instances."""
+    source = lab("template").strip().splitlines()[-1]
+    for name in names:
+        new = TEMPLATE + ".new"
+        place = f"rm -rf {new}; mkdir -p {new} && tar -C {new} -xf - && mv -T {new} {TEMPLATE}"
+        unless = f"test -e {TEMPLATE}/template.json && cat >/dev/null || {{ {place}; }}"
+        packing = subprocess.Popen(["tar", "-C", source, "-cf", "-", "."], stdout=subprocess.PIPE)
+        command = [sys.executable, str(ROOT / "tests" / "lab" / "lab"), "ssh", name, "--", unless]
+        subprocess.run(command, stdin=packing.stdout, check=True)
+        packing.wait()
+
+
+def base_image() -> None:
+    """Have the base image on the builder, from which `push_base` gives it to the registry."""
+    lab("images", "odoo-19.0")
+    lab("load", "ops-1", "sgp-lab/odoo-19.0:latest")
+
+
+
+def state_directory() -> Path:
+    """Where the demo keeps what it makes; the inventories name the same."""
+    return Path(os.environ.get("SYSGENPRO_CACHE", "/var/cache/sysgenpro-odoo")) / "demo"

@@ -1,0 +1,226 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The story: two environments, two tenants, six releases."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from load import read_records, summarise
+
+from . import prepare
+from .claims import Claims, Operation, read_operations, served_by_operation, table
+from .playbook import ROOT, Outcome, Playbooks
+
+TENANTS = ("acme-production", "bodega-production")
+CONFIG: Mapping[str, Any] = {"instance_config": {"limit_time_real": 240}}
+"""What r6 changes beside its static files."""
+
+
+class Load:
+    """The load generator on production's tenants, as a process of its own."""
+
+    def __init__(self, state: Path, addresses: dict[str, str], authority: str) -> None:
+        self.directory = state / "load"
+        self.directory.mkdir(exist_ok=True)
+        config = {
+            "ca": authority,
+            "tenants": [
+                {"name": name, "url": f"https://{prepare.HOSTS[name]}", "database": name.replace("-", "_"),
+                 "address": addresses["vm-prod-1"]}
+                for name in TENANTS
+            ],
+        }
+        path = self.directory / "config.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        self._output = (self.directory / "output.txt").open("w", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "load", "--config", str(path), "--out", str(self.directory), "--until-stopped"],
+            cwd=ROOT / "tests" / "lab", stdout=self._output, stderr=subprocess.STDOUT,
+        )
+
+    def stop(self) -> int:
+        """Stop it, let it count what its writes left, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=300)
+        self._output.close()
+        return code
+
+
+class Story:
+    """Its chapters, in order."""
+
+    def __init__(self, playbooks: Playbooks, state: Path) -> None:
+        self.playbooks = playbooks
+        self.state = state
+        self.claims = Claims()
+        self.load: Load | None = None
+
+    def tell(self, fresh: bool) -> None:
+        """All of it.
+
+        :raises RuntimeError: when something without which the story cannot go on failed.
+        """
+        addresses, authority = self._prepare(fresh)
+        self._machines_and_releases()
+        self._chapter("r1 becomes what runs")
+        self._release("r1", "uat")
+        self._release("r1", "production")
+        self._chapter("Two shops at work in production, from here to the end")
+        self.load = Load(self.state, addresses, authority)
+        self._chapter("r2: function bodies changed")
+        self._promote("r2")
+        self._chapter("r3: a new field and a view, rehearsed beforehand")
+        self._promote("r3", rehearse=True)
+        self._chapter("r4: its upgrade raises half-way")
+        self._undone("r4")
+        self._chapter("r5: upgrades, but the web client does not come up")
+        self._undone("r5")
+        self._chapter("r6: only static files and configuration")
+        self._promote("r6", variables=CONFIG)
+        self._chapter("All of it once more: nothing to do")
+        self._once_more()
+
+    def end(self) -> None:
+        """Stop the load; show status, report and summary."""
+        self._chapter("What the load saw")
+        if self.load:
+            self._judge_load(self.load)
+        status = self.state / "status"
+        status.mkdir(exist_ok=True)
+        for old in status.glob("*.json"):
+            old.unlink()
+        for environment in ("uat", "production"):
+            self.playbooks.run("status", environment, {"status_directory": str(status), "status_history": 50})
+        records = read_records(str(self.load.directory / "requests.jsonl")) if self.load else []
+        operations = read_operations(status, records)
+        self._judge_operations(operations)
+        served = self.state / "served.json"
+        served.write_text(json.dumps(served_by_operation(operations), indent=1), encoding="utf-8")
+        report = self.state / "report"
+        for environment in ("uat", "production"):
+            self.playbooks.run("report", environment, {
+                "report_directory": str(report), "report_requests_path": str(served)})
+        self._chapter("Summary")
+        print("\n".join(table(operations)))
+        print()
+        for held, text in self.claims.made:
+            print(f"{'held  ' if held else 'FAILED'}  {text}")
+        print()
+        for index in sorted(report.glob("index-*.html")):
+            print(f"report: {index}")
+
+    # -- chapters -------------------------------------------------------------------------------
+
+    def _chapter(self, title: str) -> None:
+        self.playbooks.say("")
+        self.playbooks.say(title, "#")
+
+    def _prepare(self, fresh: bool) -> tuple[dict[str, str], str]:
+        self._chapter("The lab")
+        prepare.vault(self.state)
+        addresses = prepare.machines(fresh)
+        authority = prepare.certificates()
+        for name, address in addresses.items():
+            self.playbooks.say(f"{name} is at {address}")
+        return addresses, authority
+
+    def _machines_and_releases(self) -> None:
+        self._chapter("Machines converge, releases are built")
+        with ThreadPoolExecutor() as pool:
+            jobs: list[Future[Any]] = [pool.submit(self._build)]
+            jobs += [pool.submit(self._site, name) for name in ("uat", "production")]
+            for job in jobs:
+                job.result()
+
+    def _build(self) -> None:
+        self.playbooks.run("site", "ops")
+        prepare.base_image()
+        self.playbooks.run(str(Path(__file__).with_name("push_base.yml")), "ops")
+        self.playbooks.run("build", "ops")
+
+    def _site(self, environment: str) -> Outcome:
+        outcome = self.playbooks.run("site", environment)
+        prepare.template([{"uat": "vm-uat-1", "production": "vm-prod-1"}[environment]])
+        return outcome
+
+    def _release(
+        self, name: str, environment: str, variables: Mapping[str, Any] | None = None, fails: bool = False
+    ) -> Outcome:
+        given = {"instance_release": name, "release_reason": f"{name} by the demo", **(variables or {})}
+        return self.playbooks.run("release", environment, given, fails=fails)
+
+    def _promote(self, name: str, rehearse: bool = False, variables: Mapping[str, Any] | None = None) -> None:
+        for environment in ("uat", "production"):
+            given = {"instance_release": name, **(variables or {})}
+            self.playbooks.run("plan", environment, {**given, "plan_rehearse": rehearse})
+            self._release(name, environment, variables)
+
+    def _undone(self, name: str) -> None:
+        outcome = self._release(name, "production", fails=True)
+        self.claims.check(
+            outcome.code != 0 and all(outcome.failed.get(tenant) for tenant in TENANTS),
+            f"{name} is refused on every tenant, and the playbook says so",
+        )
+
+    def _once_more(self) -> None:
+        def again(environment: str) -> list[Outcome]:
+            runs: list[Callable[[], Outcome]] = [lambda: self.playbooks.run("site", environment)]
+            if environment != "ops":
+                runs.append(lambda: self._release("r6", environment, CONFIG))
+            return [run() for run in runs]
+
+        with ThreadPoolExecutor() as pool:
+            outcomes = [outcome for found in pool.map(again, ("ops", "uat", "production")) for outcome in found]
+        changed = {
+            f"{outcome.name} {host}": count
+            for outcome in outcomes for host, count in outcome.changed.items() if count
+        }
+        self.claims.check(not changed, f"site and release once more change nothing on any host {changed or ''}".rstrip())
+
+    # -- judging --------------------------------------------------------------------------------
+
+    def _judge_load(self, load: Load) -> None:
+        code = load.stop()
+        output = (load.directory / "output.txt").read_text(encoding="utf-8")
+        for line in output.splitlines():
+            self.playbooks.say(line)
+        records = read_records(str(load.directory / "requests.jsonl"))
+        path = load.directory / "result.json"
+        result = json.loads(path.read_text(encoding="utf-8"))["tenants"] if path.exists() else {}
+        self.claims.check(code in (0, 1) and bool(result), "the load ran from the first release to the end")
+        for tenant in TENANTS:
+            total = summarise(records, tenant)
+            self.claims.check(
+                total.requests > 0 and total.failed == 0,
+                f"{tenant}: {total.requests} requests, {total.failed} failed {total.reasons or ''}".rstrip())
+            kept = result.get(tenant, {}).get("kept", {})
+            self.claims.check(
+                bool(kept) and not (kept["lost"] or kept["duplicated"] or kept["damaged"] or kept["unknown"]),
+                f"{tenant}: of {kept.get('written', 0)} writes and uploads none is lost, doubled or damaged")
+            self.claims.check(
+                set(total.closes) <= {"1000", "1001"}, f"{tenant}: websockets were closed cleanly {total.closes}")
+
+    def _judge_operations(self, operations: Sequence[Operation]) -> None:
+        expected = {"r2": ("code", "done"), "r3": ("update", "done"), "r4": ("update", "undone"),
+                    "r5": ("update", "undone"), "r6": ("code", "done")}
+        released = [item for item in operations if item.header["state"] == "released"]
+        for name, (kind, outcome) in expected.items():
+            mine = [item for item in released if item.header.get("name") == name and item.environment == "production"]
+            seen = sorted({(item.header["class"], item.outcome) for item in mine})
+            self.claims.check(
+                seen == [(kind, outcome)] and len(mine) == len(TENANTS),
+                f"{name} in production: {kind}, {outcome} on {len(TENANTS)} tenants; seen {seen} on {len(mine)}")
+        updates = [item for item in released if item.header.get("name") == "r3"]
+        self.claims.check(
+            bool(updates) and all((item.header.get("rehearsal") or {}).get("pause") for item in updates),
+            "the pause of r3 was predicted by a rehearsal on every tenant")

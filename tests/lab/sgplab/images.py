@@ -1,0 +1,152 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Images from Debian by mmdebstrap: machines with systemd, and Odoo's base images. Each is made once per recipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import host
+from .base import LabError, cache, locked, run, say
+
+REPOSITORY = "sgp-lab"
+FILES = Path(__file__).resolve().parent / "files"
+
+_MACHINE = (
+    "systemd", "systemd-sysv", "dbus", "udev", "kmod", "procps", "iproute2", "iputils-ping", "nftables", "iptables", "sudo",
+    "openssh-server", "ca-certificates", "curl", "less", "python3", "python3-apt",
+)  # fmt: skip
+_WARM = (
+    "docker.io", "docker-cli", "docker-registry", "postgresql-17", "redis-server", "redis-tools", "acl", "rsync", "unattended-upgrades",
+    "apparmor", "chrony", "logrotate", "python3-docker", "python3-psycopg2", "python3-redis", "python3-requests", "python3-yaml", "openssl",
+)  # fmt: skip
+_ODOO = ("ca-certificates", "curl", "procps", "python3-redis", "python3-pip")
+
+#: Never start daily package updates in a test machine: they hold dpkg's lock. A role may enable them.
+_QUIET = "systemctl --root=\"$1\" disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer man-db.timer 2>/dev/null || true"
+#: Modules belong to the host's kernel, a container's console is nobody's.
+_MASK = 'systemctl --root="$1" mask systemd-modules-load.service console-getty.service getty.target systemd-firstboot.service'
+_BOOT = 'systemctl --root="$1" enable lab-hosts.service ssh.service'
+_JOURNAL = 'mkdir -p "$1/var/log/journal" "$1/etc/lab"'
+_MACHINE_HOOKS = (_MASK, _QUIET, _BOOT, _JOURNAL)
+#: A warm machine has the packages, and nothing of them running but Docker: the roles decide.
+_WARM_HOOKS = ('systemctl --root="$1" disable redis-server.service docker-registry.service chrony.service 2>/dev/null || true',)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an image is made of."""
+
+    name: str
+    suites: tuple[str, ...]
+    packages: tuple[str, ...]
+    hooks: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    keep_lists: bool = False
+    setup: tuple[str, ...] = ()
+
+
+def _machine(name: str, suite: str, extra: tuple[str, ...] = (), hooks: tuple[str, ...] = ()) -> Recipe:
+    return Recipe(
+        name,
+        (suite, f"{suite}-updates", f"{suite}-security"),
+        _MACHINE + extra,
+        hooks=_MACHINE_HOOKS + hooks,
+        files=("etc/systemd/system/lab-hosts.service",),
+        changes=('CMD ["/sbin/init"]',),
+        keep_lists=bool(extra),
+        # As roles do before they install PostgreSQL: no cluster "main" of the package's own.
+        setup=('mkdir -p "$1/etc/postgresql-common"; echo "create_main_cluster = false" > "$1/etc/postgresql-common/createcluster.conf"',) if extra else (),
+    )
+
+
+_WARM12 = tuple("postgresql-15" if package == "postgresql-17" else package for package in _WARM if package != "docker-cli")
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        _machine("debian13", "trixie"),
+        _machine("debian13-warm", "trixie", _WARM, _WARM_HOOKS),
+        _machine("debian12", "bookworm"),
+        _machine("debian12-warm", "bookworm", _WARM12, _WARM_HOOKS),
+        # Odoo 19 is packaged in sid only and needs trixie's Python 3.13: all from trixie but Odoo itself.
+        Recipe("odoo-19.0", ("trixie", "sid"), (*_ODOO, "odoo-19", "tzdata-legacy"), files=("etc/apt/preferences.d/sid",)),
+        Recipe("odoo-14.0", ("bullseye",), (*_ODOO, "odoo-14")),
+    )
+}
+#: What demo and tests need; the others are made when somebody asks for them.
+DEFAULT = ("debian13", "debian13-warm", "odoo-19.0")
+
+
+def key(recipe: Recipe) -> str:
+    """Return the recipe's digest, which also covers the files and what the host gives."""
+    files = {name: (FILES / name).read_text(encoding="utf-8") for name in recipe.files}
+    text = json.dumps([asdict(recipe), files, host.overlay(), host.apt_options()], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def ensure(name: str) -> str:
+    """Return the reference of the image ``name``; make it if this host does not have it yet."""
+    recipe = RECIPES.get(name)
+    if recipe is None:
+        raise LabError(f"image {name!r} is unknown; there are {', '.join(RECIPES)}")
+    reference = f"{REPOSITORY}/{name}:{key(recipe)}"
+    with locked(f"image-{name}"):
+        if run(["docker", "image", "inspect", reference], check=False).returncode:
+            _build(recipe, reference)
+        run(["docker", "tag", reference, f"{REPOSITORY}/{name}:latest"])
+    return reference
+
+
+def digest(name: str) -> str:
+    """Return the id of the image ``name``, ``sha256:…``; make it if needed."""
+    return run(["docker", "image", "inspect", "--format", "{{.Id}}", ensure(name)]).stdout.strip()
+
+
+def _overlay(recipe: Recipe, directory: Path) -> Path:
+    """Lay the files that go into the image and return their root."""
+    files = host.overlay()
+    files |= {f"/{name}": (FILES / name).read_text(encoding="utf-8") for name in recipe.files}
+    root = directory / "overlay"
+    root.mkdir()
+    for name, content in files.items():
+        path = root / name.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        path.chmod(0o644)
+    return root
+
+
+def _build(recipe: Recipe, reference: str) -> None:
+    for tool in ("mmdebstrap", "docker"):
+        if shutil.which(tool) is None:
+            raise LabError(f"{tool} is not installed; script/common installs what the lab needs")
+    say(f"building image {recipe.name} from Debian {'+'.join(recipe.suites)}")
+    with tempfile.TemporaryDirectory(dir=cache()) as directory:
+        root = _overlay(recipe, Path(directory))
+        copy = f'cp -r --no-preserve=ownership "{root}/." "$1/"'
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(recipe.packages)}"]
+        command += ["--dpkgopt=force-confold", *(f"--aptopt={line}" for line in host.apt_options())]
+        command += [f"--setup-hook={hook}" for hook in (copy, *recipe.setup)]
+        # Packages bring their own version of a directory's mode; the files come once more on top of them.
+        command += [f"--customize-hook={hook}" for hook in (copy, 'chroot "$1" update-ca-certificates >/dev/null', *recipe.hooks)]
+        # Host keys and the machine's id are made per machine.
+        command += ['--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*; : > "$1/etc/machine-id"']
+        if recipe.keep_lists:
+            command.append("--skip=cleanup/apt/lists")
+        archive = Path(directory) / "image.tar"
+        command += [recipe.suites[0], str(archive), *host.sources_list(list(recipe.suites))]
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise LabError(f"mmdebstrap could not make {recipe.name}:\n{done.stderr[-4000:]}")
+        changes = [part for change in recipe.changes for part in ("--change", change)]
+        run(["docker", "import", *changes, str(archive), reference])
+    say(f"built {reference}")

@@ -1,0 +1,204 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sets the real operation on a machine in memory (``world``)."""
+
+from __future__ import annotations
+
+import os
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import journal as journal_module
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import wait
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import Journal
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import operation as operation_module
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import rehearsal, removal, steps, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.operation import ReleaseOperation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import front as front_module
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import Front
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.world import (
+    INSTANCE,
+    NAME,
+    Box,
+    Data,
+    FakeDatabase,
+    FakeProcesses,
+    FakeRuntime,
+    Killed,
+    World,
+)
+
+R1 = samples.release("r1")
+R2 = samples.release("r2", code="c")                        # function bodies changed
+R3 = samples.release("r3", schema="d")                      # fields changed
+SCHEMAS = {R1.reference: "s1", R2.reference: "s1", R3.reference: "s2"}
+RELEASES = {release.reference: release for release in (R1, R2, R3)}
+
+
+class TickingJournal(Journal):
+    """A journal whose writing may be interrupted, also in the middle of a line and between its end and its keeping."""
+
+    world: World
+
+    def write(self, event: str, **data: Any) -> None:
+        if self.world.fault == (len(self.world.effects) + 1, "torn"):
+            with open(self.path, "a", encoding="utf-8") as stream:
+                stream.write('{"at": "2026-11-21T10:00:00.000+00:00", "event": "' + event)
+            raise Killed("journal")
+        try:
+            with self.world.effect("journal " + event):
+                super().write(event, **data)
+        except OSError as error:
+            raise journal_module._cannot_write(self.path, error) from error
+
+
+class Rig:
+    """One machine. :param patch: puts everything back after the test."""
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
+        self.directory, self.patch = directory, patch
+        directory.mkdir(parents=True, exist_ok=True)
+        self.world = World(directory, RELEASES, dict(SCHEMAS))
+        # What an operation that was undone may leave beside what it found, and what it may leave otherwise.
+        self.also: dict[str, Any] = {}
+        self.ignored: set[str] = set()
+        self._connect()
+
+    def _connect(self) -> None:
+        world, patch = self.world, self.patch
+        clock = types.SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic)
+        for module in (steps, update, rehearsal):
+            patch.setattr(module, "time", clock)
+        patch.setattr(wait.wait_until, "__defaults__", (0.1, world.sleep))
+        patch.setattr(wait.Deadline.__init__, "__defaults__", (world.monotonic,))
+        patch.setattr(os, "fsync", lambda handle: None)
+        patch.setattr(front_module, "_nft", world.nft)
+        for double in (TickingJournal, FakeProcesses, FakeDatabase):
+            patch.setattr(double, "world", world, raising=False)
+        patch.setattr(operation_module, "DockerRuntime", lambda: FakeRuntime(world))
+        patch.setattr(operation_module, "Database", FakeDatabase)
+        patch.setattr(operation_module, "Journal", TickingJournal)
+        patch.setattr(operation_module, "Front", lambda name, address: Front(name, address, str(self.directory)))
+        patch.setattr(operation_module, "memory_available", lambda: 8 * 1024 ** 3)
+        patch.setattr(operation_module, "fetch_record", lambda reference, *_login: world.releases[reference])
+        for module in (steps, removal):
+            patch.setattr(module, "Processes", FakeProcesses)
+        patch.setattr(rehearsal, "run_program", self._clone)
+        for module in (steps, rehearsal):
+            patch.setattr(module, "prove", self._prove)
+        keep = os.replace
+
+        def replace(source: Any, target: Any) -> None:
+            if os.path.basename(os.path.dirname(target)) == "history":
+                with world.effect("keep the journal"):
+                    keep(source, target)
+            else:
+                keep(source, target)
+
+        patch.setattr(journal_module.os, "replace", replace)
+
+    def _clone(self, arguments: list[str], code: str, what: str) -> None:
+        import copy
+
+        with self.world.effect(arguments[0]):
+            if arguments[0] == "pg_dump":
+                os.makedirs(arguments[arguments.index("--file") + 1])
+            elif arguments[0] == "pg_restore":
+                kept = self.world.databases[NAME + "_rehearsal"].connect
+                self.world.databases[NAME + "_rehearsal"] = copy.deepcopy(self.world.databases[NAME])
+                self.world.databases[NAME + "_rehearsal"].connect = kept
+            else:
+                os.makedirs(arguments[-1])
+
+    def _prove(self, address: str, series: Any, database: str, token: str, *_rest: Any) -> dict[str, Any]:
+        box = next((b for b in self.world.boxes.values() if b.spec.address == address), None)
+        if not box or not box.running or box.ending or not token:
+            raise DomainError("not_ready", f"{address} is not ready: its process ended while starting")
+        clone = box.label("kind") == "update"
+        data = self.world.databases[database]
+        if box.spec.image in self.world.not_ready or not (clone or self.world.may_connect(box)):
+            raise DomainError("not_ready", f"{address} is not ready: web client: 500")
+        if data.half or data.schema != self.world.schemas[box.spec.image]:
+            raise DomainError("not_ready", f"{address} is not ready: registry: a column is missing")
+        self.world.proven.add(box.spec.name)
+        return {"assets": 3, "checks": []}
+
+    # -- what tests do with it ------------------------------------------------------------------
+
+    def params(self, release: Any = None, **changes: Any) -> dict[str, Any]:
+        values = samples.params(root=str(self.directory / "instances"), release=release.reference if release else None,
+                                **changes)
+        if not os.path.exists(values["root"]):
+            os.makedirs(os.path.join(values["root"], INSTANCE, "data", "filestore", NAME))
+        return values
+
+    def operation(self, params: dict[str, Any]) -> ReleaseOperation:
+        return ReleaseOperation(params)
+
+    def run(self, params: dict[str, Any]) -> dict[str, Any]:
+        """As the module does, each run a process of its own."""
+        operation = self.operation(params)
+        plan = operation.plan()
+        further: Any = {}
+        if plan.steps and operation.writes:
+            further = operation.perform(plan, {})
+        return {"changed": bool(plan.steps), "plan": plan, **further}
+
+    def count(self, params: dict[str, Any]) -> int:
+        """How many effects this run has."""
+        before = len(self.world.effects)
+        self.run(params)
+        return len(self.world.effects) - before
+
+    def fail_at(self, number: int, how: str) -> None:
+        self.world.effects.clear()
+        self.world.fault = (number, how)
+
+    def mend(self) -> None:
+        self.world.fault = None
+
+    def journal(self) -> list[dict[str, Any]]:
+        return Journal(os.path.join(str(self.directory), "instances", INSTANCE, "state")).read()
+
+
+def running_r1(rig: Rig, colour: str = "blue") -> None:
+    """An instance that runs r1 in one colour, as a release leaves it."""
+    world = rig.world
+    rig.run(rig.params(R1))
+    world.look()
+    assert world.front_colour() == "blue"
+    if colour == "green":
+        rig.run(rig.params(R2))
+    world.effects.clear()
+
+
+def released(world: World, release: Any) -> list[str]:
+    """What is not as a settled release leaves it; empty where all is."""
+    colour = world.front_colour()
+    wrong = [] if colour else ["the front refuses"]
+    want = {f"{INSTANCE}-{colour}-{kind}" for kind in ("web", "cron")}
+    running = {name for name, box in world.boxes.items() if box.running}
+    if running != want:
+        wrong.append(f"running: {sorted(running)}")
+    wrong += [f"{name} is of another release" for name in running if world.boxes[name].label("release") != release.id]
+    wrong += [f"{name} does not restart" for name in running if not world.boxes[name].restart]
+    logins = {role for role, may in world.roles.items() if may}
+    if logins != {f"{NAME}_{colour}_web", f"{NAME}_{colour}_cron"}:
+        wrong.append(f"logins: {sorted(logins)}")
+    data = world.databases.get(NAME, Data())
+    if (data.schema, data.half, data.open, data.connect) != (world.schemas[release.reference], False, True, {NAME + "_owner"}):
+        wrong.append(f"database: {data}")
+    if not data.applied or data.applied[-1]["release"] != release.id:
+        wrong.append("not recorded")
+    if world.leading != {colour}:
+        wrong.append(f"told to lead: {world.leading}")
+    further = set(world.databases) - {NAME, NAME + "_undo"}
+    return wrong + [f"left over: {name}" for name in sorted(further)]
+
+
+__all__ = ["R1", "R2", "R3", "Box", "Data", "Killed", "Rig", "released", "running_r1"]

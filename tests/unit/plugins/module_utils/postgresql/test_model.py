@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._postgresql.model import (
+    LOGIN_ROLES,
+    Cluster,
+    Role,
+    Seen,
+    parse,
+    plan,
+)
+
+VERIFIER = (
+    "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
+    "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+)
+CLUSTER = Cluster("acme-production", "acme", 5501, 17, dict.fromkeys(LOGIN_ROLES, "pencil"))
+LOGIN = Role(VERIFIER, (), "acme_owner", True)
+CONVERGED = {"acme_owner": Role(None, (), None, False), **{f"acme_{login}": LOGIN for login in LOGIN_ROLES}}
+
+
+def steps(roles: dict[str, Role], stale: bool = False) -> list[str]:
+    return [step.title for step in plan([CLUSTER], {"acme-production": Seen(True, roles, stale)}).steps]
+
+
+def test_a_new_cluster_gets_owner_and_five_logins() -> None:
+    found = steps({})
+    assert found[0] == "create role acme_owner"
+    assert len(found) == 1 + 3 * len(LOGIN_ROLES)
+
+
+def test_a_converged_one_needs_nothing() -> None:
+    assert steps(CONVERGED) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (Role(None, (), "acme_owner", True), ["set the password of acme_blue_web"]),
+        (Role(None, (), "acme_owner", True, in_use=True), []),
+        (Role(VERIFIER, (), None, True), ["have acme_blue_web act as acme_owner"]),
+        (Role(VERIFIER, (), "acme_owner", False), ["have acme_blue_web act as acme_owner"]),
+        (Role(VERIFIER, ("rolsuper",), "acme_owner", True), ["take rolsuper from acme_blue_web"]),
+    ],
+)
+def test_only_what_differs_is_mended(role: Role, expected: list[str]) -> None:
+    assert steps({**CONVERGED, "acme_blue_web": role}) == expected
+
+
+def test_changed_files_are_taken_over() -> None:
+    assert steps(CONVERGED, stale=True) == ["take over changed settings"]
+
+
+def test_no_secret_is_in_the_plan() -> None:
+    assert "pencil" not in str(plan([CLUSTER], {"acme-production": Seen(True)}).as_dict())
+    assert "pencil" not in repr(CLUSTER)
+
+
+@pytest.mark.parametrize(("word", "code"), [("", "password_missing"), (None, "password_missing"), ("a\0b", "password_invalid")])
+def test_refuses_passwords_that_nobody_could_use(word: str | None, code: str) -> None:
+    passwords = {**CLUSTER.passwords, "blue_web": word}
+    with pytest.raises(DomainError) as error:
+        parse({"instance": "acme-production", "database": "acme", "port": 5501, "major": 17, "passwords": passwords})
+    assert error.value.code == code
+    assert "passwords.blue_web" in error.value.message

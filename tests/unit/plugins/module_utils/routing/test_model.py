@@ -1,0 +1,113 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import model, render_file
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def value(**further: Any) -> dict[str, Any]:
+    return {"name": "acme", "hosts": ["a.test"], "front": "172.28.1.2", "tls": {"resolver": "le"}, **further}
+
+
+@pytest.mark.parametrize(
+    "change,field",
+    [
+        ({"name": "Acme"}, "name"), ({"name": "acme-websocket"}, "name"), ({"name": "a" * 63}, "name"),
+        ({"name": "../etc"}, "name"), ({"hosts": []}, "hosts"), ({"hosts": ["a b"]}, "hosts"),
+        ({"hosts": ["`"]}, "hosts"), ({"front": "front"}, "front"), ({"series": "nineteen"}, "series"),
+        ({"exposure": "partner"}, "allow_list"), ({"allow_list": ["10.0.0.1/8"]}, "allow_list"),
+        ({"database_manager": True}, "database_manager"), ({"tls": {}}, "tls"),
+        ({"tls": {"resolver": "a", "certificate": "b"}}, "tls"), ({"hold": {"timeout": 901}}, "hold.timeout"),
+        ({"hold": {"attempts": 1}}, "hold.attempts"), ({"headers": {"a b": "x"}}, "headers"),
+        ({"headers": {"X-A": "x\r\ny"}}, "headers"), ({"rate_limit": {"average": -1}}, "rate_limit.average"),
+        ({"trusted_proxies": ["nowhere"]}, "trusted_proxies"), ({"entry_point": "a b"}, "entry_point"),
+    ],
+)
+def test_bad_input_names_route_and_field(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(DomainError) as caught:
+        model.parse_routes([value(**change)])
+    assert caught.value.details["field"] == field and caught.value.unchanged == "Nothing was changed"
+
+
+def test_a_host_twice_and_a_name_twice_are_refused() -> None:
+    with pytest.raises(DomainError, match="already serves"):
+        model.parse_routes([value(), value(name="bodega", hosts=["A.test."])])
+    with pytest.raises(DomainError, match="given twice"):
+        model.parse_routes([value(), value(hosts=["b.test"])])
+
+
+@pytest.mark.parametrize("exposure", ["public", "partner", "internal"])
+def test_exposure_decides(exposure: str) -> None:
+    allow = ["192.0.2.0/24"] if exposure == "partner" else None
+    route = model.parse_routes([value(exposure=exposure, allow_list=allow)])[0]
+    config = render_file.configuration(route, "http://172.28.0.2:8069", "/c")["http"]
+    main = config["routers"]["acme"]
+    assert main["entryPoints"] == [{"internal": "internal"}.get(exposure, "websecure")]
+    assert ("acme-allow" in main["middlewares"]) is (exposure != "public")
+    assert ("acme-rate" in main["middlewares"]) is (exposure != "internal")
+    assert ("acme-redirect" in config["routers"]) is (exposure != "internal")
+    response = config["middlewares"]["acme-headers"]["headers"]["customResponseHeaders"]
+    assert ("X-Robots-Tag" in response) is (exposure != "public")
+
+
+@pytest.mark.parametrize(
+    "series,path",
+    [("14.0", "/longpolling"), ("15.0", "/longpolling"), ("16.0", "/websocket"), ("19.0", "/websocket"),
+     ("saas~18.3", "/websocket")],
+)
+def test_the_bus(series: str, path: str) -> None:
+    assert model.websocket_path(series) == path
+
+
+@pytest.mark.parametrize("opened", [False, True])
+@pytest.mark.parametrize(
+    "path,closed",
+    [
+        ("/web/database", True), ("/web/database/manager", True), ("/WEB/Database/list", True),
+        ("/fr/web/database/manager", True), ("/xmlrpc/2/db", True), ("/xmlrpc/db", True), ("/web/databases", False),
+        ("/web", False), ("/shop/web", False), ("/xmlrpc/2/common", False), ("/sysgenpro/ready", None),
+        ("/fr/sysgenpro/ready", None), ("/sysgenpro", None), ("/sysgenprox", False),
+    ],
+)
+def test_closed_paths(path: str, closed: bool | None, opened: bool) -> None:
+    route = model.parse_routes([value(exposure="internal", database_manager=opened)])[0]
+    rule = render_file.configuration(route, "http://p", "/c")["http"]["routers"]["acme-closed"]["rule"]
+    pattern = re.search(r"PathRegexp\(`(.*)`\)", rule).group(1)  # type: ignore[union-attr]
+    expected = True if closed is None else closed and not opened
+    assert bool(re.search(pattern, path)) is expected
+
+
+def test_retries_outlast_the_timeout_and_retry_no_status() -> None:
+    for timeout, interval in ((1, 10), (300, 250), (900, 10000)):
+        route = model.parse_routes([value(hold={"timeout": timeout, "interval": interval})])[0]
+        retry = render_file.configuration(route, "http://p", "/c")["http"]["middlewares"]["acme-retry"]["retry"]
+        # Even if jitter always took its half off, as it cannot.
+        assert (retry["attempts"] - 1) * interval * 0.5 >= timeout * 1000
+        assert set(retry) == {"attempts", "initialInterval", "timeout"}
+
+
+@given(st.integers(1, 10**13), st.integers(0, 10**15))
+def test_larger_than(limit: int, number: int) -> None:
+    assert bool(re.fullmatch(render_file.larger_than(limit), str(number))) is (number > limit)
+
+
+@given(st.dictionaries(st.text(min_size=1), st.text()))
+def test_no_text_can_hold_a_template_and_all_come_back(headers: dict[str, str]) -> None:
+    content = {"http": {"x": headers}}
+    text = render_file.text(content)
+    assert "{{" not in text
+    assert render_file.parse(text) == content
+    assert json.loads(text.split("\n", 1)[1]) == content
+
+
+def test_idna() -> None:
+    assert model.host_name("acme", "Bücher.example.test") == "xn--bcher-kva.example.test"
