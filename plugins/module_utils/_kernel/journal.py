@@ -31,7 +31,7 @@ def now() -> str:
 
 def operation_id(verb: str) -> str:
     """A name for an operation; names sort by the moment, in UTC."""
-    return f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%S}-{verb}-{secrets.token_hex(2)}"
+    return f"{datetime.datetime.now(datetime.timezone.utc):%Y%m%dT%H%M%S}-{verb}-{secrets.token_hex(4)}"
 
 
 def parse_entries(text: str) -> list[dict[str, Any]]:

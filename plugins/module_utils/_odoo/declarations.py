@@ -68,13 +68,18 @@ def _write_node(node: Any, out: list[str], references: References) -> None:
         references.names.add(node.id)
     elif kind == "Attribute":
         (references.own if _on_self(node.value) else references.names).add(node.attr)
-    out.append("(" + kind)
+    several = kind == "ExtSlice"  # Python up to 3.8; a tuple from 3.9 on
+    out.append("(" + ("Tuple" if several else kind))
     for name in node._fields:
         value = getattr(node, name, None)
         if name in _IGNORED or value is None or value == []:
             continue
-        out.append(" " + name + "=")
-        write(_without_docstring(value) if name == "body" else value, out, references)
+        if name == "body":
+            value = _without_docstring(value)
+        elif kind == "JoinedStr":  # Python 3.12.0 and 3.12.1 end a nested format with an empty text
+            value = [item for item in value if _value(item) != ""]
+        out.append(" " + ("elts" if several else name) + "=")
+        write(value, out, references)
     out.append(")")
 
 
