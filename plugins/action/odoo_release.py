@@ -45,8 +45,20 @@ class ActionModule(ActionBase):
         if quick:
             result.update(self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val)))
             return result
-        result.update(self._detached(task_vars))
+        planned = self._planned(task_vars)
+        if planned.get("failed") or not planned.get("changed", True):
+            result.update(planned)
+        else:
+            result.update(self._detached(task_vars))
         return result
+
+    def _planned(self, task_vars):
+        """The plan first, over one call: where there is nothing to do, or it cannot be done, a job of its own would cost four."""
+        self._task.check_mode = True
+        try:
+            return self._execute_module(task_vars=task_vars)
+        finally:
+            self._task.check_mode = False
 
     def _detached(self, task_vars):
         self._task.async_val = LONGEST

@@ -33,6 +33,7 @@ class Machine:
         self.looks, self.calls, self.now, self.current = looks, list[Any](), 0.0, dict[str, Any]()
         self.started: dict[str, Any] = {"ansible_job_id": "j1", "started": 1, "finished": 0}
         self.cleanup: Exception | None = None
+        self.planned: dict[str, Any] = {"changed": True, "sync": True}
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -43,8 +44,8 @@ class Machine:
     def execute(self, plugin: ActionModule, module_name: Any = None, module_args: Any = None, wrap_async: bool = False,
                 **_further: Any) -> dict[str, Any]:
         if module_name is None:
-            self.calls.append(("release", wrap_async, plugin._task.async_val))
-            return self.started if wrap_async else {"changed": True, "sync": True}
+            self.calls.append("plan" if plugin._task.check_mode else ("release", wrap_async, plugin._task.async_val))
+            return self.started if wrap_async else self.planned
         assert module_name == "ansible.builtin.async_status" and module_args["jid"] == "j1"
         self.calls.append(module_args["mode"])
         if module_args["mode"] == "cleanup":
@@ -90,7 +91,7 @@ DONE = {"result": {"changed": True, "operation": {"id": "one", "steps": STEPS[:2
 
 
 @pytest.mark.parametrize(("options", "called"), [
-    ({"check": True}, ("release", False, 0)), ({"state": "planned"}, ("release", False, 0)),
+    ({"check": True}, "plan"), ({"state": "planned"}, ("release", False, 0)),
     ({"async_val": 60}, ("release", True, 60))])
 def test_what_is_quick_or_detached_already_is_called_once(
         monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], called: Any) -> None:
@@ -99,10 +100,19 @@ def test_what_is_quick_or_detached_already_is_called_once(
     assert run.machine.calls == [called]
 
 
-def test_a_converged_run_never_reads_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("planned", [{"changed": False}, {"failed": True, "code": "locked"}])
+def test_where_nothing_is_to_be_done_the_plan_is_the_one_call(monkeypatch: pytest.MonkeyPatch, planned: dict[str, Any]) -> None:
+    run = Run(monkeypatch, [])
+    run.machine.planned = planned
+    assert run() == planned
+    assert run.machine.calls == ["plan"]
+    assert not run.plugin._task.check_mode and run.shown == []
+
+
+def test_a_quick_run_never_reads_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run(monkeypatch, [WAITING, {"result": {"changed": False}}])
     assert run() == {"changed": False}
-    assert run.machine.calls == [("release", True, odoo_release.LONGEST), "status", "status", "cleanup"]
+    assert run.machine.calls == ["plan", ("release", True, odoo_release.LONGEST), "status", "status", "cleanup"]
     assert run.plugin._task.async_val == 0 and run.shown == []
 
 
