@@ -25,6 +25,7 @@ from .machine import Machine, Ran
 
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
+from demo import prepare  # noqa: E402
 from sgplab import base, certificates, images, machines  # noqa: E402
 
 INSTANCE, NEIGHBOUR = "fault-one", "fault-two"
@@ -45,21 +46,25 @@ class Outcome:
 
 @dataclass
 class Estate:
-    """The machine, its instances and its releases."""
+    """The machine, its instances and its releases.
+
+    :ivar demo: whether its instances begin with the lab's database (tills, stock, sales, demo data) rather than with an empty one.
+    """
 
     machine: Machine
     state: Path
+    demo: bool = False
     releases: dict[str, str] = field(default_factory=dict)
     authority: str = ""
 
     @classmethod
-    def open(cls, name: str) -> Estate:
+    def open(cls, name: str, demo: bool = False) -> Estate:
         """Bring the estate up, from nothing where it is not there, and its instance to the release ``one-a``."""
         state = base.cache() / "faults" / name
         (state / "logs").mkdir(parents=True, exist_ok=True)
         images.ensure("odoo-19.0")
         machines.up([name], "debian13-warm")
-        estate = cls(Machine(name, machines.inspect()[name]["address"]), state)
+        estate = cls(Machine(name, machines.inspect()[name]["address"]), state, demo)
         estate._write()
         digest = estate._digest()
         if estate.machine.sh(f"cat {STAMP} 2>/dev/null || true").strip() != digest:
@@ -134,10 +139,13 @@ class Estate:
             "instance_exposure": "public", "instance_hosts": [host], "instance_share": 0.4, "instance_bounds": BOUNDS,
             "instance_tls": {"certificate": _text(issued["certificate"]), "private_key": _text(issued["key"])},
             "instance_registry": {"username": "releases", "password": "{{ test_registry_password }}"},
+            **({"instance_template": prepare.TEMPLATE} if self.demo else {}),
         }
 
     def _make(self) -> None:
         name = self.machine.name
+        if self.demo:
+            prepare.template([name])
         self.play("site")
         if not self.machine.sh("docker images -q sgp-lab/odoo-19.0:latest").strip():
             machines.load(name, ["sgp-lab/odoo-19.0:latest"])
