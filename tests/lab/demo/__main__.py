@@ -31,7 +31,8 @@ def main() -> int:
         story.claims.check(False, str(error))
         playbooks.say(str(error), "!")
     try:
-        story.end()
+        if story.addresses:
+            story.end()
     except (RuntimeError, subprocess.CalledProcessError) as error:
         story.claims.check(False, str(error))
         playbooks.say(str(error), "!")

@@ -36,8 +36,9 @@ def lab(*arguments: str) -> str:
 
 def machines(fresh: bool) -> dict[str, str]:
     """Bring the machines up; from nothing where ``fresh``. Returns their addresses."""
-    if fresh:
-        lab("down", *[name for name in MACHINES if name in json.loads(lab("inventory"))])
+    there = [name for name in MACHINES if name in json.loads(lab("inventory"))]
+    if fresh and there:
+        lab("down", *there)
     lab("up", *MACHINES, "--image", "debian13-warm")
     found = json.loads(lab("inventory"))
     return {name: found[name] for name in MACHINES}
@@ -87,7 +88,6 @@ def base_image() -> None:
     """Have the base image on the builder, from which `push_base` gives it to the registry."""
     lab("images", "odoo-19.0")
     lab("load", "ops-1", "sgp-lab/odoo-19.0:latest")
-
 
 
 def state_directory() -> Path:

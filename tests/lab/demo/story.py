@@ -64,19 +64,20 @@ class Story:
         self.state = state
         self.claims = Claims()
         self.load: Load | None = None
+        self.addresses: dict[str, str] = {}
 
     def tell(self, fresh: bool) -> None:
         """All of it.
 
         :raises RuntimeError: when something without which the story cannot go on failed.
         """
-        addresses, authority = self._prepare(fresh)
+        self.addresses, authority = self._prepare(fresh)
         self._machines_and_releases()
         self._chapter("r1 becomes what runs")
         self._release("r1", "uat")
         self._release("r1", "production")
         self._chapter("Two shops at work in production, from here to the end")
-        self.load = Load(self.state, addresses, authority)
+        self.load = Load(self.state, self.addresses, authority)
         self._chapter("r2: function bodies changed")
         self._promote("r2")
         self._chapter("r3: a new field and a view, rehearsed beforehand")
