@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory of the scenarios: the lab machine they share, and two instances on it.
+"""The inventory of the scenarios: the lab machine they share, and two instances on it. ``molecule_files`` is their place on the controller.
 
 ``SYSGENPRO_MOLECULE_MACHINE`` names the machine (default: ``molecule``), so that several people can work at once.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "lab"))
 
-from sgplab import machines
+from sgplab import base, machines
 
 
 def inventory() -> dict[str, object]:
@@ -40,7 +40,7 @@ def inventory() -> dict[str, object]:
     return {
         "machines": {"hosts": list(hosts)},
         "instances": {"hosts": list(instances)},
-        "all": {"vars": lab["vars"]},
+        "all": {"vars": {**lab["vars"], "molecule_files": str(base.cache() / "molecule" / name)}},
         "_meta": {"hostvars": hosts | instances},
     }
 

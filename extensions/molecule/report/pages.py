@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Compare the report's pages, as a browser would read them, with the journals: pages.py DIRECTORY <journals.json. Fails with what differs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+#: Elements of HTML that have no end.
+VOID = ("meta", "link", "br", "img", "input", "hr")
+
+
+class Page(HTMLParser):
+    """What a page shows and where it leads; elements must end as they began."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.name, self.words, self.links, self.loads, self._open = path.name, [], [], [], []
+        self.feed(path.read_text(encoding="utf-8"))
+        self.close()
+        assert not self._open, f"{self.name}: {self._open} do not end"
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in VOID:
+            self._open.append(tag)
+        found = dict(attrs)
+        self.loads += [value for key, value in found.items() if key in ("src", "srcset", "data") or (tag == "link" and key == "href")]
+        if tag == "a":
+            self.links.append(found["href"])
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open and self._open.pop() == tag, f"{self.name}: </{tag}> where another element is open"
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] != ["style"]:
+            self.words.append(data)
+
+    def says(self, *texts: object) -> None:
+        missing = [str(text) for text in texts if " ".join(str(text).split()) not in self.text]
+        assert not missing, f"{self.name} does not say {missing}: {self.text}"
+
+
+def main() -> None:
+    directory, journals = Path(sys.argv[1]), json.load(sys.stdin)
+    pages = {path.name: Page(path) for path in directory.iterdir()}
+    index = pages.pop("index-molecule.html")
+    assert sorted(index.links) == sorted(pages), f"the index leads to {index.links}; there are {sorted(pages)}"
+    assert len(pages) == len(journals) == 2, f"{len(pages)} pages of {len(journals)} journals"
+    for page in (index, *pages.values()):
+        assert not page.loads, f"{page.name} loads {page.loads}"
+    index.says("acme-molecule one-b", "bodega-molecule nothing", "to one-a by a switch, without loss")
+    for journal in journals:
+        header, end = journal[0], journal[-1]
+        name = header["name"]
+        page = next(page for page in pages.values() if page.name.startswith(f"molecule-{name}-"))
+        page.says(f"{name} in molecule", header["release"], header["plan"], header["at"], end["at"], header["class"], end["outcome"],
+                  f"by {header['who']}", header["why"], f"Took {end['seconds']:.1f} s")
+        page.says(*(entry["title"] for entry in journal if entry["event"] == "begin"))
+        assert page.links == [index.name], page.links
+
+
+if __name__ == "__main__":
+    main()
