@@ -71,9 +71,9 @@ def vault(state: Path) -> None:
         )
 
 
-def template(names: Sequence[str]) -> None:
+def template(names: Sequence[str], series: str = "19.0") -> None:
     """Put the lab's database with demo data on machines, for their first instances."""
-    source = lab("template").strip().splitlines()[-1]
+    source = lab("template", "--series", series).strip().splitlines()[-1]
     for name in names:
         new = TEMPLATE + ".new"
         place = f"rm -rf {new}; mkdir -p {new} && tar -C {new} -xf - && mv -T {new} {TEMPLATE}"
@@ -84,10 +84,10 @@ def template(names: Sequence[str]) -> None:
         packing.wait()
 
 
-def base_image() -> None:
-    """Have the base image on the builder, from which `push_base` gives it to the registry."""
-    lab("images", "odoo-19.0")
-    lab("load", "ops-1", "sgp-lab/odoo-19.0:latest")
+def base_image(state: Path) -> None:
+    """Have the base image in the registry, and its digest where the builder looks for it."""
+    digest = lab("stock", "ops-1", "odoo-19.0").strip()
+    (state / "bases.yml").write_text(f"odoo-19.0: ops-1.lab.test:5000/odoo-base@{digest}\n", encoding="utf-8")
 
 
 def state_directory() -> Path:

@@ -145,8 +145,7 @@ class Story:
 
     def _build(self) -> None:
         self.playbooks.run("site", "ops")
-        prepare.base_image()
-        self.playbooks.run(str(Path(__file__).with_name("push_base.yml")), "ops")
+        prepare.base_image(self.state)
         self.playbooks.run("build", "ops")
 
     def _site(self, environment: str) -> Outcome:

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from . import certificates, images, machines, template
+from . import certificates, images, machines, stock, template
 from .base import LabError
 
 
@@ -33,6 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("load", help="bring images of this host into a machine's Docker")
     verb.add_argument("name", metavar="NAME")
     verb.add_argument("images", nargs="+", metavar="IMAGE")
+    verb = verbs.add_parser("stock", help="have a machine's registry hold an image of this host; print its digest")
+    verb.add_argument("name", metavar="NAME")
+    verb.add_argument("image", metavar="IMAGE")
+    verb.add_argument("--repository", default="odoo-base", help="(default: %(default)s)")
     verbs.add_parser("list", help="print the machines")
     verb = verbs.add_parser("inventory", help="print name to address as JSON")
     verb.add_argument("--ansible", action="store_true", help="a whole Ansible inventory with how to log in")
@@ -69,6 +73,8 @@ def _run(args: argparse.Namespace) -> int:
         return machines.ssh(args.name, args.command[1:] if args.command[:1] == ["--"] else args.command)
     elif args.verb == "load":
         machines.load(args.name, args.images)
+    elif args.verb == "stock":
+        print(stock.put(args.name, args.image, args.repository))
     elif args.verb == "list":
         for name, machine in machines.inspect().items():
             print(f"{name:20} {machine['address']:15} {machine['image']:15} {'running' if machine['running'] else 'stopped'}")

@@ -26,12 +26,11 @@ from .machine import Machine, Ran
 ROOT = Path(__file__).resolve().parents[4]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from demo import prepare  # noqa: E402
-from sgplab import base, certificates, images, machines  # noqa: E402
+from sgplab import base, certificates, images, machines, stock  # noqa: E402
 
 INSTANCE, NEIGHBOUR = "fault-one", "fault-two"
 HOST, NEIGHBOUR_HOST = "fault-one.example.test", "fault-two.example.test"
 STAMP = "/var/lib/sysgenpro/fault-estate"
-PUSH_BASE = ROOT / "tests" / "lab" / "demo" / "push_base.yml"
 # Bounds small enough for a test and wide enough for a build machine that is busy with other things.
 BOUNDS = {"ready": 240, "drain": 20, "finish": 60, "cron": 30, "update": 240, "max_pause": 120, "watch": 1, "pull": 300}
 
@@ -54,17 +53,18 @@ class Estate:
     machine: Machine
     state: Path
     demo: bool = False
+    series: str = "19.0"
     releases: dict[str, str] = field(default_factory=dict)
     authority: str = ""
 
     @classmethod
-    def open(cls, name: str, demo: bool = False) -> Estate:
+    def open(cls, name: str, demo: bool = False, series: str = "19.0") -> Estate:
         """Bring the estate up, from nothing where it is not there, and its instance to the release ``one-a``."""
         state = base.cache() / "faults" / name
         (state / "logs").mkdir(parents=True, exist_ok=True)
-        images.ensure("odoo-19.0")
+        images.ensure(f"odoo-{series}")
         machines.up([name], "debian13-warm")
-        estate = cls(Machine(name, machines.inspect()[name]["address"]), state, demo)
+        estate = cls(Machine(name, machines.inspect()[name]["address"]), state, demo, series)
         estate._write()
         digest = estate._digest()
         if estate.machine.sh(f"cat {STAMP} 2>/dev/null || true").strip() != digest:
@@ -80,6 +80,10 @@ class Estate:
         if not os.environ.get("KEEP"):
             machines.down([self.machine.name])
 
+    @property
+    def _base(self) -> str:
+        return f"odoo-{self.series}"
+
     # -- making ---------------------------------------------------------------------------------
 
     def _write(self) -> None:
@@ -94,7 +98,7 @@ class Estate:
         (inventory / "90-constructed.yml").write_text(
             "plugin: ansible.builtin.constructed\nuse_vars_plugins: true\nstrict: false\n"
             'keyed_groups:\n  - {key: instance_machine, prefix: "on"}\n', encoding="utf-8")
-        sources.write(self.state / "sources", "odoo-19.0")
+        sources.write(self.state / "sources", self.series)
 
     def _inventory(self) -> dict[str, Any]:
         name = self.machine.name
@@ -120,8 +124,7 @@ class Estate:
                     "odoo_image_registry": f"{name}.lab.test:5000",
                     "odoo_image_releases_file": str(self.state / "releases.yml"),
                     "odoo_image_bases_file": str(self.state / "bases.yml"),
-                    "odoo_image_sources": [str(self.state / "sources" / f"{source}.yml") for source in sources.NAMES],
-                    "odoo_image_base_images": {"odoo-19.0": "sgp-lab/odoo-19.0:latest"},
+                    "odoo_image_sources": [str(self.state / "sources" / f"{source}.yml") for source in sources.names(self.series)],
                     "odoo_image_username": "releases", "odoo_image_password": "{{ test_registry_password }}",
                 }},
                 "instances": {"hosts": {
@@ -145,11 +148,10 @@ class Estate:
     def _make(self) -> None:
         name = self.machine.name
         if self.demo:
-            prepare.template([name])
+            prepare.template([name], self.series)
         self.play("site")
-        if not self.machine.sh("docker images -q sgp-lab/odoo-19.0:latest").strip():
-            machines.load(name, ["sgp-lab/odoo-19.0:latest"])
-        self.play(str(PUSH_BASE))
+        digest = stock.put(name, self._base, "odoo-base")
+        (self.state / "bases.yml").write_text(f"{self._base}: {name}.lab.test:5000/odoo-base@{digest}\n", encoding="utf-8")
         self.play("build")
 
     def _digest(self) -> str:
@@ -158,7 +160,7 @@ class Estate:
         for path in sorted(self.state.glob("inventory/*")) + sorted(self.state.glob("sources/**/*.*")):
             if path.is_file():
                 found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        found.update(images.ensure("odoo-19.0").encode())
+        found.update(images.ensure(self._base).encode())
         return found.hexdigest()
 
     # -- playbooks ------------------------------------------------------------------------------

@@ -80,10 +80,13 @@ _DATA = """\
         <field name="code">model._cron_sleep()</field>
         <field name="interval_number">1</field>
         <field name="interval_type">days</field>
-        <field name="active" eval="False"/>
+        <field name="active" eval="False"/>{numbercall}
     </record>
 </odoo>
 """
+
+# Before 18.0 a scheduled action ran once unless it said otherwise.
+_NUMBERCALL = '\n        <field name="numbercall" eval="-1"/>'
 
 _MANIFEST = """\
 {{
@@ -103,18 +106,24 @@ _BLANK_ASSETS = '"web.assets_web": [("replace", "web/static/src/main.js", "sgp_f
 _BLANK_MAIN = 'import { startWebClient } from "@web/start";\nimport { Client } from "@sgp_fault/forgotten";\n\nstartWebClient(Client);\n'
 
 
-def write(directory: Path, base: str) -> list[Path]:
+def names(series: str) -> tuple[str, ...]:
+    """The variants there are for a series: before 15.0 a manifest names no assets, so there is no ``blank``."""
+    return NAMES if int(series.split(".")[0]) >= 15 else NAMES[:-1]
+
+
+def write(directory: Path, series: str) -> list[Path]:
     """Write all variants below ``directory`` and return their source files.
 
-    :param base: short name of the base image.
+    :param series: of Odoo.
     """
     found = []
-    for name in NAMES:
+    number = int(series.split(".")[0])
+    for name in names(series):
         addon = directory / "addons" / name / ADDON
         files = {
             "__init__.py": _INIT, "controllers/__init__.py": "from . import main\n", "models/__init__.py": "from . import thing\n",
             "controllers/main.py": _CONTROLLERS.format(name=name), "models/thing.py": _MODELS.format(field=FIELD[name]),
-            "data/fault.xml": _DATA, "security/ir.model.access.csv": _ACCESS,
+            "data/fault.xml": _DATA.format(numbercall=_NUMBERCALL if number < 18 else ""), "security/ir.model.access.csv": _ACCESS,
             "__manifest__.py": _MANIFEST.format(assets=_BLANK_ASSETS if name == "blank" else ""),
         }
         if name == "blank":
@@ -122,7 +131,7 @@ def write(directory: Path, base: str) -> list[Path]:
         for path, text in files.items():
             _write(addon / path, text)
         source = directory / f"{name}.yml"
-        _write(source, f'name: {name}\nseries: "19.0"\nbase: {base}\naddons:\n  - name: fault\n    path: addons/{name}\n')
+        _write(source, f'name: {name}\nseries: "{series}"\nbase: odoo-{series}\naddons:\n  - name: fault\n    path: addons/{name}\n')
         found.append(source)
     return found
 
