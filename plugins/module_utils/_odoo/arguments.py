@@ -7,17 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._kernel.arguments import CLUSTER
+from .._recovery.arguments import REPOSITORY
+
 
 def _seconds(default: int) -> dict[str, Any]:
     return {"type": "int", "default": default}
 
-
-# Which cluster and database; logged in to by peer.
-CLUSTER: dict[str, Any] = {
-    "name": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "socket": {"type": "path", "required": True},
-}
 
 WHERE: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
@@ -118,6 +114,17 @@ ARGUMENTS: dict[str, Any] = {
             "maintenance": {"type": "str", "default": "172.28.0.2:8069"},
         },
     },
+    "recovery": {
+        "type": "dict",
+        "options": {
+            "repository": {"type": "dict", "required": True, "options": REPOSITORY},
+            "trusted_signers": {"type": "list", "elements": "str", "default": []},
+            "before_update": {"type": "str", "choices": ["always", "never"], "default": "always"},
+            "keep_abandoned": {"type": "int", "default": 14},
+            "jobs": {"type": "int", "default": 2},
+        },
+    },
+    "point": {"type": "str"},
     "requested_by": {"type": "str", "default": ""},
     "reason": {"type": "str", "default": ""},
     "expected_plan_digest": {"type": "str"},

@@ -402,18 +402,34 @@ class Database:
 
     def swap_undo_in(self, grants: Grants) -> None:
         """Put the undo copy in the database's place. Killed anywhere, the same call goes on."""
-        with self.session("postgres") as cursor:
-            cursor.execute("select datname from pg_database where datname in %s",
-                           ((self.name, self.undo, self.failed),))
-            there = {row[0] for row in cursor.fetchall()}
-            if self.undo in there:
-                if self.name in there:
-                    self.drop(self.failed)
-                    self._rename(cursor, self.name, self.failed)
-                self._rename(cursor, self.undo, self.name)
-            cursor.execute(sql.SQL("alter database {} allow_connections true").format(sql.Identifier(self.name)))
+        if {self.name, self.undo} <= set(self.beside(self.name)):
+            self.drop(self.failed)
+        self.exchange(self.undo, self.failed)
         self.apply_grants(grants)
         self.drop(self.failed)
+
+    def exchange(self, new: str, aside: str) -> None:
+        """Put ``new`` in the database's place and keep what was there as ``aside``. Killed anywhere, the same call goes on; with the two names
+        exchanged it is taken back."""
+        there = self.beside(self.name)
+        with self.session("postgres") as cursor:
+            if new in there:
+                if self.name in there:
+                    self._rename(cursor, self.name, aside)
+                self._rename(cursor, new, self.name)
+            cursor.execute(sql.SQL("alter database {} allow_connections true connection limit -1").format(sql.Identifier(self.name)))
+
+    def beside(self, prefix: str) -> list[str]:
+        """Names of the cluster's databases that begin with ``prefix``."""
+        with self.session("postgres") as cursor:
+            cursor.execute("select datname from pg_database where starts_with(datname, %s)", (prefix,))
+            return [row[0] for row in cursor.fetchall()]
+
+    def close(self, name: str) -> None:
+        """Let nobody but a superuser into a database any more."""
+        with self.session("postgres") as cursor:
+            cursor.execute(sql.SQL("alter database {} allow_connections true connection limit 0").format(sql.Identifier(name)))
+            cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
 
     def _rename(self, cursor: Any, old: str, new: str) -> None:
         cursor.execute(sql.SQL("alter database {} allow_connections false").format(sql.Identifier(old)))

@@ -134,6 +134,10 @@ def desired(params: Mapping[str, Any]) -> Desired:
         raise _bad("database.passwords", ", ".join(absent) + " missing", "a password for each login role")
     if params.get("purge") and params["purge"] != instance:
         raise _bad("purge", params["purge"], f"the name of the instance, {instance}")
+    if params.get("point") and params["state"] not in ("rolled_back", "planned"):
+        raise _bad("point", params["point"], "nothing, unless state is rolled_back")
+    if params.get("point") and not params.get("recovery"):
+        raise _bad("recovery", None, "the repository that holds the point")
     identity = {k: params[k] for k in ("instance", "tenant", "environment", "data_class")}
     return Desired(instance, identity, params["state"], reference, params)
 

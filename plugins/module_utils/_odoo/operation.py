@@ -19,7 +19,7 @@ from .._kernel.plan import Plan, Step
 from .._kernel.run import guard_digest
 from .._runtime.docker import DockerRuntime, memory_available
 from .._runtime.front import Front
-from . import rehearsal, removal
+from . import recovery, rehearsal, removal
 from .changes import Changes, classify
 from .database import Database, DatabaseState
 from .model import Desired, colour_of, desired
@@ -30,6 +30,8 @@ from .steps import Steps, template_of
 
 # Past these steps an operation is finished, not undone: requests were let go to the new colour.
 NO_RETURN = ("let_go", "settle")
+# Classes that led back: to go back once more is to stay.
+BACK = ("rollback", "restore")
 
 
 class ReleaseOperation:
@@ -57,14 +59,16 @@ class ReleaseOperation:
         containers = self.runtime.observe(wanted.instance)
         front = self.front.observe()
         database = self.database.observe()
+        back = None
         if wanted.state == "rolled_back":
-            self.wanted = wanted = self._previous(database)
-        target, changes = self._target(wanted, database)
+            self.wanted, back = self._previous(database)
+            wanted = self.wanted
+        target, changes = self._target(wanted, database, back)
         return Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
-            rehearsal=rehearsal.stored(wanted, database, target))
+            rehearsal=rehearsal.stored(wanted, database, target), back=back)
 
     def plan(self) -> Plan:
         entries = self.journal.read()
@@ -80,12 +84,12 @@ class ReleaseOperation:
             return _staged_only(plan, self.wanted, self.seen)
         return plan
 
-    def _target(self, wanted: Desired, database: DatabaseState) -> tuple[Release | None, Changes | None]:
+    def _target(self, wanted: Desired, database: DatabaseState, back: recovery.Back | None) -> tuple[Release | None, Changes | None]:
         reference, applied = wanted.reference, database.applied
         if reference is None or (applied and applied["image"] == reference.digest):
             return None, None
         target = self._fetch(str(reference))
-        if not applied:
+        if not applied or back:
             return target, None
         installed = {name: version for name, (state, version) in database.modules.items() if state == "installed"}
         before = Record.parse(self.database.applied_record())
@@ -96,26 +100,32 @@ class ReleaseOperation:
         return fetch_record(reference, registry.get("username"), registry.get("password"),
                             registry.get("ca_path"))
 
-    def _previous(self, database: DatabaseState) -> Desired:
-        """The wish for the release that ran before, where only code lies between."""
+    def _previous(self, database: DatabaseState) -> tuple[Desired, recovery.Back | None]:
+        """The wish for the release that ran before, with the recovery point it takes where more than code lies between."""
+        if self.wanted.params["point"]:
+            back = recovery.find_back(self.wanted, self.database, None)
+            return recovery.target_of(self.wanted, back), back
         rows = self.database.history() if database.applied else []
         if not rows:
             raise DomainError("nothing_before", f"nothing was released on {self.wanted.instance} yet",
                               unchanged="Nothing was changed")
-        target = rows[0] if rows[0]["class"] == "rollback" else next(
+        target = rows[0] if rows[0]["class"] in BACK else next(
             (row for row in rows if row["image"] != rows[0]["image"]), None)
         if target is None:
             raise DomainError("nothing_before", f"{self.wanted.instance} never ran another release than this",
                               unchanged="Nothing was changed")
-        between = [row for row in rows if row["id"] > target["id"] and row["class"] not in ("code", "adopt", "rollback")]
+        between = [row for row in rows if row["id"] > target["id"] and row["class"] not in ("code", "adopt", *BACK)]
+        if between and self.wanted.params["recovery"]:
+            back = recovery.find_back(self.wanted, self.database, target)
+            return recovery.target_of(self.wanted, back), back
         if between:
             raise DomainError(
                 "update_between",
                 "between this release and the one before lies an update of the database ({})".format(between[0]["operation"]),
                 unchanged="Nothing was changed",
-                advice="Going back costs data: it takes a recovery point and a confirmation")
+                advice="Going back costs data: give recovery, the repository with the recovery points, and a confirmation")
         return Desired(self.wanted.instance, self.wanted.identity, "rolled_back", parse_reference(target["reference"]),
-                       self.wanted.params)
+                       self.wanted.params), None
 
     # -- carry out ------------------------------------------------------------------------------
 
@@ -129,6 +139,7 @@ class ReleaseOperation:
             guard_digest(plan, self.wanted.params["expected_plan_digest"])
             if not plan.steps:
                 return self.result
+            self._confirmed(plan)
             if self.wanted.state == "absent":
                 return removal.perform(self, plan, timings)
             if self.wanted.state == "rehearsed":
@@ -137,10 +148,18 @@ class ReleaseOperation:
                 self._release(plan, timings)
         return self.result
 
+    def _confirmed(self, plan: Plan) -> None:
+        """:raises DomainError: ``confirmation_needed`` where the plan discards data and its digest was not given."""
+        if plan.facts.get("price") and not self.wanted.params["expected_plan_digest"]:
+            raise DomainError(
+                "confirmation_needed",
+                "going back to {point}, taken {taken}, discards data: {said}".format(said=plan.facts["price"]["summary"], **plan.facts),
+                unchanged="Nothing was changed", advice=f"If that is meant, give expected_plan_digest: {plan.digest}", plan=plan.as_dict())
+
     @contextmanager
     def _place(self, plan: Plan) -> Iterator[None]:
         """Updates share a machine's processors; side by side each would make the other's pause longer."""
-        if plan.facts["class"] not in ("update", "create"):
+        if plan.facts["class"] not in ("update", "create", "restore"):
             yield
             return
         path = os.path.join(self.wanted.params["root"], ".updating")

@@ -16,6 +16,7 @@ from .changes import Changes, full_version
 from .database import COLOURS, KINDS, DatabaseState
 from .model import Desired, colour_of, joined, other
 from .record import Release
+from .recovery import Back, back_steps, capture_step
 from .series import series_of
 
 # What a process of the platform needs at the least beside its limit, in bytes: room that other tenants keep.
@@ -29,6 +30,7 @@ class Observed:
     :param target: the release asked for; None where it is the one that runs.
     :param memory: bytes the machine can give.
     :param rehearsal: what a rehearsal of exactly this step measured.
+    :param back: the recovery point to go back to, where going back takes one.
     """
 
     containers: Mapping[str, Container]
@@ -40,6 +42,7 @@ class Observed:
     memory: int = 0
     rehearsal: Mapping[str, Any] | None = None
     template: Mapping[str, Any] | None = None
+    back: Back | None = None
 
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
@@ -65,8 +68,11 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
 
     :raises DomainError: where the instance must not be touched, with the reason.
     """
-    check_identity(wanted, seen.database)
-    work = decide(wanted, seen)
+    if seen.back is None:
+        check_identity(wanted, seen.database)
+    else:
+        check_owner(wanted, seen.database)  # what is half-updated may be gone back from
+    work = decide(wanted, seen) if seen.back is None else Work("restore", {}, (), (), ())
     old = colour_of(seen.front, wanted)
     before = _before(wanted, seen, old)
     if work.kind == "none":
@@ -82,6 +88,8 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         steps = _code_steps(wanted, seen, old, new, "rollback" if wanted.state == "rolled_back" else work.kind)
     elif work.kind == "create":
         steps = _create_steps(wanted, seen, new, work)
+    elif seen.back:
+        steps = _back_steps(wanted, seen, seen.back, old, new)
     else:
         steps = _update_steps(wanted, seen, old, new, work, strategy)
     after = {**before, "colour": new, "release": _target_id(seen), "image": _image(wanted),
@@ -248,7 +256,7 @@ def connections(processes: Mapping[str, Any]) -> int:
 
 def _strategy(wanted: Desired, seen: Observed, work: Work) -> str:
     if work.kind != "update":
-        return "switch"
+        return "hold" if work.kind == "restore" else "switch"
     if seen.rehearsal is None and wanted.params["rehearsal"] == "required":
         raise DomainError("not_rehearsed", "this update was not rehearsed, and rehearsal is required",
                           unchanged="Nothing was changed", advice="Run with state: rehearsed first")
@@ -287,6 +295,7 @@ def _update_steps(wanted: Desired, seen: Observed, old: str | None, new: str, wo
     return (
         _pull(wanted),
         Step("prepare", f"Make the containers of {new}, not started", {"colour": new}),
+        *capture_step(wanted),
         *_stop_cron(wanted, seen),
         Step("hold", hold, {"strategy": strategy, "from": old}),
         Step("drain", "Let requests under way finish", {"colour": old}),
@@ -300,6 +309,30 @@ def _update_steps(wanted: Desired, seen: Observed, old: str | None, new: str, wo
         _record("update"),
         Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
         _start_cron(new),
+        _settle(old, new),
+    )
+
+
+def _back_steps(wanted: Desired, seen: Observed, back: Back, old: str | None, new: str) -> tuple[Step, ...]:
+    """Restored while the shop goes on working; held only while the two change places."""
+    restore, exchange = back_steps(back)
+    return (
+        _pull(wanted),
+        Step("prepare", f"Make the containers of {new}, not started", {"colour": new}),
+        restore,
+        *_stop_cron(wanted, seen),
+        Step("hold", "Let requests wait", {"strategy": "hold", "from": old}),
+        Step("drain", "Let requests under way finish", {"colour": old}),
+        Step("retire", "Ask {} to end".format(old or "nothing"), {"colour": old}),
+        Step("fence", "Let nobody into the database", {"colour": old}),
+        exchange,
+        Step("check_modules", "See that no module is left on its way"),
+        Step("open", f"Start {new} and let it into the database", {"colour": new}),
+        _prove(new),
+        _record("restore"),
+        Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
+        _start_cron(new),
+        Step("export", "Write down what was abandoned, and close it", {"since": back.taken}),
         _settle(old, new),
     )
 
@@ -397,4 +430,7 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     }
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
+    if seen.back:
+        subject["point"] = seen.back.point
+        facts.update({"point": seen.back.point, "taken": seen.back.taken, "price": dict(seen.back.price)})
     return Plan(steps, before, after, subject, facts)

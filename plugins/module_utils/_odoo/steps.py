@@ -28,6 +28,7 @@ from .model import Desired, joined, other
 from .processes import Processes
 from .prove import edge_counts, prove
 from .record import Release
+from .recovery import RecoverySteps
 from .series import series_of
 
 # Share of failed requests at the edge that a switch may bring at the most, where there were none before.
@@ -36,7 +37,7 @@ ERROR_RATE = 0.02
 ENOUGH_REQUESTS = 20
 
 
-class Steps:
+class Steps(RecoverySteps):
     """Carries out steps by name: ``do_<name>`` and, where there is something to undo, ``undo_<name>``.
 
     :param context: JSON-able facts that a next run needs; kept in the journal as they come.
@@ -120,6 +121,7 @@ class Steps:
             self.database.apply_grants(Grants.from_json(self.context["grants"]), settings=False)
         self.runtime.remove(self.processes.update_name)
         self.database.drop(self.database.undo)
+        self.expire_abandoned()
         return {}
 
     # -- cron ---------------------------------------------------------------------------------

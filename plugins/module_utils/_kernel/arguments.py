@@ -1,0 +1,15 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Argument specs that modules of several domains share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Which cluster and database; logged in to by peer.
+CLUSTER: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "port": {"type": "int", "required": True},
+    "socket": {"type": "path", "required": True},
+}

@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Recovery points in a release: the one taken before an update, and the way back to one.
+
+The abandoned database is kept under ``<database>_was_<yymmddhhmm>``, closed, with its files beside the filestore under the same name.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .._kernel.files import sync_directory
+from .._kernel.plan import Step
+from .._recovery.arguments import ARGUMENTS
+from .._recovery.operation import RecoveryOperation
+from . import loss
+from .database import Database
+from .model import Desired
+from .record import Release, parse_reference
+
+_MOMENT = "%y%m%d%H%M"
+
+
+@dataclass(frozen=True)
+class Back:
+    """The recovery point that is gone back to.
+
+    :param point: its id. :param taken: its moment, ISO 8601.
+    :param applied: the row of ``sysgenpro.applied`` that was the newest at that moment.
+    :param price: what ``loss.price`` says would be lost.
+    """
+
+    point: str
+    taken: str
+    applied: Mapping[str, Any]
+    price: Mapping[str, Any]
+
+
+def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
+    """Parameters of ``pg_recovery_point`` for an instance as ``odoo_release`` knows it."""
+    params, given = wanted.params, wanted.params["recovery"]
+    place = {key: params["database"][key] for key in ("name", "port", "socket")}
+    return _filled(ARGUMENTS, {
+        "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
+        "trusted_signers": given["trusted_signers"], "jobs": given["jobs"], "database": place, "state": state,
+        **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
+        "requested_by": params["requested_by"], **more})
+
+
+def _filled(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``AnsibleModule`` would make of parameters."""
+    made: dict[str, Any] = {}
+    for name, option in spec.items():
+        value = given.get(name, option.get("default"))
+        if value is not None and "options" in option:
+            value = _filled(option["options"], value)
+        made[name] = value
+    return made
+
+
+def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | None) -> Back:
+    """The point asked for, or the newest verified one of a release.
+
+    :param target: the row of what was applied that is to be gone back to; None where ``point`` names the point.
+    :raises DomainError: ``no_point``, ``not_verified``, and those of ``_recovery.points.find``.
+    """
+    asked = wanted.params["point"] or "latest"
+    operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked))
+    points = operation.points.all()
+    if target is None:
+        from .._recovery.points import find
+
+        point = find(points, asked, wanted.instance)
+        if point.state != "verified":
+            raise DomainError("not_verified", f"recovery point {point.id} is {point.state}, not verified", unchanged="Nothing was changed",
+                              advice="Verify it first; a backup is not believed before")
+    else:
+        fitting = [point for point in points if point.state == "verified"
+                   and (point.manifest["release"] or {}).get("operation") == target["operation"]]
+        if not fitting:
+            raise DomainError(
+                "no_point", "{} has no verified recovery point of the release it ran before ({})".format(
+                    wanted.instance, target.get("name") or target["release"]),
+                unchanged="Nothing was changed", advice="Name another one with point; pg_recovery_point_info lists those there are")
+        point = max(fitting, key=lambda each: each.taken)
+    applied = point.manifest["release"]
+    if not applied:
+        raise DomainError("no_point", f"recovery point {point.id} is of a time before the instance was released this way",
+                          unchanged="Nothing was changed", advice="Restore it into a new instance and adopt it there")
+    taken = point.taken.isoformat()
+    return Back(point.id, taken, applied, loss.price(database, taken))
+
+
+def target_of(wanted: Desired, back: Back) -> Desired:
+    """The wish for the release that ran when the point was taken."""
+    return Desired(wanted.instance, wanted.identity, wanted.state, parse_reference(back.applied["reference"]), wanted.params)
+
+
+def capture_step(wanted: Desired) -> list[Step]:
+    """The step that takes a recovery point before an update; none where no repository is given or the policy is ``never``."""
+    if not wanted.params["recovery"] or wanted.params["recovery"]["before_update"] == "never":
+        return []
+    return [Step("recovery_point", "Take a recovery point and verify it")]
+
+
+def back_steps(back: Back) -> tuple[Step, Step]:
+    """The step that restores beside what runs, and the one that exchanges the two."""
+    return (Step("restore_point", f"Restore {back.point} beside what runs", {"point": back.point}),
+            Step("exchange", f"Put {back.point} in the place of the database, which is kept", {"point": back.point, "since": back.taken}))
+
+
+class RecoverySteps:
+    """The steps of ``Steps`` that have to do with recovery points."""
+
+    wanted: Desired
+    release: Release
+    database: Database
+    context: dict[str, Any]
+    warnings: list[str]
+
+    def do_recovery_point(self, step: Step) -> dict[str, Any]:
+        """A point that is not verified is none: then nothing is held."""
+        name = self.release.record.name or self.release.id
+        taking = RecoveryOperation(recovery_params(self.wanted, "captured", reason=f"before the release of {name}"))
+        point = taking.carry_out(taking.plan(), {})
+        verifying = RecoveryOperation(recovery_params(self.wanted, "verified", point=point))
+        plan = verifying.plan()
+        if plan.steps:
+            verifying.carry_out(plan, {})
+        return {"point": point}
+
+    @property
+    def _back(self) -> str:
+        return self.wanted.database + "_back"
+
+    def _beside(self, name: str) -> str:
+        return os.path.join(os.path.dirname(self.wanted.filestore), name)
+
+    def do_restore_point(self, step: Step) -> dict[str, Any]:
+        target = {"database": self._back, "filestore": self._beside(self._back), "owner": self.database.owner,
+                  "uid": int(self.wanted.params["uid"])}
+        restoring = RecoveryOperation(recovery_params(self.wanted, "restored", point=step.parameters["point"], target=target))
+        plan = restoring.plan()
+        if plan.steps:
+            restoring.carry_out(plan, {})
+        now = datetime.datetime.now(datetime.timezone.utc)
+        return {"aside": f"{self.wanted.database}_was_{now.strftime(_MOMENT)}"}
+
+    def undo_restore_point(self, step: Step) -> None:
+        self.database.drop(self._back)
+        shutil.rmtree(self._beside(self._back), ignore_errors=True)
+
+    def do_exchange(self, step: Step) -> dict[str, Any]:
+        """Whoever serves has ended and the fence stands: nobody is in either."""
+        self.database.exchange(self._back, self.context["aside"])
+        exchange_directories(self.wanted.filestore, self._beside(self._back), self._beside(self.context["aside"]))
+        return {}
+
+    def undo_exchange(self, step: Step) -> None:
+        self.database.exchange(self.context["aside"], self._back)
+        exchange_directories(self.wanted.filestore, self._beside(self.context["aside"]), self._beside(self._back))
+
+    def do_export(self, step: Step) -> dict[str, Any]:
+        """What the abandoned database has and the restored one has not, for people to enter again; then it is closed for good."""
+        aside, since = self.context["aside"], step.parameters["since"]
+        self.database.close(aside)
+        told = loss.price(self.database, since, aside)
+        directory = os.path.join(self.wanted.directory, "exports", self.context["operation"])
+        rows = loss.export(self.database, aside, since, directory, told)
+        self.warnings.append(f"{told['summary']}; {rows} rows lie in {directory}, the abandoned database is kept as {aside}")
+        return {"export": directory, "rows": rows, "loss": told}
+
+    def expire_abandoned(self) -> None:
+        """Drop abandoned databases that were kept for as long as was asked."""
+        options = self.wanted.params["recovery"]
+        if options:
+            before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=options["keep_abandoned"])
+            for name in abandoned(self.wanted.database, self.database.beside(self.wanted.database + "_was_")):
+                if datetime.datetime.strptime(name[-10:], _MOMENT).replace(tzinfo=datetime.timezone.utc) < before:
+                    self.database.drop(name)
+                    shutil.rmtree(self._beside(name), ignore_errors=True)
+
+
+def abandoned(database: str, names: Sequence[str]) -> list[str]:
+    """Those of ``names`` that are abandoned databases of an instance's."""
+    return [name for name in names if re.fullmatch(re.escape(database) + r"_was_[0-9]{10}", name)]
+
+
+def exchange_directories(live: str, new: str, aside: str) -> None:
+    """Put ``new`` in the place of ``live``, which is kept as ``aside``. Killed anywhere, the same call goes on."""
+    if os.path.isdir(new):
+        if os.path.isdir(live):
+            os.rename(live, aside)
+        os.rename(new, live)
+        sync_directory(os.path.dirname(live))
