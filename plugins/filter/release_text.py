@@ -34,12 +34,24 @@ def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
         f"class {plan.get('class')}, strategy {plan.get('strategy')}",
         f"  plan {plan['digest']}",
     ]
+    lines += _price(plan)
     reasons = plan.get("reasons") or {}
     lines += _few([f"  update {module}: {', '.join(why)}" for module, why in sorted(reasons.items())])
     if plan.get("code_changes"):
         lines.append("  only code changes in " + ", ".join(plan["code_changes"]))
     lines += _rehearsal(plan.get("rehearsal") or result.get("rehearsal"))
     lines += [f"  {number:2}. {step['title']}" for number, step in enumerate(steps, 1)]
+    return lines
+
+
+def _price(plan: Mapping[str, Any]) -> list[str]:
+    price = plan.get("price")
+    if not price:
+        return []
+    lines = [f"  back to recovery point {plan['point']}, taken {plan['taken']}", f"  {price['summary']}"]
+    for item in price["documents"]:
+        if item["numbers"]:
+            lines.append(f"    {item['given_out']} numbers of {item['name']} were given out: {item['numbers'][0]} to {item['last']}")
     return lines
 
 

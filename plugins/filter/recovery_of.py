@@ -1,0 +1,43 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where an instance's recovery points lie, from its inventory variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+LOCAL = "/var/lib/sysgenpro/recovery"
+KEYS = ("location", "access_key", "secret_key", "region", "ca_path", "lock_mode", "lock_days", "password")
+POLICY = ("trusted_signers", "before_update", "keep_abandoned", "jobs")
+
+
+def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+    """The parameter ``recovery`` of ``odoo_release``; empty where ``instance_recovery`` is ``false``.
+
+    :param variables: the instance's ``hostvars``.
+    :param secrets: its secrets; ``recovery`` is the repository's password.
+    :raises AnsibleFilterError: naming a key that there is not.
+    """
+    name = str(variables.get("inventory_hostname"))
+    given = variables.get("instance_recovery", {})
+    if given is False:
+        return {}
+    if not isinstance(given, Mapping):
+        raise AnsibleFilterError(f"instance {name}: instance_recovery is {given!r}, expected a dictionary or false")
+    unknown = sorted(set(given) - {*KEYS, *POLICY})
+    if unknown:
+        raise AnsibleFilterError(f"instance {name}: instance_recovery has {', '.join(unknown)}, expected some of {', '.join([*KEYS, *POLICY])}")
+    # One repository and one key for each instance, so that an end of one is the end of its data and of nobody else's.
+    repository = {"location": f"{LOCAL}/{name}", "password": secrets["recovery"], **{key: given[key] for key in KEYS if key in given}}
+    return {"repository": repository, **{key: given[key] for key in POLICY if key in given}}
+
+
+class FilterModule:
+    """The filters of this file."""
+
+    def filters(self) -> dict[str, Any]:
+        return {"recovery_of": recovery_of}
