@@ -425,6 +425,13 @@ class Database:
             cursor.execute("select datname from pg_database where starts_with(datname, %s)", (prefix,))
             return [row[0] for row in cursor.fetchall()]
 
+    def comment(self) -> str:
+        """The database's comment; a restore writes there which recovery point it is of."""
+        with self.session("postgres") as cursor:
+            cursor.execute("select shobj_description(oid, 'pg_database') from pg_database where datname = %s", (self.name,))
+            row = cursor.fetchone()
+            return str(row[0] or "") if row else ""
+
     def close(self, name: str) -> None:
         """Let nobody but a superuser into a database any more."""
         with self.session("postgres") as cursor:

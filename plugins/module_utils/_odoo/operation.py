@@ -102,7 +102,10 @@ class ReleaseOperation:
 
     def _previous(self, database: DatabaseState) -> tuple[Desired, recovery.Back | None]:
         """The wish for the release that ran before, with the recovery point it takes where more than code lies between."""
-        if self.wanted.params["point"]:
+        point = self.wanted.params["point"]
+        if point and database.applied and recovery.stands_on(self.database, point):
+            return self._wish_for(database.applied), None
+        if point:
             back = recovery.find_back(self.wanted, self.database, None)
             return recovery.target_of(self.wanted, back), back
         rows = self.database.history() if database.applied else []
@@ -124,8 +127,10 @@ class ReleaseOperation:
                 "between this release and the one before lies an update of the database ({})".format(between[0]["operation"]),
                 unchanged="Nothing was changed",
                 advice="Going back costs data: give recovery, the repository with the recovery points, and a confirmation")
-        return Desired(self.wanted.instance, self.wanted.identity, "rolled_back", parse_reference(target["reference"]),
-                       self.wanted.params), None
+        return self._wish_for(target), None
+
+    def _wish_for(self, applied: Mapping[str, Any]) -> Desired:
+        return Desired(self.wanted.instance, self.wanted.identity, "rolled_back", parse_reference(applied["reference"]), self.wanted.params)
 
     # -- carry out ------------------------------------------------------------------------------
 

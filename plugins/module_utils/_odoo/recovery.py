@@ -21,6 +21,8 @@ from .._kernel.files import sync_directory
 from .._kernel.plan import Step
 from .._recovery.arguments import ARGUMENTS
 from .._recovery.operation import RecoveryOperation
+from .._recovery.points import find
+from .._recovery.restore import MARK
 from . import loss
 from .database import Database
 from .model import Desired
@@ -76,8 +78,6 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
     operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked))
     points = operation.points.all()
     if target is None:
-        from .._recovery.points import find
-
         point = find(points, asked, wanted.instance)
         if point.state != "verified":
             raise DomainError("not_verified", f"recovery point {point.id} is {point.state}, not verified", unchanged="Nothing was changed",
@@ -97,6 +97,11 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
                           unchanged="Nothing was changed", advice="Restore it into a new instance and adopt it there")
     taken = point.taken.isoformat()
     return Back(point.id, taken, applied, loss.price(database, taken))
+
+
+def stands_on(database: Database, point: str) -> bool:
+    """Whether the database that runs came from this point: to go back to it once more is to stay."""
+    return database.comment() == MARK.format(point)
 
 
 def target_of(wanted: Desired, back: Back) -> Desired:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import copy
+import datetime
 import os
 import types
 from pathlib import Path
@@ -16,7 +18,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import wait
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import Journal
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import operation as operation_module
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import rehearsal, removal, steps, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import recovery, rehearsal, removal, steps, update
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.operation import ReleaseOperation
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import front as front_module
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import Front
@@ -57,6 +59,34 @@ class TickingJournal(Journal):
             raise journal_module._cannot_write(self.path, error) from error
 
 
+class FakeRecovery:
+    """The recovery points of ``World.points``; what they do is told in tests of ``_recovery``."""
+
+    def __init__(self, world: World, params: dict[str, Any]) -> None:
+        self.world, self.params = world, params
+        self.points = self
+
+    def all(self) -> list[types.SimpleNamespace]:
+        return [types.SimpleNamespace(id=name, state="verified", problem="", taken=datetime.datetime(2026, 11, 21),
+                                      manifest={"release": data.applied[-1]}) for name, data in self.world.points.items()]
+
+    def plan(self) -> types.SimpleNamespace:
+        return types.SimpleNamespace(steps=("one",))
+
+    def carry_out(self, _plan: Any, _timings: dict[str, float]) -> str:
+        state, point = self.params["state"], f"20261121T10000{len(self.world.points)}-0a1b2c3d"
+        with self.world.effect(state):
+            if state == "captured":
+                self.world.points[point] = copy.deepcopy(self.world.databases[NAME])
+            elif state == "restored":
+                target = self.params["target"]
+                made = copy.deepcopy(self.world.points[self.params["point"]])
+                made.connect, made.restored = set(), self.params["point"]
+                self.world.databases[target["database"]] = made
+                os.makedirs(target["filestore"], exist_ok=True)
+        return point
+
+
 class Rig:
     """One machine. :param patch: puts everything back after the test."""
 
@@ -91,6 +121,9 @@ class Rig:
         patch.setattr(rehearsal, "run_program", self._clone)
         for module in (steps, rehearsal):
             patch.setattr(module, "prove", self._prove)
+        patch.setattr(recovery, "RecoveryOperation", lambda params: FakeRecovery(world, params))
+        patch.setattr(recovery.loss, "price", lambda *_a: {"since": "2026-11-21", "documents": [], "summary": "nothing"})
+        patch.setattr(recovery.loss, "export", self._export)
         keep = os.replace
 
         def replace(source: Any, target: Any) -> None:
@@ -101,6 +134,10 @@ class Rig:
                 keep(source, target)
 
         patch.setattr(journal_module.os, "replace", replace)
+
+    def _export(self, _database: Any, name: str, *_rest: Any) -> int:
+        with self.world.effect("export"):
+            return self.world.databases[name].orders
 
     def _clone(self, arguments: list[str], code: str, what: str) -> None:
         import copy
@@ -197,7 +234,7 @@ def released(world: World, release: Any) -> list[str]:
         wrong.append("not recorded")
     if world.leading != {colour}:
         wrong.append(f"told to lead: {world.leading}")
-    further = set(world.databases) - {NAME, NAME + "_undo"}
+    further = {name for name in world.databases if not name.startswith(NAME + "_was_")} - {NAME, NAME + "_undo"}
     return wrong + [f"left over: {name}" for name in sorted(further)]
 
 

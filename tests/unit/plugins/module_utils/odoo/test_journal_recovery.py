@@ -39,9 +39,14 @@ class Case:
 
     def __init__(self, start: Callable[[Rig], None], wish: dict[str, Any], reached: Callable[[Rig], list[str]]) -> None:
         self.start, self.wish, self.reached = start, wish, reached
+        self.confirmed: str | None = None
 
     def params(self, rig: Rig) -> dict[str, Any]:
-        return rig.params(**self.wish)
+        """What is asked for; a plan that discards data is confirmed."""
+        params = rig.params(**self.wish)
+        if self.confirmed is None and self.wish.get("recovery") and self.wish["state"] == "rolled_back":
+            self.confirmed = rig.operation(params).plan().digest
+        return {**params, "expected_plan_digest": self.confirmed}
 
 
 def _empty(rig: Rig) -> None:
@@ -64,6 +69,12 @@ def _after_update(rig: Rig) -> None:
     running_r1(rig)
     rig.run(rig.params(R3))
     rig.world.schemas[R2.reference] = "s3"
+
+
+def _updated_with_a_point(rig: Rig) -> None:
+    running_r1(rig)
+    rig.run(rig.params(R3, recovery=RECOVERY))
+    assert rig.world.points
 
 
 def _without_cron(rig: Rig) -> None:
@@ -89,6 +100,9 @@ def _is(release: Any) -> Callable[[Rig], list[str]]:
     return lambda rig: released(rig.world, release)
 
 
+RECOVERY = {"repository": {"location": "/var/lib/recovery", "password": "x"}, "trusted_signers": [], "before_update": "always",
+            "keep_abandoned": 14, "jobs": 2}
+
 CASES = {
     "create": Case(_empty, {"release": R1}, _is(R1)),
     "create with modules": Case(_empty, {"release": R1, "modules__install": ["stock"]}, _is(R1)),
@@ -103,6 +117,8 @@ CASES = {
     "only cron": Case(_without_cron, {"release": R1}, _is(R1)),
     "configuration": Case(running_r1, {"release": R1, "config": {"limit_time_real": 300}}, _is(R1)),
     "roll back": Case(_on_green, {"state": "rolled_back"}, _is(R1)),
+    "update with a recovery point": Case(running_r1, {"release": R3, "recovery": RECOVERY}, _is(R3)),
+    "restore": Case(_updated_with_a_point, {"state": "rolled_back", "recovery": RECOVERY}, _is(R1)),
     "rehearsal": Case(running_r1, {"release": R3, "state": "rehearsed"}, _is(R1)),
     "removal": Case(running_r1, {"state": "absent", "purge": "acme-production"}, _gone),
     "removal after an update": Case(_after_update, {"state": "absent", "purge": "acme-production"}, _gone),

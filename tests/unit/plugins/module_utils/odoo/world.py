@@ -72,6 +72,7 @@ class Data:
     identity: dict[str, str] | None = None
     applied: list[dict[str, Any]] = field(default_factory=list)
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)
+    restored: str = ""
 
 
 class World:
@@ -97,6 +98,7 @@ class World:
         self.busy_cron: list[str] = []
         self.open_requests = 0
         self.purging = False
+        self.points: dict[str, Data] = {}
 
     # -- faults and what must hold -----------------------------------------------------------
 
@@ -148,6 +150,9 @@ class World:
             raise Broken(f"the front leads to {colour}, which was not proven")
         if data is None or not self.may_connect(box):
             raise Broken(f"{colour} serves and cannot reach the database")
+        if data.restored:
+            # What was lost was confirmed; from here on nothing may be.
+            self.accepted, data.restored = data.orders, ""
         if data.orders != self.accepted:
             raise Broken("what customers did is lost")
         data.orders += 1
@@ -481,7 +486,7 @@ def _grants(world: World, found: Any, values: Any) -> list[tuple[Any, ...]]:
 
 def _connect(allowed: bool) -> Callable[[World, Any], None]:
     def change(world: World, found: Any) -> None:
-        if "connect" in found[1].lower():
+        if found[1].lower() in ("connect", "all"):
             who = "" if found[3] == "public" else found[3].split(" ")[0]
             data = world.databases[found[2]]
             data.connect = data.connect | {who} if allowed else data.connect - {who}
@@ -504,7 +509,8 @@ _STATEMENTS: list[tuple[str, Callable[[World, Any, Any], Any]]] = [
     (r"select pid, usename, pg_terminate_backend", lambda w, f, v: []),
     (r"select pg_terminate_backend", lambda w, f, v: []),
     (r"select pg_database_size", lambda w, f, v: [(1,)]),
-    (r"select datname from pg_database where datname in", lambda w, f, v: [(n,) for n in v[0] if n in w.databases]),
+    (r"select datname from pg_database where starts_with", lambda w, f, v: [(n,) for n in sorted(w.databases) if n.startswith(v[0])]),
+    (r"select shobj_description", lambda w, f, v: [("",)]),
     (r"alter database (\S+) allow_connections (true|false)",
      _changes("connections", lambda w, f: setattr(w.databases[f[1]], "open", f[2] == "true"))),
     (r"alter database (\S+) rename to (\S+)", _changes("rename", _rename)),
