@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Capture: pin, lock for milliseconds, dump, store, and at the end the manifest, with which the point exists."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from .._kernel.errors import DomainError, known
+from .._kernel.plan import Step
+from .._odoo.database import Database, DatabaseState
+from . import dump
+from .model import Desired, moment, utc_now
+from .moment import Moment, checked, settings_of
+from .pins import Broken, Kept, Pins
+from .points import Points
+from .remembered import Remembered
+from .repository import UNHARMED, Repository
+
+# Passes over what was written during the pass before, ahead of the lock, until little is left to pin under it.
+PASSES, LITTLE = 5, 50
+# Files that lie in a snapshot beside pins and dump: the list.
+BESIDE = 1
+
+
+class Capture:
+    """Steps of a capture; ``close`` in any case. What a crash leaves in the work directory the next one uses or removes."""
+
+    def __init__(self, wanted: Desired, database: Database, repository: Repository, points: Points, seen: DatabaseState) -> None:
+        self.wanted, self.database, self.repository, self.points, self.seen = wanted, database, repository, points, seen
+        self.context: dict[str, Any] = {}
+        self.pins = Pins(wanted.filestore, wanted.work)
+        self.tree = self.pins.tree
+        self.dump = os.path.join(self.tree, "database")
+        self.moment = Moment(database)
+        self.id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+        self.started = time.monotonic()
+        self.timings: dict[str, float] = {}
+        self.kept = Kept()
+        self.facts: dict[str, Any] = {}
+        self.dumped: dump.Dump | None = None
+        self.stored: dict[str, Any] = {}
+
+    def close(self) -> None:
+        self.moment.close()
+        shutil.rmtree(self.dump, ignore_errors=True)
+
+    # -- steps ------------------------------------------------------------------------------------
+
+    def do_prepare(self, step: Step) -> dict[str, Any]:
+        shutil.rmtree(self.dump, ignore_errors=True)
+        os.makedirs(self.tree, mode=0o700, exist_ok=True)
+        self.pins.prepare()
+        self.points.signer.make_key()
+        remembered = Remembered(self.wanted)
+        self.facts["repository"] = self.repository.init() if step.parameters["init"] else step.parameters["repository"]
+        remembered.keep(self.facts["repository"])
+        self.repository.unlock()
+        return {}
+
+    def do_pin(self, step: Step) -> dict[str, Any]:
+        """Everything, without any lock; then what was written meanwhile, until that is little."""
+        self.pins.begin()
+        horizon = self.moment.horizon()
+        for stored in checked(self.moment.referenced()):
+            self.pins.link(stored)
+        self.pins.prove()
+        for _pass in range(PASSES):
+            before, horizon = horizon, self.moment.horizon()
+            new = [stored for stored in checked(self.moment.since(before)) if not os.path.exists(os.path.join(self.pins.files, stored))]
+            for stored in new:
+                self.pins.link(stored)
+            self.pins.prove()
+            if len(new) <= LITTLE:
+                break
+        self.facts["horizon"] = horizon
+        return {}
+
+    def do_freeze(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``attachments_locked``, ``attachments_broken``, ``attachment_elsewhere``."""
+        found, held = self.moment.freeze(self.facts["horizon"], self._pin_under_lock, self.wanted.params["bounds"]["lock"])
+        self.timings["lock_held"] = round(held, 4)
+        self.facts["moment"] = found
+        torn = frozenset(self.pins.prove())
+        accepted = frozenset(self.wanted.params["accepted_losses"])
+        self.kept, broken = self.pins.settle(checked(self.moment.listed()), accepted, os.path.join(self.tree, "files.list"))
+        broken.torn += [name for name in broken.missing if name in torn or self._is_there(name)]
+        broken.missing = [name for name in broken.missing if name not in set(broken.torn)]
+        if broken:
+            raise self._broken(broken)
+        self.facts["database"] = self.moment.describe()
+        self.facts["settings"] = settings_of(self.database)
+        return {}
+
+    def _pin_under_lock(self, stored: str) -> None:
+        # A name that is no file's is reported when the whole list is read.
+        try:
+            self.pins.link(stored)
+        except OSError:
+            return
+
+    def _is_there(self, stored: str) -> bool:
+        return os.path.lexists(os.path.join(self.wanted.filestore, stored))
+
+    def _broken(self, broken: Broken) -> DomainError:
+        named = self.moment.attachments(broken.torn + broken.missing)
+        text = ", ".join("{} ({})".format(row["id"], row["name"]) for row in named)
+        parts = []
+        if broken.torn:
+            parts.append(f"{len(broken.torn)} torn (content is not what the name says)")
+        if broken.missing:
+            parts.append(f"{len(broken.missing)} missing")
+        return DomainError(
+            "attachments_broken", "files of attachments are {}: attachments {}{}".format(
+                " and ".join(parts), text, " …" if len(named) < len(broken.torn) + len(broken.missing) else ""),
+            unchanged="Nothing was captured; earlier recovery points are as they were",
+            advice="Bring the files back from an earlier point, or name them in accepted_losses to capture without them",
+            torn=broken.torn[:100], missing=broken.missing[:100], attachments=named)
+
+    def do_dump(self, step: Step) -> dict[str, Any]:
+        params = self.wanted.params
+        major = self.facts["database"]["version_num"] // 10000
+        dump.dump(params["database"], major, self.facts["moment"]["snapshot"], self.dump, params["jobs"], params["nice"],
+                  params["bounds"]["dump"])
+        self.moment.close()
+        self.dumped = dump.summary(self.dump)
+        return {}
+
+    def do_store(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``not_stored`` where the repository's summary is not what was given to it."""
+        dumped = known(self.dumped)
+        size = os.path.getsize(os.path.join(self.tree, "files.list"))
+        given = {"files": self.kept.count + dumped.files + BESIDE, "bytes": self.kept.bytes + dumped.bytes + size}
+        summary = self.repository.backup(self.tree, ("sysgenpro", "point=" + self.id))
+        stored = next((s for s in self.repository.snapshots() if s["id"].startswith(str(summary["snapshot_id"]))), None)
+        if stored is None:
+            raise _not_stored("the snapshot restic named is not in the repository")
+        told = stored.get("summary") or summary
+        found = {"files": told["total_files_processed"], "bytes": told["total_bytes_processed"]}
+        if found != given:
+            raise _not_stored("{files} files of {bytes} bytes were given, ".format(**given)
+                              + "{files} of {bytes} are in the snapshot".format(**found))
+        self.stored = {"snapshot": stored["id"], "tree": stored["tree"], "id": self.facts["repository"], "place": self.repository.place,
+                       "added": summary["data_added"], "restic": stored.get("program_version", "")}
+        return {}
+
+    def do_record(self, step: Step) -> dict[str, Any]:
+        """With the manifest the point exists."""
+        manifest = self.manifest()
+        locked = moment(manifest["locked_until"]) if manifest["locked_until"] else None
+        digest = self.points.write_manifest(manifest, locked)
+        self.pins.ended_well()
+        return {"point": self.id, "manifest": digest}
+
+    # -- manifest ---------------------------------------------------------------------------------
+
+    def manifest(self) -> dict[str, Any]:
+        """All that is needed to rebuild the instance but the secrets, of which only the names are here."""
+        params, database, found = self.wanted.params, self.facts["database"], self.facts["moment"]
+        identity = self.seen.identity or {}
+        dumped = known(self.dumped)
+        days = params["repository"]["lock_days"] if params["repository"]["lock_mode"] else 0
+        now = utc_now()
+        locked = [now + datetime.timedelta(days=days)] if days else []
+        if params["keep_until"]:
+            locked.append(moment(params["keep_until"]))
+        return {
+            "id": self.id, "engine": "dump",
+            "identity": {"instance": self.wanted.instance, "tenant": identity.get("tenant") or params["tenant"],
+                         "environment": identity.get("environment") or params["environment"],
+                         "data_class": identity.get("data_class") or params["data_class"]},
+            "taken": {"at": found["at"], "written": now.isoformat(timespec="seconds"), "who": params["requested_by"],
+                      "why": params["reason"]},
+            "keep_until": params["keep_until"] or "", "locked_until": max(locked).isoformat() if locked else "",
+            "release": dict(self.seen.applied) if self.seen.applied else None,
+            "modules": {name: version for name, (_state, version) in self.seen.modules.items()},
+            "languages": sorted(self.seen.languages),
+            "postgresql": {"version": database["version"], "major": database["version_num"] // 10000, "lsn": found["lsn"],
+                           "timeline": found["timeline"], "system": found["system"], "extensions": database["extensions"]},
+            "database": {**{key: database[key] for key in (
+                "name", "owner", "bytes", "encoding", "collate", "ctype", "provider", "locale", "connection_limit", "attachments")},
+                **self.facts["settings"]},
+            "roles": database["roles"] or [],
+            "files": {"count": self.kept.count, "bytes": self.kept.bytes, "digest": self.kept.digest, "read": self.kept.read,
+                      "accepted_losses": sorted(params["accepted_losses"])},
+            "dump": {"files": dumped.files, "bytes": dumped.bytes, "digest": dumped.digest,
+                     "compression": dump.compression(database["version_num"] // 10000)},
+            "repository": self.stored, "secrets": sorted(params["secret_names"]),
+            "tools": {"pg_dump": dump.version_of("pg_dump", database["version_num"] // 10000), "restic": self.stored["restic"]},
+            "signer": self.points.signer.public,
+            "timings": {**self.timings, "total": round(time.monotonic() - self.started, 3)},
+        }
+
+
+def check_identity(wanted: Desired, seen: DatabaseState) -> None:
+    """:raises DomainError: ``no_database``, ``foreign_data``, ``bad_input``."""
+    if not seen.exists or not seen.odoo:
+        raise DomainError("no_database", "{} is no database of Odoo's".format(wanted.params["database"]["name"]),
+                          unchanged="Nothing was captured", advice="Release the instance first")
+    identity: Mapping[str, str] = seen.identity or {}
+    for field in ("instance", "tenant", "environment", "data_class"):
+        asked = wanted.params[field]
+        if identity.get(field) and asked and identity[field] != asked:
+            raise DomainError("foreign_data", f"the database's {field} is {identity[field]}, asked for is {asked}",
+                              unchanged="Nothing was captured", advice="Look at which instance the database belongs to")
+
+
+def _not_stored(message: str) -> DomainError:
+    return DomainError("not_stored", message, unchanged=UNHARMED, advice="Run the same command again")

@@ -1,0 +1,179 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The operation behind ``pg_recovery_point``: observe, plan, carry out under the instance's lock.
+
+No journal is kept: what a crash leaves shows in the world itself, and the same command goes on from there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from .._kernel.errors import DomainError, known
+from .._kernel.execute import carry_out, undo
+from .._kernel.journal import Journal, locked
+from .._kernel.plan import Plan
+from .._kernel.run import guard_digest
+from .._odoo.database import Database, DatabaseState
+from .capture import Capture, check_identity
+from .expire import Expire, Hold
+from .model import Desired, desired, utc_now
+from .plan import Observed, make_plan
+from .points import Points, find
+from .remembered import Remembered
+from .repository import Repository
+from .restore import Restore, Target, check_target
+from .signing import Signer, check_signers
+from .store import open_store
+from .verify import Verify
+
+
+class Handlers(Protocol):
+    """Steps of one state."""
+
+    context: dict[str, Any]
+
+    def close(self) -> None: ...
+
+
+class RecoveryOperation:
+    """What ``pg_recovery_point`` does.
+
+    :raises DomainError: for parameters that cannot be.
+    """
+
+    writes = True
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        check_signers(params["trusted_signers"])
+        self.wanted = desired(params)
+        keys = params["pruning"] if self.wanted.state == "absent" else None
+        self.repository = Repository(self.wanted, keys)
+        self.points = open_points(self.wanted, keys)
+        self.database: Database | None = None
+        if params["database"]:
+            place = params["database"]
+            self.database = Database(place["name"], place["port"], place["socket"])
+        self.seen: Observed | None = None
+        self.base: DatabaseState | None = None
+        self._made: str | None = None
+
+    # -- observe and plan -----------------------------------------------------------------------
+
+    def observe(self) -> Observed:
+        """One call of restic, the documents, and one query where a database matters. Writes nothing."""
+        wanted = self.wanted
+        repository = self.repository.identity() if wanted.state in ("captured", "absent") else None
+        if wanted.state == "captured":
+            Remembered(wanted).check(repository)
+            self.base = known(self.database).observe()
+            check_identity(wanted, self.base)
+        points = self.points.all()
+        snapshots = self.repository.snapshots() if repository and wanted.state == "absent" else []
+        target, fresh = {}, True
+        if wanted.state == "restored":
+            point = find(points, wanted.params["point"], wanted.source)
+            target = Target(wanted, known(self.database)).observe()
+            fresh = check_target(wanted, point, target)
+        return Observed(utc_now(), repository, points, snapshots, target, fresh)
+
+    def plan(self) -> Plan:
+        self.seen = self.observe()
+        return make_plan(self.wanted, self.seen)
+
+    # -- carry out ------------------------------------------------------------------------------
+
+    def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+        for path in (self.wanted.state_directory, self.wanted.work):
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        holder = {"who": self.wanted.params["requested_by"] or "unknown", "operation": self.wanted.state}
+        with locked(self.wanted.state_directory, holder):
+            if self.wanted.state == "captured" and Journal(self.wanted.state_directory).read():
+                raise DomainError("release_interrupted", f"a release of {self.wanted.instance} was interrupted and is not finished",
+                                  unchanged="Nothing was captured", advice="Run the release again first: it finishes or undoes it")
+            plan = self.plan()
+            guard_digest(plan, self.wanted.params["expected_plan_digest"])
+            if plan.steps:
+                self.carry_out(plan, timings)
+        return {}
+
+    def carry_out(self, plan: Plan, timings: dict[str, float]) -> str | None:
+        """The plan's steps, by who holds the instance's lock. Returns the point's id.
+
+        :raises DomainError: of the step that failed, after what it made was removed.
+        """
+        handlers = self._handlers(plan)
+        try:
+            carry_out(_Silent(), plan.steps, handlers, timings)
+        except DomainError as error:
+            if isinstance(handlers, Verify):
+                handlers.note_failure(error)
+            undo(_Silent(), plan.steps, handlers)
+            raise
+        finally:
+            handlers.close()
+            timings.update(getattr(handlers, "timings", {}))
+        self.seen = Observed(utc_now(), None, self.points.all())
+        point: str | None = handlers.context.get("point")
+        self._made = point
+        return point
+
+    def _handlers(self, plan: Plan) -> Handlers:
+        wanted, seen = self.wanted, known(self.seen)
+        if wanted.state == "captured":
+            return Capture(wanted, known(self.database), self.repository, self.points, known(self.base))
+        if wanted.state == "absent":
+            return Expire(self.repository, self.points, {point.id: point for point in seen.points})
+        point = find(list(seen.points), plan.facts["point"], wanted.source)
+        if wanted.state == "verified":
+            self.points.signer.make_key()
+            return Verify(wanted, self.repository, self.points, point)
+        if wanted.state == "held":
+            return Hold(self.points, point, wanted.params["requested_by"], wanted.params["reason"])
+        return Restore(wanted, self.repository, point, Target(wanted, known(self.database)))
+
+    # -- what is --------------------------------------------------------------------------------
+
+    def facts(self) -> Mapping[str, Any]:
+        """The recovery points, and the one this was about."""
+        if self.seen is None:
+            return {"points": []}
+        now = utc_now()
+        shown = [point.facts(now) for point in self.seen.points]
+        wanted = self._made or self.wanted.params["point"]
+        try:
+            about = find(list(self.seen.points), wanted, self.wanted.source).facts(now)
+        except DomainError:
+            about = None
+        return {"point": about, "points": shown}
+
+
+class _Silent:
+    """There is no journal."""
+
+    def write(self, event: str, **data: Any) -> None:
+        del event, data
+
+
+def open_points(wanted: Desired, keys: Mapping[str, str] | None = None) -> Points:
+    """The documents of whose points are meant."""
+    key = os.path.join(wanted.state_directory, "recovery_key")
+    signer = Signer(key, wanted.params["trusted_signers"])
+    return Points(open_store(wanted.params["repository"], keys), signer, wanted.source)
+
+
+def information(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``pg_recovery_point_info`` returns. Writes nothing, and asks restic nothing."""
+    check_signers(params["trusted_signers"])
+    wanted = desired(params)
+    points = open_points(wanted)
+    now = utc_now()
+    found = points.all()
+    newest = {state: next((point.facts(now) for point in found if point.state in states), None) for state, states in (
+        ("latest", ("captured", "verified")), ("latest_verified", ("verified",)))}
+    manifests = {point.id: point.manifest for point in found if not point.problem} if params["manifests"] else {}
+    return {"points": [point.facts(now) for point in found], **newest, "signer": points.signer.public, "manifests": manifests}
+

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The documents of an instance's recovery points: manifest, verifications, holds. Append-only, each one signed."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .model import FORMAT, POINT, Point, moment, utc_now
+from .signing import Signer
+from .store import Store
+
+MANIFEST = "manifest.json"
+
+
+class Points:
+    """Recovery points of one instance in a store."""
+
+    def __init__(self, store: Store, signer: Signer, instance: str) -> None:
+        self.store, self.signer, self.instance = store, signer, instance
+
+    def _name(self, point: str, document: str) -> str:
+        return f"points/{self.instance}/{point}/{document}"
+
+    def all(self) -> list[Point]:
+        """Every point, the newest first; what cannot be trusted is there too and says why.
+
+        :raises DomainError: ``store_failed``.
+        """
+        documents: dict[str, list[str]] = {}
+        for name in self.store.names(f"points/{self.instance}/"):
+            _points, _instance, point, document = (*name.split("/", 3), "", "", "")[:4]
+            if POINT.fullmatch(point):
+                documents.setdefault(point, []).append(document)
+        found = [self._read(point, sorted(names)) for point, names in documents.items()]
+        return sorted(found, key=lambda point: (point.taken, point.id), reverse=True)
+
+    def _read(self, point: str, names: list[str]) -> Point:
+        try:
+            if MANIFEST not in names:
+                raise ValueError("its manifest is not there")
+            manifest = self._document(point, MANIFEST, "manifest")
+            if manifest["identity"]["instance"] != self.instance:
+                raise ValueError("its manifest is that of {}".format(manifest["identity"]["instance"]))
+            verifications = [self._document(point, name, "verification") for name in names if name.startswith("verification-")]
+            holds = [self._document(point, name, "hold") for name in names if name.startswith("hold-")]
+        except (ValueError, KeyError, OSError) as error:
+            return Point(point, {}, problem=str(error) or type(error).__name__, documents=names)
+        until = [moment(text) for text in [manifest["keep_until"], *(hold["until"] for hold in holds)] if text]
+        return Point(point, manifest, verifications[-1] if verifications else None,
+                     max(until).isoformat() if until else "", "", names)
+
+    def _document(self, point: str, name: str, kind: str) -> dict[str, Any]:
+        try:
+            found = self.signer.open(self.store.read(self._name(point, name)))
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if (found.get("format"), found.get("kind"), found.get("id")) != (FORMAT, kind, point):
+            raise ValueError(f"{name}: it is the {found.get('kind')} of {found.get('id')}")
+        return found
+
+    # -- writing ----------------------------------------------------------------------------------
+
+    def write_manifest(self, manifest: Mapping[str, Any], locked_until: datetime.datetime | None) -> str:
+        """Write the manifest; with it the point exists. Returns the SHA-256 of the document."""
+        sealed = self.signer.seal({"format": FORMAT, "kind": "manifest", **manifest})
+        self.store.create(self._name(manifest["id"], MANIFEST), sealed, locked_until)
+        if self.store.read(self._name(manifest["id"], MANIFEST)) != sealed:
+            raise DomainError("store_failed", "the manifest just written reads otherwise", advice="Look at the store")
+        return hashlib.sha256(sealed).hexdigest()
+
+    def add_verification(self, point: Point, outcome: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Say how a verification ended: ``verified`` or ``failed``."""
+        return self._add(point, "verification", {"outcome": outcome, **facts})
+
+    def add_hold(self, point: Point, until: str, why: str, who: str) -> dict[str, Any]:
+        return self._add(point, "hold", {"until": until, "why": why, "who": who})
+
+    def _add(self, point: Point, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+        number = 1 + max((int(name[len(kind) + 1:-len(".json")]) for name in point.documents if name.startswith(kind + "-")), default=0)
+        payload = {"format": FORMAT, "kind": kind, "id": point.id, "at": utc_now().isoformat(timespec="seconds"), **facts}
+        locked = moment(point.manifest["locked_until"]) if point.manifest["locked_until"] else None
+        self.store.create(self._name(point.id, f"{kind}-{number:06}.json"), self.signer.seal(payload), locked)
+        return payload
+
+    def remove(self, point: Point) -> None:
+        """The manifest goes last: until then the point is there and removing it goes on."""
+        for name in sorted(point.documents, key=lambda name: name == MANIFEST):
+            self.store.remove(self._name(point.id, name))
+
+
+def find(points: list[Point], wanted: str, instance: str) -> Point:
+    """The point of an id, the newest, or the newest verified.
+
+    :raises DomainError: ``unknown_point``, ``untrusted_point``.
+    """
+    if wanted == "latest":
+        found = next((point for point in points if not point.problem), None)
+    elif wanted == "latest_verified":
+        found = next((point for point in points if point.state == "verified"), None)
+    else:
+        found = next((point for point in points if point.id == wanted), None)
+    if found is None:
+        raise DomainError(
+            "unknown_point", f"{instance} has no recovery point {wanted}: it never existed, has expired, or is another instance's",
+            unchanged="Nothing was changed", advice="pg_recovery_point_info lists those there are",
+            points=[point.id for point in points])
+    if found.problem:
+        raise DomainError("untrusted_point", f"recovery point {found.id} of {instance} cannot be trusted: {found.problem}",
+                          unchanged="Nothing was changed", advice="Use another point, and find out who changed this one")
+    return found

@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""restic: one encrypted repository per tenant. Its exit code 0 is never believed alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO, Any
+
+from .._kernel.errors import DomainError
+from .._kernel.wait import Deadline
+from .model import Desired
+
+# Exit codes (restic documentation, "Exit codes"); before 0.17 all are 1 and the text tells.
+NO_REPOSITORY, LOCKED, WRONG_KEY, INCOMPLETE = 10, 11, 12, 3
+TEXTS = {"Is there a repository at the following location": NO_REPOSITORY, "wrong password or no key found": WRONG_KEY,
+         "unable to create lock": LOCKED, "repository is already locked": LOCKED}
+# Seconds that a lock of somebody living is waited for.
+LOCK_PATIENCE = 60
+UNHARMED = "Earlier recovery points are as they were"
+
+
+class Repository:
+    """Calls of restic. Password and keys go by environment, never by command line.
+
+    :param keys: those of pruning instead of the writer's.
+    """
+
+    def __init__(self, wanted: Desired, keys: Mapping[str, str] | None = None) -> None:
+        settings = wanted.params["repository"]
+        self.wanted = wanted
+        base = settings["location"].rstrip("/")
+        self.place = base + "/restic"
+        self.cache = os.path.join(wanted.work, "cache")
+        self.bounds = wanted.params.get("bounds") or {"call": 120, "transfer": 14400}
+        self.limits = wanted.params.get("limits") or {}
+        self.nice = wanted.params.get("nice", 10)
+        keys = keys or settings
+        self.environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8", "RESTIC_PASSWORD": settings["password"],
+            "RESTIC_PROGRESS_FPS": "0.05"}
+        if wanted.s3:
+            self.environment.update(AWS_ACCESS_KEY_ID=keys["access_key"], AWS_SECRET_ACCESS_KEY=keys["secret_key"],
+                                    AWS_DEFAULT_REGION=settings["region"])
+
+    def _command(self, arguments: Sequence[str], cached: bool) -> list[str]:
+        settings = self.wanted.params["repository"]
+        further = ["--cacert", settings["ca_path"]] if settings.get("ca_path") else []
+        for way, flag in (("upload", "--limit-upload"), ("download", "--limit-download")):
+            if self.limits.get(way):
+                further += [flag, str(self.limits[way])]
+        cache = ["--cache-dir", self.cache] if cached else ["--no-cache"]
+        return [*prefix(self.nice), "restic", "--repo", self.place, "--json", *cache, *further, *arguments]
+
+    def run(self, arguments: Sequence[str], what: str, seconds: float | None = None, cached: bool = True,
+            directory: str = "/") -> str:
+        """What restic printed. A lock of somebody living is waited for, a stale one removed.
+
+        :raises DomainError: ``no_repository``, ``wrong_key``, ``repository_locked``, ``repository_failed``.
+        """
+        deadline = Deadline(LOCK_PATIENCE)
+        while True:
+            code, out, complaint = self._once(arguments, what, seconds or self.bounds["call"], cached, directory)
+            if code == 0:
+                return out
+            if code != LOCKED or deadline.passed:
+                raise failed(code, what, complaint, self.place)
+            self._once(["unlock"], "removing stale locks", self.bounds["call"], cached, "/")
+            time.sleep(2)
+
+    def _once(self, arguments: Sequence[str], what: str, seconds: float, cached: bool, directory: str) -> tuple[int, str, str]:
+        try:
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
+                self._command(arguments, cached), env=self.environment, capture_output=True, text=True, errors="replace",
+                check=False, timeout=seconds, cwd=directory, stdin=subprocess.DEVNULL)
+        except FileNotFoundError:
+            raise DomainError("restic_missing", "restic is not on this machine", unchanged=UNHARMED,
+                              advice="Run the site playbook for this machine") from None
+        except subprocess.TimeoutExpired:
+            raise DomainError("repository_slow", f"{what}: restic took longer than {seconds:g} s", unchanged=UNHARMED,
+                              advice="Look at the way to the repository, then run the same command again") from None
+        return meaning(done.returncode, done.stderr), done.stdout, complaint_of(done.stderr) or f"restic ended with {done.returncode}"
+
+    @contextmanager
+    def stream(self, arguments: Sequence[str], what: str) -> Iterator[IO[bytes]]:
+        """What restic prints, as it comes. :raises DomainError: where it did not end well."""
+        with open(os.path.join(self.wanted.work, "stream.err"), "w+b") as errors:
+            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+                self._command(arguments, True), env=self.environment, stdout=subprocess.PIPE, stderr=errors, cwd="/",
+                stdin=subprocess.DEVNULL)
+            assert process.stdout
+            try:
+                yield process.stdout
+                code = process.wait(self.bounds["call"])
+            finally:
+                process.kill()
+                process.stdout.close()
+                process.wait()
+            errors.seek(0)
+            text = errors.read(100_000).decode(errors="replace")
+        if code:
+            raise failed(meaning(code, text), what, complaint_of(text), self.place)
+
+    # -- calls ------------------------------------------------------------------------------------
+
+    def identity(self) -> str | None:
+        """The repository's id; None where there is none. Writes nothing.
+
+        :raises DomainError: ``wrong_key``, ``repository_failed``.
+        """
+        code, out, complaint = self._once(["--no-lock", "cat", "config"], "opening the repository", self.bounds["call"], False, "/")
+        if code == NO_REPOSITORY:
+            return None
+        if code:
+            raise failed(code, "opening the repository", complaint, self.place)
+        return str(json.loads(out)["id"])
+
+    def init(self) -> str:
+        """Make the repository. Returns its id."""
+        self.run(["init"], "making the repository")
+        found = self.identity()
+        if not found:
+            raise failed(0, "making the repository", "it is not there afterwards", self.place)
+        return found
+
+    def unlock(self) -> None:
+        """Remove locks whose holders are dead; others stay."""
+        self.run(["unlock"], "removing stale locks")
+
+    def backup(self, directory: str, tags: Sequence[str]) -> dict[str, Any]:
+        """Store a directory; paths are kept relative to it. Returns restic's summary.
+
+        ``--ignore-ctime``: a link made or removed changes ctime and nothing else.
+
+        :raises DomainError: ``repository_failed``, also where restic left something out (exit code 3).
+        """
+        text = self.run(
+            ["backup", "--host", self.wanted.instance, *(part for tag in tags for part in ("--tag", tag)), "--ignore-ctime",
+             "--one-file-system", "."], "storing", self.bounds["transfer"], directory=directory)
+        for line in reversed(text.splitlines()):
+            entry = json.loads(line)
+            if entry.get("message_type") == "summary":
+                return dict(entry)
+        raise failed(0, "storing", "restic printed no summary", self.place)
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """This instance's snapshots, as the repository has them."""
+        found = json.loads(self.run(["snapshots", "--host", self.wanted.source, "--tag", "sysgenpro", "--no-lock"],
+                                    "listing snapshots") or "[]")
+        return list(found or ())
+
+    def restore(self, snapshot: str, part: str, target: str) -> None:
+        """Bring one directory of a snapshot to ``<target>/<part>``."""
+        self.run(["restore", snapshot, "--include", "/" + part, "--target", target], f"restoring {part}", self.bounds["transfer"])
+
+    def forget(self, snapshots: Sequence[str]) -> None:
+        self.run(["forget", *snapshots], "forgetting snapshots", self.bounds["transfer"])
+
+    def prune(self) -> None:
+        self.run(["prune"], "pruning", self.bounds["transfer"])
+
+
+def prefix(nice: int) -> list[str]:
+    """What goes before a program: it ends with this module, and leaves the processors to who serves."""
+    return ["setpriv", "--pdeathsig", "KILL", "nice", "-n", str(nice)]
+
+
+def meaning(code: int, errors: str) -> int:
+    """restic's exit code as from 0.17 on, told from the text where it is older."""
+    if code == 1:
+        return next((value for text, value in TEXTS.items() if text in errors), code)
+    return code
+
+
+def complaint_of(errors: str) -> str:
+    """The last thing restic complained of, without JSON around it."""
+    said = []
+    for line in errors.strip().splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            said.append(line)
+            continue
+        error = entry.get("error") or {}
+        text = entry.get("message") or (error.get("message") if isinstance(error, dict) else str(error)) or line
+        said.append("{}: {}".format(entry["item"], text) if entry.get("item") else str(text))
+    return "; ".join(said[-3:]).replace("\n", " ")[:1000]
+
+
+def failed(code: int, what: str, complaint: str, place: str) -> DomainError:
+    codes = {NO_REPOSITORY: "no_repository", LOCKED: "repository_locked", WRONG_KEY: "wrong_key"}
+    advice = {
+        NO_REPOSITORY: "Look whether the repository's place is mounted or reachable",
+        LOCKED: "Wait for the other one to end; a dead one's lock goes after 30 minutes",
+        WRONG_KEY: "Give the password that the repository was made with",
+    }.get(code, "Mend that, then run the same command again")
+    return DomainError(codes.get(code, "repository_failed"), f"{what} in {place}: {complaint}", unchanged=UNHARMED, advice=advice)

@@ -1,0 +1,222 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restore: always into a new database and a new filestore, side by side, compared file by file, and closed to logins."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from .._kernel.errors import DomainError
+from .._kernel.files import read_text, remove_file, replace_file
+from .._kernel.plan import Step
+from .._odoo.database import Database
+from . import dump
+from .model import Desired, Point
+from .moment import checked, stream
+from .owners import adopt_objects
+from .pins import sha1_of
+from .repository import Repository
+from .verify import MARGIN, check_space
+
+with contextlib.suppress(ImportError):  # Database says so
+    from psycopg2 import sql
+
+# What a comment on the database says once it is whole.
+MARK = "sysgenpro: restored from {}"
+
+
+class Target:
+    """The new database and filestore, and the note that they are being made."""
+
+    def __init__(self, wanted: Desired, database: Database) -> None:
+        self.params: Mapping[str, Any] = wanted.params["target"]
+        self.name: str = self.params["database"]
+        self.filestore: str = self.params["filestore"].rstrip("/")
+        self.database = database
+        self.note = os.path.join(wanted.state_directory, f"restoring-{self.name}.json")
+
+    def observe(self) -> dict[str, Any]:
+        """What is there, and of the cluster what decides whether a dump can be loaded."""
+        with self.database.session("postgres", patience=0) as cursor:
+            cursor.execute(
+                "select json_build_object('version', current_setting('server_version_num')::int, 'data', current_setting('data_directory'),"
+                " 'roles', (select json_agg(rolname) from pg_roles),"
+                " 'mark', (select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s),"
+                " 'closed', (select datconnlimit = 0 from pg_database where datname = %s))", (self.name, self.name))
+            found: dict[str, Any] = cursor.fetchone()[0]
+        return {**found, "filestore": os.path.lexists(self.filestore), "interrupted": self.interrupted()}
+
+    def interrupted(self) -> dict[str, str] | None:
+        """The note of a restore that did not end."""
+        text = read_text(self.note)
+        return dict(json.loads(text)) if text else None
+
+    def remove(self, filestore: str) -> None:
+        """Take away what a restore made; the note says that it was it."""
+        self.database.drop(self.name)
+        for path in (filestore, filestore + ".restoring"):
+            shutil.rmtree(path, ignore_errors=True)
+        remove_file(self.note)
+
+
+class Restore:
+    """Steps of a restore; each is undone by ``undo_claim``, which removes all that was made."""
+
+    def __init__(self, wanted: Desired, repository: Repository, point: Point, target: Target) -> None:
+        self.wanted, self.repository, self.point, self.target = wanted, repository, point, target
+        self.context: dict[str, Any] = {}
+        self.scratch = os.path.join(wanted.work, "restore")
+        self.timings: dict[str, float] = {}
+
+    def close(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def do_clean_up(self, step: Step) -> dict[str, Any]:
+        """Remove what an interrupted restore into this target made."""
+        self.close()
+        self.target.remove(step.parameters["filestore"])
+        return {}
+
+    def do_claim(self, step: Step) -> dict[str, Any]:
+        """From here on database and filestore are this restore's: a next run may remove them."""
+        replace_file(self.target.note, json.dumps({
+            "point": self.point.id, "database": self.target.name, "filestore": self.target.filestore}).encode())
+        return {}
+
+    def undo_claim(self, step: Step) -> None:
+        self.close()
+        self.target.remove(self.target.filestore)
+
+    def do_load(self, step: Step) -> dict[str, Any]:
+        """Database and files at the same time."""
+        self.close()
+        os.makedirs(self.scratch, mode=0o700)
+        self.repository.unlock()
+        with ThreadPoolExecutor(2) as aside:
+            files = aside.submit(self._files)
+            data = aside.submit(self._data)
+            failures = [failure for failure in (data.exception(), files.exception()) if failure]
+        if failures:
+            raise failures[0]
+        return {}
+
+    def _files(self) -> None:
+        """The files, proven by their content and given to the instance's user, under a name that is not yet the filestore's."""
+        snapshot, place = self.point.manifest["repository"]["snapshot"], self.target.filestore + ".restoring"
+        os.makedirs(place, mode=0o700)
+        if self.point.manifest["files"]["count"]:
+            self.repository.restore(snapshot, "files", place)
+        else:
+            os.makedirs(os.path.join(place, "files"))
+        uid = self.target.params["uid"]
+        for directory, names, files in os.walk(place):
+            for name in files:
+                path = os.path.join(directory, name)
+                with open(path, "rb") as stream:
+                    if sha1_of(stream) != name:
+                        raise DomainError("files_differ", f"the content of {path} is not what its name says")
+                os.chown(path, uid, uid)
+            for name in names:
+                os.chown(os.path.join(directory, name), uid, uid)
+        os.rename(os.path.join(place, "files"), self.target.filestore)
+        os.rmdir(place)
+
+    def _data(self) -> None:
+        manifest, name, params = self.point.manifest, self.target.name, self.wanted.params
+        self.repository.restore(manifest["repository"]["snapshot"], "database", self.scratch)
+        directory = os.path.join(self.scratch, "database")
+        if dump.summary(directory).digest != manifest["dump"]["digest"]:
+            raise DomainError("dump_differs", f"the dump of {self.point.id} is not the one that was made",
+                              advice="Verify the recovery point")
+        self._create(name, manifest["database"])
+        with self.target.database.session("postgres") as cursor:
+            cursor.execute("select current_setting('server_version_num')::int / 10000")
+            major = cursor.fetchone()[0]
+        owners = bool(self.point.manifest["database"]["owner"] == self.target.params["owner"])
+        dump.restore(params["database"], major, directory, name, owners, params["jobs"], params["bounds"]["dump"])
+        self.close()
+        with self.target.database.session(name) as cursor:
+            if not owners:
+                adopt_objects(cursor, self.target.params["owner"])
+            # A dump holds no statistics; without them the first requests are slow.
+            cursor.execute("analyze")
+
+    def _create(self, name: str, like: Mapping[str, Any]) -> None:
+        """An empty database that only a superuser gets into."""
+        database = sql.Identifier(name)
+        with self.target.database.session("postgres") as cursor:
+            icu = sql.SQL(" locale_provider icu icu_locale {}").format(sql.Literal(like["locale"])) \
+                if like["provider"] == "i" and cursor.connection.server_version >= 150000 else sql.SQL("")
+            cursor.execute(sql.SQL(
+                "create database {} owner {} encoding {} lc_collate {} lc_ctype {}{} connection limit 0 template template0").format(
+                    database, sql.Identifier(self.target.params["owner"]), sql.Literal(like["encoding"]), sql.Literal(like["collate"]),
+                    sql.Literal(like["ctype"]), icu))
+            cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(self.target.params["owner"])))
+            for role, key, value in like["settings"]:
+                if not role:
+                    cursor.execute(sql.SQL("alter database {} set {} to {}").format(database, sql.Identifier(key), sql.Literal(value)))
+
+    def do_compare(self, step: Step) -> dict[str, Any]:
+        """Every file that the restored database names is there, and no other.
+
+        :raises DomainError: ``files_differ``.
+        """
+        accepted, missing, count = set(self.point.manifest["files"]["accepted_losses"]), [], 0
+        with self.target.database.session(self.target.name) as cursor:
+            cursor.execute("begin read only")
+            for stored in checked(stream(cursor, "select distinct store_fname from ir_attachment where store_fname is not null")):
+                if os.path.isfile(os.path.join(self.target.filestore, stored)):
+                    count += 1
+                elif stored not in accepted:
+                    missing.append(stored)
+        if missing or count != self.point.manifest["files"]["count"]:
+            raise DomainError("files_differ", "the restored database names {} files that are not there, and {} of {} are".format(
+                len(missing), count, self.point.manifest["files"]["count"]), missing=missing[:100])
+        return {}
+
+    def do_mark(self, step: Step) -> dict[str, Any]:
+        """The database says what it is; written durably, and so is all that was loaded before."""
+        with self.target.database.session("postgres") as cursor:
+            cursor.execute("set synchronous_commit = on")
+            cursor.execute(sql.SQL("comment on database {} is {}").format(
+                sql.Identifier(self.target.name), sql.Literal(MARK.format(self.point.id))))
+        os.sync()
+        remove_file(self.target.note)
+        return {"point": self.point.id}
+
+
+def check_target(wanted: Desired, point: Point, seen: Mapping[str, Any]) -> bool:
+    """Whether the target is to be made. False where this very point lies there, untouched and closed.
+
+    :raises DomainError: ``target_exists``, ``newer_postgresql``, ``no_owner``, ``no_space``.
+    """
+    target, manifest = wanted.params["target"], point.manifest
+    interrupted = seen["interrupted"] is not None
+    if not interrupted and seen["filestore"] and seen["closed"] and seen["mark"] == MARK.format(point.id):
+        return False
+    if not interrupted and (seen["mark"] is not None or seen["filestore"]):
+        what = "database {}".format(target["database"]) if seen["mark"] is not None else "filestore {}".format(target["filestore"])
+        raise DomainError("target_exists", f"the {what} exists already; a restore goes only into what is new",
+                          unchanged="Nothing was changed", advice="Give another name, or remove it first")
+    major = manifest["postgresql"]["major"]
+    if seen["version"] // 10000 < major:
+        raise DomainError("newer_postgresql", "the dump is of PostgreSQL {}, the cluster is {}".format(major, seen["version"] // 10000),
+                          unchanged="Nothing was changed", advice="Restore into a cluster of the same major version or a newer one")
+    roles = set(seen["roles"] or ())
+    if target["owner"] not in roles:
+        raise DomainError("no_owner", "there is no role {} in the cluster".format(target["owner"]), unchanged="Nothing was changed",
+                          advice="Run the site playbook for this machine")
+    lacks = [role["name"] for role in manifest["roles"] if role["name"] not in roles]
+    if manifest["database"]["owner"] == target["owner"] and lacks:
+        raise DomainError("no_owner", "roles of the dump are not in the cluster: {}".format(", ".join(lacks)),
+                          unchanged="Nothing was changed", advice="Run the site playbook for this machine")
+    check_space({seen["data"]: manifest["database"]["bytes"] + MARGIN, wanted.work: manifest["dump"]["bytes"] + MARGIN,
+                 os.path.dirname(target["filestore"]): manifest["files"]["bytes"] + MARGIN})
+    return True

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Signed documents: canonical JSON and the SSH signature of its bytes, in one object that is written once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .._kernel.commands import run_program
+from .._kernel.errors import DomainError
+from .._kernel.plan import canonical_json
+
+NAMESPACE = "recovery-point@sysgenpro"
+# The one principal in the list of signers; who signed is the key.
+PRINCIPAL = "recovery-point"
+
+
+class Signer:
+    """Signs with the machine's Ed25519 key and believes it and the keys given.
+
+    :param key: path of the private key; made at the first signature.
+    :param trusted: further public keys, as ``ssh-ed25519 AAAA…``, of machines whose points are to be read.
+    """
+
+    def __init__(self, key: str, trusted: Sequence[str] = ()) -> None:
+        self.key = key
+        self.trusted = tuple(trusted)
+
+    @property
+    def public(self) -> str:
+        """The machine's public key; empty where there is none yet."""
+        try:
+            with open(self.key + ".pub", encoding="utf-8") as stream:
+                return " ".join(stream.read().split()[:2])
+        except FileNotFoundError:
+            return ""
+
+    def make_key(self) -> None:
+        """Make the key where there is none. A half-made one is made again."""
+        if os.path.exists(self.key) and os.path.exists(self.key + ".pub"):
+            return
+        for path in (self.key, self.key + ".pub"):
+            if os.path.exists(path):
+                os.unlink(path)
+        run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PRINCIPAL, "-f", self.key], "no_key",
+                    "making the key that signs recovery points")
+
+    def seal(self, payload: Mapping[str, Any]) -> bytes:
+        """The document: its text and the signature over exactly that text."""
+        text = canonical_json(payload)
+        signature = run_program(["ssh-keygen", "-q", "-Y", "sign", "-f", self.key, "-n", NAMESPACE], "not_signed",
+                                "signing", given=text, seconds=30)
+        return (json.dumps({"document": text, "signature": signature}, ensure_ascii=False, indent=0) + "\n").encode()
+
+    def open(self, sealed: bytes) -> dict[str, Any]:
+        """The payload of a document whose signature is right.
+
+        :raises ValueError: why it cannot be believed.
+        """
+        try:
+            value = json.loads(sealed)
+            text, signature = value["document"], value["signature"]
+            payload = json.loads(text)
+        except (ValueError, KeyError, TypeError):
+            raise ValueError("it is no signed document") from None
+        if not isinstance(payload, dict):
+            raise ValueError("it is no signed document")
+        self._verify(str(text), str(signature))
+        return payload
+
+    def _verify(self, text: str, signature: str) -> None:
+        keys = [key for key in (self.public, *self.trusted) if key]
+        if not keys:
+            raise ValueError("no key is known that could have signed it: name it in trusted_signers")
+        with tempfile.TemporaryDirectory(prefix="sysgenpro-") as place:
+            signers, signed = os.path.join(place, "signers"), os.path.join(place, "signature")
+            with open(signers, "w", encoding="utf-8") as stream:
+                stream.writelines(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in keys)
+            with open(signed, "w", encoding="utf-8") as stream:
+                stream.write(signature)
+            done = subprocess.run(  # pylint: disable=ansible-bad-function
+                ["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed],
+                input=text.encode(), capture_output=True, check=False, timeout=30)
+        if done.returncode:
+            raise ValueError("its signature is not that of a trusted key over this text")
+
+
+def check_signers(keys: Sequence[str]) -> None:
+    """:raises DomainError: ``bad_input`` for what is no single line with a public key."""
+    for key in keys:
+        if "\n" in key or len(key.split()) < 2 or not key.startswith(("ssh-", "ecdsa-", "sk-")):
+            raise DomainError("bad_input", f"trusted_signers holds {key!r}, expected public keys as ssh-ed25519 AAAA…",
+                              unchanged="Nothing was changed")

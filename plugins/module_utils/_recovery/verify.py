@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Verify: everything that was stored is read again and proven to be what the manifest says."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tarfile
+from collections.abc import Iterator
+from typing import IO, Any
+
+from .._kernel.errors import DomainError
+from .._kernel.plan import Step
+from . import dump
+from .model import Desired, Point
+from .pins import BLOCK, sha1_of
+from .points import Points
+from .repository import Repository
+
+# What must be free beside a dump that is brought back, in bytes.
+MARGIN = 64 * 1024 ** 2
+# What proves that the point is bad, in contrast to a repository that was out of reach.
+PROVES_BAD = ("not_verified", "dump_unreadable")
+_DUMP_FILE = re.compile(r"database/[A-Za-z0-9_.]+")
+
+
+class Verify:
+    """Steps of a verification."""
+
+    def __init__(self, wanted: Desired, repository: Repository, points: Points, point: Point) -> None:
+        self.wanted, self.repository, self.points, self.point = wanted, repository, points, point
+        self.context: dict[str, Any] = {}
+        self.scratch = os.path.join(wanted.work, "verify")
+        self.read: dict[str, Any] = {}
+
+    def close(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+
+    def do_read(self, step: Step) -> dict[str, Any]:
+        """Stream the snapshot as one archive; of its files only one block is in memory."""
+        manifest = self.point.manifest
+        self.close()
+        os.makedirs(os.path.join(self.scratch, "database"), mode=0o700)
+        check_space({self.scratch: manifest["dump"]["bytes"] + MARGIN})
+        snapshot = manifest["repository"]["snapshot"]
+        if not any(found["id"] == snapshot for found in self.repository.snapshots()):
+            raise self._fail(f"its snapshot {snapshot[:12]} is not in the repository")
+        self.repository.unlock()
+        found, digest = {"count": 0, "bytes": 0}, hashlib.sha256()
+        try:
+            with self.repository.stream(["dump", "--archive", "tar", snapshot, "/"], "reading back") as stream:
+                for line, size in self._members(stream):
+                    if line:
+                        digest.update(line)
+                        found["count"] += 1
+                        found["bytes"] += size
+        except tarfile.TarError as error:
+            raise self._fail(f"what was stored cannot be read back: {error}") from None
+        except DomainError as error:
+            raise (self._fail(f"what was stored cannot be read back: {error.message}") if error.code == "repository_failed"
+                   else error) from None
+        self._compare({**found, "digest": "sha256:" + digest.hexdigest()})
+        return {}
+
+    def _members(self, stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            for member in archive:
+                # A stream's archive keeps every member it saw; with many files that is much.
+                archive.members = []  # type: ignore[attr-defined]
+                if member.isdir():
+                    continue
+                content = archive.extractfile(member) if member.isfile() else None
+                if content is None:
+                    raise self._fail(f"{member.name} is no regular file")
+                name = member.name.lstrip("/")
+                if name.startswith("files/"):
+                    stored = name[len("files/"):]
+                    if sha1_of(content) != stored.rpartition("/")[2]:
+                        raise self._fail(f"the content of {stored} is not what its name says")
+                    yield f"{stored} {member.size}\n".encode(), member.size
+                elif name == "files.list" or _DUMP_FILE.fullmatch(name):
+                    self._extract(content, os.path.join(self.scratch, name))
+                    yield b"", 0
+                else:
+                    raise self._fail(f"{name} does not belong into a recovery point")
+
+    @staticmethod
+    def _extract(content: IO[bytes], path: str) -> None:
+        try:
+            with open(path, "wb") as stream:
+                shutil.copyfileobj(content, stream, BLOCK)
+        except OSError as error:
+            raise DomainError("no_space", f"{path} cannot be written: {error}", advice="Make room, then verify again") from error
+
+    def _compare(self, found: dict[str, Any]) -> None:
+        listed = {key: self.point.manifest["files"][key] for key in ("count", "bytes", "digest")}
+        with open(os.path.join(self.scratch, "files.list"), "rb") as stream:
+            digest = hashlib.sha256()
+            while True:
+                block = stream.read(BLOCK)
+                if not block:
+                    break
+                digest.update(block)
+        if "sha256:" + digest.hexdigest() != listed["digest"]:
+            raise self._fail("the stored list of files is not the one the manifest names")
+        if found != listed:
+            raise self._fail("the list names {} files of {} bytes, stored are {} of {}".format(
+                listed["count"], listed["bytes"], found["count"], found["bytes"]))
+        self.read = found
+
+    def do_read_dump(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``not_verified``, ``dump_unreadable``."""
+        manifest, directory = self.point.manifest, os.path.join(self.scratch, "database")
+        seen = dump.summary(directory)
+        if seen.digest != manifest["dump"]["digest"]:
+            raise self._fail("the dump that was stored is not the one that was made")
+        params = self.wanted.params
+        self.read["entries"] = dump.read_all(directory, manifest["postgresql"]["major"], params["nice"], params["bounds"]["dump"])
+        self.close()
+        return {}
+
+    def do_note(self, step: Step) -> dict[str, Any]:
+        self.points.add_verification(self.point, "verified", {
+            "who": self.wanted.params["requested_by"], "read": self.read, "reason": "", "signer": self.points.signer.public})
+        return {"point": self.point.id}
+
+    def note_failure(self, error: DomainError) -> None:
+        """A point that was proven bad is never called verified again, whatever it was called before."""
+        if error.code in PROVES_BAD:
+            self.points.add_verification(self.point, "failed", {
+                "who": self.wanted.params["requested_by"], "read": {}, "reason": error.message, "signer": self.points.signer.public})
+
+    def _fail(self, reason: str) -> DomainError:
+        return DomainError("not_verified", f"recovery point {self.point.id} is not what it should be: {reason}",
+                           unchanged="Nothing was changed in the repository",
+                           advice="Capture a new one, and find out what harmed this one", point=self.point.id)
+
+
+def check_space(needs: dict[str, int]) -> None:
+    """Whether the file systems have room; needs on the same one are added up.
+
+    :param needs: bytes by a path, or one that will be made.
+    :raises DomainError: ``no_space``.
+    """
+    devices: dict[int, tuple[str, int]] = {}
+    for path, size in needs.items():
+        while not os.path.exists(path):
+            path = os.path.dirname(path)
+        device = os.stat(path).st_dev
+        devices[device] = (path, devices.get(device, ("", 0))[1] + size)
+    for path, size in devices.values():
+        free = shutil.disk_usage(path).free
+        if free < size:
+            raise DomainError("no_space", f"{path} has {free >> 20} MiB free, {size >> 20} MiB are needed",
+                              unchanged="Nothing was changed", advice="Make room, then run the same command again")

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An instance on the machine: Odoo's database and filestore, and what Odoo does to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sgplab import template
+
+from .machine import PASSWORD, PLACE, PORT, ROOT, SOCKET, UID, Machine, Ran
+
+_RECORD = """
+import sys
+sys.path.insert(0, {place!r})
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
+name, instance, tenant = sys.argv[1:]
+Database(name, {port}, {socket!r}).record_applied(
+    dict(instance=instance, tenant=tenant, environment="production", data_class="synthetic"),
+    dict(release="sha256:" + "1" * 64, image="sha256:" + "2" * 64, reference="registry:5000/odoo@sha256:" + "2" * 64, record={{}},
+         config_digest="sha256:" + "3" * 64, operation="test", who="test", reason="test", **{{"class": "create"}}))
+"""
+
+
+class Instance:
+    """``acme-production`` with database ``acme_production``, and the parameters of the module for it."""
+
+    def __init__(self, machine: Machine, tenant: str, repository: Mapping[str, Any] | None = None) -> None:
+        self.machine, self.tenant = machine, tenant
+        self.name, self.database, self.owner = f"{tenant}-production", f"{tenant}_production", f"{tenant}_production_owner"
+        self.directory = f"{ROOT}/{self.name}"
+        self.filestore = f"{self.directory}/data/filestore/{self.database}"
+        self.repository = dict(repository or {"location": f"/var/lib/recovery/{tenant}", "password": PASSWORD})
+
+    # -- making ---------------------------------------------------------------------------------
+
+    def from_odoo(self) -> None:
+        """A real database of Odoo 19 and its filestore, from the lab's template."""
+        source = Path(template.ensure("19.0", template.MODULES.split(",")))
+        self._empty()
+        container = self.machine.container
+        with (source / "database.dump").open("rb") as stream:
+            subprocess.run(["docker", "exec", "-i", container, "pg_restore", "-h", SOCKET, "-p", str(PORT), "-U", "postgres", "--no-owner",
+                            "--role", self.owner, "-d", self.database], stdin=stream, check=True)
+        archive = subprocess.run(["tar", "c", "-C", str(source / "filestore"), "."], capture_output=True, check=True).stdout
+        subprocess.run(["docker", "exec", "-i", container, "tar", "x", "-C", self.filestore], input=archive, check=True)
+        self.machine.sh(f"chown -R {UID}:{UID} {self.directory}/data")
+        self.record()
+
+    def small(self) -> None:
+        """A database with Odoo's tables as the module reads them, and an empty filestore: for what needs no Odoo."""
+        self._empty()
+        self.machine.sql(self.database, f"""
+            set role {self.owner};
+            create table ir_module_module (name varchar, state varchar, latest_version varchar);
+            insert into ir_module_module values ('base', 'installed', '19.0.1.3');
+            create table ir_config_parameter (key varchar, value text);
+            create table res_lang (code varchar, active boolean);
+            insert into res_lang values ('en_US', true);
+            create table ir_attachment (id serial primary key, name varchar, res_model varchar, res_field varchar, res_id integer,
+              store_fname varchar, file_size integer, checksum varchar(40), create_date timestamp default now());
+            create index on ir_attachment (store_fname);
+            create table work (id serial primary key, what text, amount numeric);
+            create view work_by_what as select what, sum(amount) from work group by what;
+            create function doubled(n integer) returns integer language sql immutable as 'select n * 2';
+        """)
+        self.record()
+
+    def _empty(self) -> None:
+        self.drop()
+        self.machine.sh(f"mkdir -p {self.filestore} && install -d -m 0700 {self.directory}/state && chown -R {UID}:{UID} {self.directory}/data")
+        self.machine.sql("postgres", f"create database {self.database} owner {self.owner} encoding 'UTF8' lc_collate 'C' template template0")
+        self.machine.sql("postgres", f"revoke connect, temporary on database {self.database} from public")
+        self.machine.sql("postgres", f"alter database {self.database} set work_mem = '8MB'")
+
+    def record(self) -> None:
+        self.machine.python(_RECORD.format(place=PLACE, port=PORT, socket=SOCKET), self.database, self.name, self.tenant)
+
+    def drop(self) -> None:
+        """Database, files, repository and all that the module keeps."""
+        self.machine.sql("postgres", f"drop database if exists {self.database} with (force)")
+        self.machine.sh(f"rm -rf {self.directory} {self.repository['location'] if self.repository['location'].startswith('/') else ''}")
+
+    # -- what Odoo does -------------------------------------------------------------------------
+
+    def attach(self, name: str, content: bytes, torn: bytes | None = None) -> str:
+        """Write an attachment as Odoo does: the file, the note for the garbage collector, the row."""
+        stored = stored_name(content)
+        self.machine.sh(
+            f"cd {self.filestore} && mkdir -p {stored[:2]} checklist/{stored[:2]} && : > checklist/{stored} && python3 -c"
+            f" 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' > {stored} && chown -R {UID}:{UID} {stored} checklist",
+            data=(content if torn is None else torn).hex())
+        self.machine.sql(self.database, "insert into ir_attachment (name, {0} store_fname, file_size, checksum) values ('{1}', {2} '{3}', {4}, '{5}')".format(
+            "type," if self.real else "", name, "'binary'," if self.real else "", stored, len(content), stored[3:]))
+        return stored
+
+    @property
+    def real(self) -> bool:
+        return bool(int(self.machine.sql(self.database, "select count(*) from information_schema.columns where table_name = 'ir_attachment' and column_name = 'type'")))
+
+    # -- the module -----------------------------------------------------------------------------
+
+    def parameters(self, **changes: Any) -> dict[str, Any]:
+        return {"instance": self.name, "repository": self.repository, "requested_by": "test", "reason": "trial",
+                "database": {"name": self.database, "port": PORT, "socket": SOCKET}, **changes}
+
+    def run(self, state: str, *, at: Any = (), check: bool = False, kill_after: float | None = None, **changes: Any) -> Ran:
+        return self.machine.module(self.parameters(state=state, **changes), at=at, check=check, kill_after=kill_after)
+
+    def info(self, **changes: Any) -> dict[str, Any]:
+        given = {"instance": self.name, "repository": self.repository, **changes}
+        return self.machine.module(given, module="pg_recovery_point_info").ok().result
+
+    def target(self, name: str = "scratch", owner: str = "") -> dict[str, Any]:
+        return {"database": f"{self.tenant}_{name}", "filestore": f"{self.directory}/data/filestore/{self.tenant}_{name}",
+                "owner": owner or self.owner, "uid": UID}
+
+    def drop_target(self, name: str = "scratch") -> None:
+        target = self.target(name)
+        self.machine.sql("postgres", "drop database if exists {} with (force)".format(target["database"]))
+        self.machine.sh("rm -rf {0} {0}.restoring {1}/state/restoring-*".format(target["filestore"], self.directory))
+
+    # -- what is --------------------------------------------------------------------------------
+
+    def contents(self, database: str | None = None, filestore: str | None = None) -> dict[str, Any]:
+        """Digest of all rows by table, and of the files that rows name."""
+        database, filestore = database or self.database, filestore or self.filestore
+        tables = self.machine.sql(database, "select quote_ident(schemaname) || '.' || quote_ident(tablename) from pg_tables"
+                                            " where schemaname not in ('pg_catalog', 'information_schema') order by 1").split()
+        query = " union all ".join(
+            f"select '{table}', count(*), md5(coalesce(string_agg(md5(t::text), '' order by md5(t::text)), '')) from {table} t" for table in tables)
+        rows = dict(line.split("|", 1) for line in self.machine.sql(database, query).splitlines())
+        named = self.machine.sql(database, "select distinct store_fname from ir_attachment where store_fname is not null")
+        files = self.machine.sh(f"cd {filestore} && xargs -r sha1sum", data=named)
+        return {"rows": rows, "files": dict(reversed(line.split(None, 1)) for line in files.splitlines())}
+
+    def restic(self, command: str, check: bool = True) -> str:
+        """restic by hand, on the local repository."""
+        return self.machine.sh(f"RESTIC_PASSWORD='{PASSWORD}' restic -q --no-cache -r {self.repository['location']}/restic {command}", check)
+
+    def manifest(self, point: str) -> dict[str, Any]:
+        text = self.machine.sh(f"cat {self.repository['location']}/points/{self.name}/{point}/manifest.json")
+        return dict(json.loads(json.loads(text)["document"]))
+
+
+def stored_name(content: bytes) -> str:
+    digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
+    return f"{digest[:2]}/{digest}"

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs on the lab machine: the module, and something done to it at a step.
+
+Standard input is JSON: ``module`` (its name), ``parameters``, ``check``, ``at`` (list of ``{"event", "step", "do"}``; ``do`` is ``kill`` or a
+shell command that the module waits for) and ``kill_after`` (seconds, or null). Standard output is JSON: ``result`` (null when it was killed), ``code``,
+``text``, ``peak`` (KiB of memory that the module had at most).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+_MAIN = """
+import json, os, runpy, signal, subprocess, sys
+spec = json.load(open(sys.argv[1]))
+sys.path.insert(0, spec["path"])
+from ansible.module_utils import basic
+arguments = dict(spec["parameters"], _ansible_check_mode=bool(spec.get("check")), _ansible_diff=True)
+basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+basic._ANSIBLE_PROFILE = "legacy"
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import operation
+class Told(operation._Silent):
+    def write(self, event, **data):
+        for each in spec.get("at") or ():
+            if (each["event"], each["step"]) == (event, data.get("step")):
+                if each["do"] == "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                subprocess.run(["sh", "-c", each["do"]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+operation._Silent = Told
+sys.argv = sys.argv[:1]
+runpy.run_module("ansible_collections.sysgenpro.odoo.plugins.modules." + spec["module"], run_name="__main__", alter_sys=True)
+"""
+
+
+def main():
+    spec = {**json.load(sys.stdin), "path": HERE}
+    with tempfile.TemporaryDirectory() as directory, open(os.path.join(directory, "output"), "w+b") as output:
+        path = os.path.join(directory, "spec.json")
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as stream:
+            json.dump(spec, stream)
+        module = subprocess.Popen([sys.executable, "-c", _MAIN, path], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            module.wait(spec.get("kill_after"))
+        except subprocess.TimeoutExpired:
+            os.kill(module.pid, signal.SIGKILL)
+            module.wait()
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    start = text.find("{")
+    try:
+        result = json.loads(text[start:]) if start >= 0 else None
+    except ValueError:
+        result = None
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    print(json.dumps({"result": result, "code": module.returncode, "text": "" if result else text[-4000:], "peak": peak}))
+
+
+main()

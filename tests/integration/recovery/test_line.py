@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The line: capture a real Odoo database, verify it, bring it back beside the first, find both equal."""
+
+from __future__ import annotations
+
+from rig.instance import Instance
+
+
+def test_captured_verified_restored(acme: Instance) -> None:
+    check = acme.run("captured", check=True).ok()
+    assert check.result["changed"] and not acme.machine.sh(f"ls -A {acme.directory}/recovery /var/lib/recovery/acme 2>/dev/null || true")
+
+    before = acme.contents()
+    first = acme.run("captured").ok()
+    print("first capture", first.result["timings"], first.point)
+    assert first.point["state"] == "captured" and first.point["files"] == len(before["files"]) > 500
+    assert first.result["timings"]["lock_held"] < 0.1
+    young = acme.run("captured", max_age=3600).ok()
+    assert not young.result["changed"] and young.point["id"] == first.point["id"]
+
+    verified = acme.run("verified").ok()
+    print("verified", verified.result["timings"])
+    assert verified.point["state"] == "verified" and verified.point["id"] == first.point["id"]
+    assert not acme.run("verified").ok().result["changed"]
+
+    new = acme.attach("written after the first", b"x" * 100_000)
+    second = acme.run("captured").ok()
+    print("second capture", second.result["timings"], second.point)
+    assert second.point["files"] == first.point["files"] + 1
+    assert second.point["added"] < first.point["added"] / 3
+    assert acme.manifest(second.point["id"])["files"]["read"] == 1, "only the new file was read"
+
+    target = acme.target()
+    restored = acme.run("restored", point=first.point["id"], target=target).ok()
+    print("restored", restored.result["timings"])
+    assert acme.contents(target["database"], target["filestore"]) == before
+    assert new not in before["files"]
+    assert acme.machine.sql("postgres", "select datconnlimit, datacl::text from pg_database where datname = 'acme_scratch'").startswith("0|")
+    refused = acme.machine.sh("psql -h /var/run/postgresql -p 5501 -U acme_production_blue_web -d acme_scratch -c 'select 1' 2>&1", check=False)
+    assert "FATAL" in refused, "the restored database is closed to who could act on it"
+    again = acme.run("restored", point=first.point["id"], target=target).ok()
+    assert not again.result["changed"], "the same point lies there, untouched"
+    acme.run("restored", point=second.point["id"], target=target).fails("target_exists", "acme_scratch")
