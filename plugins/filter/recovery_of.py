@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
 
 LOCAL = "/var/lib/sysgenpro/recovery"
+# Kept for the role recovery_point.
+TIMERS = ("pruning", "schedule", "retention", "oldest")
 KEYS = ("location", "access_key", "secret_key", "region", "ca_path", "lock_mode", "lock_days", "password")
 POLICY = ("trusted_signers", "before_update", "keep_abandoned", "jobs")
 
@@ -28,16 +30,39 @@ def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, str]) -> dic
         return {}
     if not isinstance(given, Mapping):
         raise AnsibleFilterError(f"instance {name}: instance_recovery is {given!r}, expected a dictionary or false")
-    unknown = sorted(set(given) - {*KEYS, *POLICY})
+    known = (*KEYS, *POLICY, *TIMERS)
+    unknown = sorted(set(given) - set(known))
     if unknown:
-        raise AnsibleFilterError(f"instance {name}: instance_recovery has {', '.join(unknown)}, expected some of {', '.join([*KEYS, *POLICY])}")
+        raise AnsibleFilterError(f"instance {name}: instance_recovery has {', '.join(unknown)}, expected some of {', '.join(known)}")
     # One repository and one key for each instance, so that an end of one is the end of its data and of nobody else's.
     repository = {"location": f"{LOCAL}/{name}", "password": secrets["recovery"], **{key: given[key] for key in KEYS if key in given}}
     return {"repository": repository, **{key: given[key] for key in POLICY if key in given}}
+
+
+def recovery_points_of(
+    instances: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any], secrets: Mapping[str, Mapping[str, str]]
+) -> list[dict[str, Any]]:
+    """The role recovery_point's list of a machine's instances, without those whose ``instance_recovery`` is ``false``.
+
+    :param instances: what ``instances_on`` gives. :param secrets: by instance.
+    :raises AnsibleFilterError: as ``recovery_of``.
+    """
+    found = []
+    for values in instances:
+        name = values["name"]
+        variables = hostvars[name]
+        recovery = recovery_of({**dict(variables), "inventory_hostname": name}, secrets[name])
+        if recovery:
+            given = variables.get("instance_recovery") or {}
+            found.append({
+                "instance": name, "tenant": values["tenant"], "environment": values["environment"], "data_class": values["data_class"],
+                "database": values["database"], "repository": recovery["repository"],
+                **{key: recovery[key] for key in ("trusted_signers",) if key in recovery}, **{key: given[key] for key in TIMERS if key in given}})
+    return found
 
 
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"recovery_of": recovery_of}
+        return {"recovery_of": recovery_of, "recovery_points_of": recovery_points_of}

@@ -60,7 +60,8 @@ options:
         it measured for later plans, and removes the clone.
       - V(staged) brings the other colour up, proven ready, but not routed. Only for a release that needs no update.
       - V(released) converges the instance to O(release).
-      - V(rolled_back) goes back to the release that ran before, where no update lies between.
+      - V(rolled_back) goes back to the release that ran before. Where an update lies between, that discards what was done since; it takes
+        O(recovery) and, as a confirmation, O(expected_plan_digest), and the plan says what would be lost.
       - V(absent) removes processes and front. Database and filestore stay unless O(purge) repeats the instance's name.
     type: str
     choices: [planned, rehearsed, staged, released, rolled_back, absent]
@@ -271,6 +272,69 @@ options:
         description: Address and port that answer every request with the maintenance page.
         type: str
         default: 172.28.0.2:8069
+  recovery:
+    description:
+      - Where the instance's recovery points lie; see M(sysgenpro.odoo.pg_recovery_point).
+      - With it, an update takes a recovery point and verifies it before any request is held, and V(rolled_back) can go back across an update.
+    type: dict
+    suboptions:
+      repository:
+        description: The repository, as O(sysgenpro.odoo.pg_recovery_point#module:repository).
+        type: dict
+        required: true
+        suboptions:
+          location:
+            description: A directory, or C(s3:https://host[:port]/bucket[/prefix]). It is made at the first capture.
+            type: str
+            required: true
+          password:
+            description: Password of the restic repository.
+            type: str
+            required: true
+          access_key:
+            description: S3 access key of the writer.
+            type: str
+          secret_key:
+            description: Its secret.
+            type: str
+          region:
+            description: S3 region.
+            type: str
+            default: us-east-1
+          ca_path:
+            description: File with the certificate authority to trust.
+            type: path
+          lock_mode:
+            description: Object Lock's mode for the documents.
+            type: str
+            choices: [governance, compliance]
+          lock_days:
+            description: For how many days the documents are locked.
+            type: int
+            default: 0
+      trusted_signers:
+        description: Public keys whose recovery points are believed, beside the machine's own.
+        type: list
+        elements: str
+        default: []
+      before_update:
+        description: Whether an update takes a recovery point first. V(never) leaves no way back across it.
+        type: str
+        choices: [always, never]
+        default: always
+      keep_abandoned:
+        description: For how many days a database that was gone back from is kept. A later release drops what is older.
+        type: int
+        default: 14
+      jobs:
+        description: How many processes dump and load.
+        type: int
+        default: 2
+  point:
+    description:
+      - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).
+      - Default is the release before; where an update lies between, the newest verified point that was taken while it ran.
+    type: str
   requested_by:
     description: Who wants this. Recorded.
     type: str

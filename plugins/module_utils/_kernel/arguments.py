@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 # Which cluster and database; logged in to by peer.
@@ -13,3 +14,14 @@ CLUSTER: dict[str, Any] = {
     "port": {"type": "int", "required": True},
     "socket": {"type": "path", "required": True},
 }
+
+
+def filled(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``AnsibleModule`` would make of parameters, for code that is called by no module: every option, with its default."""
+    made: dict[str, Any] = {}
+    for name, option in spec.items():
+        value = given.get(name, option.get("default"))
+        if value is not None and "options" in option:
+            value = filled(option["options"], value)
+        made[name] = value
+    return made

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._kernel.arguments import filled
 from .._kernel.errors import DomainError
 from .._kernel.files import sync_directory
 from .._kernel.plan import Step
@@ -50,22 +51,11 @@ def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     """Parameters of ``pg_recovery_point`` for an instance as ``odoo_release`` knows it."""
     params, given = wanted.params, wanted.params["recovery"]
     place = {key: params["database"][key] for key in ("name", "port", "socket")}
-    return _filled(ARGUMENTS, {
+    return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
         "trusted_signers": given["trusted_signers"], "jobs": given["jobs"], "database": place, "state": state,
         **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
         "requested_by": params["requested_by"], **more})
-
-
-def _filled(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``AnsibleModule`` would make of parameters."""
-    made: dict[str, Any] = {}
-    for name, option in spec.items():
-        value = given.get(name, option.get("default"))
-        if value is not None and "options" in option:
-            value = _filled(option["options"], value)
-        made[name] = value
-    return made
 
 
 def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | None) -> Back:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._odoo.arguments import CLUSTER
+from .._kernel.arguments import CLUSTER
 
 REPOSITORY: dict[str, Any] = {
     "location": {"type": "str", "required": True},

@@ -25,7 +25,7 @@ _MACHINE = (
 )  # fmt: skip
 _WARM = (
     "docker.io", "docker-cli", "docker-registry", "postgresql-17", "redis-server", "redis-tools", "acl", "rsync", "unattended-upgrades",
-    "apparmor", "chrony", "logrotate", "python3-docker", "python3-psycopg2", "python3-redis", "python3-requests", "python3-yaml", "openssl",
+    "apparmor", "chrony", "logrotate", "python3-boto3", "python3-docker", "python3-psycopg2", "restic", "python3-redis", "python3-requests", "python3-yaml", "openssl",
 )  # fmt: skip
 _ODOO = ("ca-certificates", "curl", "procps", "python3-redis", "python3-pip")
 
