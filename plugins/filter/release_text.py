@@ -48,11 +48,9 @@ def _price(plan: Mapping[str, Any]) -> list[str]:
     price = plan.get("price")
     if not price:
         return []
-    lines = [f"  back to recovery point {plan['point']}, taken {plan['taken']}", f"  {price['summary']}"]
-    for item in price["documents"]:
-        if item["numbers"]:
-            lines.append(f"    {item['given_out']} numbers of {item['name']} were given out: {item['numbers'][0]} to {item['last']}")
-    return lines
+    return [f"  back to recovery point {plan['point']}, taken {plan['taken']}", f"  {price['summary']}", *(
+        f"    {item['given_out']} numbers of {item['name']} were given out: {item['numbers'][0]} to {item['last']}"
+        for item in price["documents"] if item["numbers"])]
 
 
 def _rehearsal(found: Mapping[str, Any] | None) -> list[str]:

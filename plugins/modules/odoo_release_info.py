@@ -139,9 +139,9 @@ operations:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import CLUSTER
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import CLUSTER
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import WHERE
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import status
 

@@ -111,8 +111,8 @@ def _count(cursor: Any, document: Document, columns: set[str], moment: str) -> d
             " count(*) filter (where create_date > %(moment)s and {numbered}),"
             " (array_agg({shown} order by id) filter (where create_date > %(moment)s and {numbered}))[:%(limit)s],"
             " (array_agg({shown} order by id desc) filter (where create_date > %(moment)s and {numbered}))[1]"
-            " from {table} where (create_date > %(moment)s or {written}) and " + document.condition
-        ).format(written=written, numbered=numbered, shown=shown, table=table),
+            " from {table} where (create_date > %(moment)s or {written}) and {condition}"
+        ).format(written=written, numbered=numbered, shown=shown, table=table, condition=sql.SQL(document.condition)),
         {"moment": moment, "unnumbered": _UNNUMBERED, "limit": SHOWN})
     made, changed, given, numbers, last = cursor.fetchone()
     return {"name": document.name, "table": document.table, "made": made, "changed": changed, "given_out": given,
@@ -144,10 +144,11 @@ def export(database: Database, name: str, since: str, directory: str, told: Mapp
 def _export_table(cursor: Any, table: str, columns: set[str], moment: str, directory: str) -> int:
     kept = sorted(column for column in columns if not any(word in column for word in _SECRET))
     kept.sort(key=lambda column: (column != "id", column not in ("name", "create_date"), column))
-    written = " or write_date > {moment}" if "write_date" in columns else ""
-    order = " order by id" if "id" in columns else ""
-    query = sql.SQL("select {columns} from {table} where create_date > {moment}" + written + order).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, kept)), table=sql.Identifier(table), moment=sql.Literal(moment))
+    changed = sql.SQL("greatest(create_date, write_date)" if "write_date" in columns else "create_date")
+    order = sql.SQL("id" if "id" in columns else "create_date")
+    query = sql.SQL("select {columns} from {table} where {changed} > {moment} order by {order}").format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, kept)), table=sql.Identifier(table), changed=changed, moment=sql.Literal(moment),
+        order=order)
     path = os.path.join(directory, table + ".csv")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
         cursor.copy_expert(sql.SQL("copy ({}) to stdout with (format csv, header)").format(query), stream)
@@ -159,9 +160,10 @@ def _export_table(cursor: Any, table: str, columns: set[str], moment: str, direc
 
 def _readme(name: str, told: Mapping[str, Any], rows: Mapping[str, int]) -> str:
     lines = [f"# What was made or changed in {name} since {told['since']} and is not in what runs now", ""]
-    for item in told["documents"]:
-        lines.append("- {name}: {made} made, {changed} changed".format(**item)
-                     + (", {given_out} numbers given out, {first} to {last}".format(first=item["numbers"][0], **item) if item["numbers"] else ""))
+    lines += [
+        "- {name}: {made} made, {changed} changed".format(**item)
+        + (", {given_out} numbers given out, {first} to {last}".format(first=item["numbers"][0], **item) if item["numbers"] else "")
+        for item in told["documents"]]
     lines += ["", "Rows by table (a file each; a row with create_date before that moment was changed since):", ""]
     lines += [f"- {table}.csv: {count}" for table, count in sorted(rows.items())]
     return "\n".join(lines) + "\n"

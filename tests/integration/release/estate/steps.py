@@ -9,10 +9,14 @@ from .place import Estate
 from .seen import Seen, sound
 
 UPDATE = (
-    "pull", "prepare", "cron_idle", "stop_cron", "hold", "drain", "retire", "fence", "undo_copy", "update", "check_modules", "open", "prove",
+    "pull", "prepare", "recovery_point", "cron_idle", "stop_cron", "hold", "drain", "retire", "fence", "undo_copy", "update", "check_modules", "open", "prove",
     "record", "let_go", "start_cron", "settle",
 )
 CODE = ("pull", "stage", "prove", "cron_idle", "stop_cron", "switch", "finish", "watch", "record", "start_cron", "settle")
+BACK = (
+    "pull", "prepare", "restore_point", "cron_idle", "stop_cron", "hold", "drain", "retire", "fence", "exchange", "check_modules", "open",
+    "prove", "record", "let_go", "start_cron", "export", "settle",
+)
 HELD = UPDATE[UPDATE.index("drain"):UPDATE.index("let_go")]
 
 
