@@ -105,8 +105,22 @@ def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     return lines
 
 
+def points_summary(result: Mapping[str, Any], name: str) -> list[str]:
+    """What pg_recovery_point did, and the points there are."""
+    plan = result.get("plan") or {}
+    lines = [f"{name}: " + ("; ".join(step["title"] for step in plan.get("steps") or []) or "nothing to do")]
+    lines += _few([f"  {why}" for why in plan.get("reasons") or []])
+    points = result.get("points") or []
+    lines += _few([
+        f"  {point['id']}: {point['state']}, {point['age'] // 60} min old"
+        + (f", {point['files']} files, {point['bytes'] / 1e6:.0f} MB, {point['added'] / 1e6:.1f} MB of it new" if "files" in point else "")
+        + (f", held until {point['hold']}" if point.get("hold") else "") + (f": {point['problem']}" if point.get("problem") else "")
+        for point in points])
+    return lines
+
+
 class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"plan_summary": plan_summary, "release_summary": release_summary, "status_summary": status_summary}
+        return {"plan_summary": plan_summary, "points_summary": points_summary, "release_summary": release_summary, "status_summary": status_summary}

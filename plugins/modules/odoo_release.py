@@ -335,6 +335,65 @@ options:
       - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).
       - Default is the release before; where an update lies between, the newest verified point that was taken while it ran.
     type: str
+  from_point:
+    description:
+      - Another instance's recovery point that a new instance is made from, with the release that ran there. O(release) is not needed then.
+      - It matters only where the database does not exist yet, and the point must hold data of this instance's O(data_class).
+    type: dict
+    suboptions:
+      source:
+        description: The instance whose point it is.
+        type: str
+        required: true
+      point:
+        description: Id, or V(latest_verified). It must be verified.
+        type: str
+        default: latest_verified
+      repository:
+        description: The source's repository, as O(recovery.repository).
+        type: dict
+        required: true
+        suboptions:
+          location:
+            description: A directory, or C(s3:https://host[:port]/bucket[/prefix]).
+            type: str
+            required: true
+          password:
+            description: Password of the restic repository.
+            type: str
+            required: true
+          access_key:
+            description: S3 access key.
+            type: str
+          secret_key:
+            description: Its secret.
+            type: str
+          region:
+            description: S3 region.
+            type: str
+            default: us-east-1
+          ca_path:
+            description: File with the certificate authority to trust.
+            type: path
+          lock_mode:
+            description: Not used for reading.
+            type: str
+            choices: [governance, compliance]
+          lock_days:
+            description: Not used for reading.
+            type: int
+            default: 0
+      trusted_signers:
+        description: Public keys whose recovery points are believed, beside the machine's own.
+        type: list
+        elements: str
+        default: []
+      neutralize:
+        description:
+          - Whether mail, scheduled actions, webhooks and payments are switched off before any process starts.
+          - V(false) only where the source is gone for good and this instance takes its place.
+        type: bool
+        default: true
   requested_by:
     description: Who wants this. Recorded.
     type: str
@@ -487,7 +546,7 @@ def main():
     module = AnsibleModule(
         argument_spec=ARGUMENTS,
         required_if=[
-            ("state", state, ["release"]) for state in ("planned", "rehearsed", "staged", "released")
+            ("state", state, ["release", "from_point"], True) for state in ("planned", "rehearsed", "staged", "released")
         ],
         supports_check_mode=True,
     )

@@ -125,6 +125,16 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "point": {"type": "str"},
+    "from_point": {
+        "type": "dict",
+        "options": {
+            "source": {"type": "str", "required": True},
+            "point": {"type": "str", "default": "latest_verified"},
+            "repository": {"type": "dict", "required": True, "options": REPOSITORY},
+            "trusted_signers": {"type": "list", "elements": "str", "default": []},
+            "neutralize": {"type": "bool", "default": True},
+        },
+    },
     "requested_by": {"type": "str", "default": ""},
     "reason": {"type": "str", "default": ""},
     "expected_plan_digest": {"type": "str"},

@@ -275,6 +275,33 @@ class Database:
         finally:
             connection.close()
 
+    def take_over(self, identity: Mapping[str, str]) -> None:
+        """Give a database that was restored from another instance this one's identity, and open it to this one's logins."""
+        with self.session() as cursor:
+            cursor.execute(
+                "update sysgenpro.identity set instance = %(instance)s, tenant = %(tenant)s, environment = %(environment)s,"
+                " data_class = %(data_class)s", dict(identity))
+        with self.session("postgres") as cursor:
+            cursor.execute(sql.SQL("alter database {} connection limit -1").format(sql.Identifier(self.name)))
+            cursor.execute(sql.SQL("grant connect, temporary on database {0} to {1}").format(
+                sql.Identifier(self.name), sql.Identifier(self.owner)))
+
+    def neutralize(self) -> int:
+        """Carry out ``neutralize.STATEMENTS`` in one transaction. Returns how many."""
+        from .neutralize import COLUMNS, STATEMENTS
+
+        done = 0
+        with self.session() as cursor:
+            cursor.execute(COLUMNS, ([table for table, _columns, _statement in STATEMENTS],))
+            there = {table: set(columns) for table, columns in cursor.fetchall()}
+            cursor.execute("begin")
+            for table, columns, statement in STATEMENTS:
+                if set(columns) <= there.get(table, set()):
+                    cursor.execute(statement)
+                    done += 1
+            cursor.execute("commit")
+        return done
+
     def forget_applied(self, operation: str) -> None:
         """Take back what an operation wrote down."""
         with self.session() as cursor:

@@ -59,7 +59,12 @@ class ReleaseOperation:
         containers = self.runtime.observe(wanted.instance)
         front = self.front.observe()
         database = self.database.observe()
-        back = None
+        back = origin = None
+        if wanted.params["from_point"] and not database.exists:
+            origin = recovery.find_origin(wanted)
+            self.wanted = wanted = recovery.target_of(wanted, origin)
+        elif wanted.reference is None and database.applied and wanted.state not in ("rolled_back", "absent"):
+            self.wanted = wanted = self._wish_for(database.applied)
         if wanted.state == "rolled_back":
             self.wanted, back = self._previous(database)
             wanted = self.wanted
@@ -68,7 +73,7 @@ class ReleaseOperation:
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
-            rehearsal=rehearsal.stored(wanted, database, target), back=back)
+            rehearsal=rehearsal.stored(wanted, database, target), back=back, origin=origin)
 
     def plan(self) -> Plan:
         entries = self.journal.read()
@@ -130,7 +135,7 @@ class ReleaseOperation:
         return self._wish_for(target), None
 
     def _wish_for(self, applied: Mapping[str, Any]) -> Desired:
-        return Desired(self.wanted.instance, self.wanted.identity, "rolled_back", parse_reference(applied["reference"]), self.wanted.params)
+        return Desired(self.wanted.instance, self.wanted.identity, self.wanted.state, parse_reference(applied["reference"]), self.wanted.params)
 
     # -- carry out ------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ class Observed:
     :param memory: bytes the machine can give.
     :param rehearsal: what a rehearsal of exactly this step measured.
     :param back: the recovery point to go back to, where going back takes one.
+    :param origin: the recovery point of another instance that a new one is made from.
     """
 
     containers: Mapping[str, Container]
@@ -43,6 +44,7 @@ class Observed:
     rehearsal: Mapping[str, Any] | None = None
     template: Mapping[str, Any] | None = None
     back: Back | None = None
+    origin: Back | None = None
 
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
@@ -338,6 +340,8 @@ def _back_steps(wanted: Desired, seen: Observed, back: Back, old: str | None, ne
 
 
 def _create_steps(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step, ...]:
+    if seen.origin:
+        return _restored_steps(wanted, seen.origin, new)
     make = Step("create_database", "Make the database", {}) if seen.template is None else \
         Step("restore_template", "Make the database from the template", {"template": wanted.params["template"]})
     have = set((seen.template or {}).get("modules", ()))
@@ -359,6 +363,24 @@ def _create_steps(wanted: Desired, seen: Observed, new: str, work: Work) -> tupl
         _settle(None, new),
     ]
     return tuple(steps)
+
+
+def _restored_steps(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
+    """A new instance from another one's recovery point: nothing of it acts outside, unless that was asked for."""
+    given = wanted.params["from_point"]
+    quiet = [Step("neutralize", "Keep it from mail, scheduled actions, webhooks and payments")] if given["neutralize"] else []
+    return (
+        _pull(wanted),
+        Step("restore_here", "Restore {} of {}".format(origin.point, given["source"]), {"point": origin.point}),
+        *quiet,
+        Step("check_modules", "See that no module is left on its way"),
+        Step("stage", f"Start {new}", {"colour": new}),
+        _prove(new),
+        _record("create"),
+        Step("let_go", f"Lead the front to {new}", {"colour": new}),
+        _start_cron(new),
+        _settle(None, new),
+    )
 
 
 def _pull(wanted: Desired) -> Step:
@@ -430,6 +452,9 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     }
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
+    if seen.origin:
+        subject["point"] = facts["point"] = seen.origin.point
+        subject["source"] = wanted.params["from_point"]["source"]
     if seen.back:
         subject["point"] = seen.back.point
         facts.update({"point": seen.back.point, "taken": seen.back.taken, "price": dict(seen.back.price)})

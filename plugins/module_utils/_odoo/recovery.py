@@ -49,7 +49,7 @@ class Back:
 
 def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     """Parameters of ``pg_recovery_point`` for an instance as ``odoo_release`` knows it."""
-    params, given = wanted.params, wanted.params["recovery"]
+    params, given = wanted.params, {"jobs": 2, **(wanted.params["from_point" if more.get("source") else "recovery"] or {})}
     place = {key: params["database"][key] for key in ("name", "port", "socket")}
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
@@ -87,6 +87,29 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
                           unchanged="Nothing was changed", advice="Restore it into a new instance and adopt it there")
     taken = point.taken.isoformat()
     return Back(point.id, taken, applied, loss.price(database, taken))
+
+
+def find_origin(wanted: Desired) -> Back:
+    """The point of another instance that a new one is made from.
+
+    :raises DomainError: ``not_verified``, ``no_point``, ``data_class_mismatch`` and those of ``_recovery.points.find``.
+    """
+    given = wanted.params["from_point"]
+    operation = RecoveryOperation(recovery_params(wanted, "verified", point=given["point"], source=given["source"]))
+    point = find(operation.points.all(), given["point"], given["source"])
+    if point.state != "verified":
+        raise DomainError("not_verified", f"recovery point {point.id} is {point.state}, not verified", unchanged="Nothing was changed",
+                          advice="Verify it first; a backup is not believed before")
+    found, asked = point.manifest["identity"]["data_class"], wanted.identity["data_class"]
+    if found != asked:
+        raise DomainError(
+            "data_class_mismatch", f"recovery point {point.id} holds {found or 'unknown'} data, but {wanted.instance} is declared for {asked} data",
+            unchanged="Nothing was changed", advice="Restore it into an instance of its own class; masking comes before any other")
+    applied = point.manifest["release"]
+    if not applied:
+        raise DomainError("no_point", f"recovery point {point.id} is of a time before its instance was released this way",
+                          unchanged="Nothing was changed", advice="Name the release, and adopt what was restored")
+    return Back(point.id, point.taken.isoformat(), applied, {})
 
 
 def stands_on(database: Database, point: str) -> bool:
@@ -148,6 +171,19 @@ class RecoverySteps:
             restoring.carry_out(plan, {})
         now = datetime.datetime.now(datetime.timezone.utc)
         return {"aside": f"{self.wanted.database}_was_{now.strftime(_MOMENT)}"}
+
+    def do_restore_here(self, step: Step) -> dict[str, Any]:
+        """The database of a new instance: another one's, under this one's identity, closed until its first colour is let in."""
+        given = self.wanted.params["from_point"]
+        target = {"database": self.wanted.database, "filestore": self.wanted.filestore, "owner": self.database.owner,
+                  "uid": int(self.wanted.params["uid"])}
+        restoring = RecoveryOperation(recovery_params(
+            self.wanted, "restored", point=step.parameters["point"], source=given["source"], target=target))
+        plan = restoring.plan()
+        if plan.steps:
+            restoring.carry_out(plan, {})
+        self.database.take_over(self.wanted.identity)
+        return {}
 
     def undo_restore_point(self, step: Step) -> None:
         self.database.drop(self._back)

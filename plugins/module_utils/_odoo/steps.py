@@ -22,7 +22,7 @@ from .._kernel.plan import Step
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
-from . import update
+from . import neutralize, update
 from .database import COLOURS, KINDS, Database, Grants
 from .model import Desired, joined, other
 from .processes import Processes
@@ -370,6 +370,19 @@ class Steps(RecoverySteps):
         return {}
 
     undo_restore_template = undo_create_database
+    undo_restore_here = undo_create_database
+
+    def do_neutralize(self, step: Step) -> dict[str, Any]:
+        """Before any process starts on it. Odoo's own way runs without any network."""
+        arguments = neutralize.command(self.release.record, self.wanted.database)
+        if arguments:
+            name = self.processes.update_name
+            self._admit(self.database.update_role)
+            self.processes.one_off(name, self.release.reference, self.release.record, arguments, self.wanted.database,
+                                   os.path.join(self.wanted.directory, "data"), self.database.update_role)
+            update.watch(self.runtime, name, self.bounds["update"], lambda: self.database.blockers(self.database.update_role),
+                         lambda: None, self.bounds["update"])
+        return {"neutralized": self.database.neutralize()}
 
     # -- shared -------------------------------------------------------------------------------
 
