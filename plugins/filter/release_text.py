@@ -109,7 +109,8 @@ def points_summary(result: Mapping[str, Any], name: str) -> list[str]:
     """What pg_recovery_point did, and the points there are."""
     plan = result.get("plan") or {}
     lines = [f"{name}: " + ("; ".join(step["title"] for step in plan.get("steps") or []) or "nothing to do")]
-    lines += _few([f"  {why}" for why in plan.get("reasons") or []])
+    lines += _few([f"  keeps {point}: {', '.join(why)}" for point, why in sorted((plan.get("keep") or {}).items())])
+    lines += _few([f"  removes {point}: {why}" for point, why in sorted((plan.get("remove") or {}).items())])
     points = result.get("points") or []
     lines += _few([
         f"  {point['id']}: {point['state']}, {point['age'] // 60} min old"
