@@ -19,7 +19,7 @@ from typing import Any
 import ansible
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "lab"))
-from sgplab import machines  # noqa: E402
+from sgplab import machines
 
 TREE = Path(__file__).parents[4]
 PLACE = "/opt/recovery-test"
