@@ -60,9 +60,12 @@ class Capture:
         self.pins.prepare()
         self.points.signer.make_key()
         remembered = Remembered(self.wanted)
-        self.facts["repository"] = self.repository.init() if step.parameters["init"] else step.parameters["repository"]
+        if step.parameters["init"]:
+            self.repository.init()
+        self.facts["repository"] = self.points.repository()
+        if not self.facts["repository"]:
+            raise _not_stored(f"the repository {self.repository.place} is not there")
         remembered.keep(self.facts["repository"])
-        self.repository.unlock()
         return {}
 
     def do_pin(self, step: Step) -> dict[str, Any]:
@@ -139,16 +142,14 @@ class Capture:
         size = os.path.getsize(os.path.join(self.tree, "files.list"))
         given = {"files": self.kept.count + dumped.files + BESIDE, "bytes": self.kept.bytes + dumped.bytes + size}
         summary = self.repository.backup(self.tree, ("sysgenpro", "point=" + self.id))
-        stored = next((s for s in self.repository.snapshots() if s["id"].startswith(str(summary["snapshot_id"]))), None)
-        if stored is None:
-            raise _not_stored("the snapshot restic named is not in the repository")
-        told = stored.get("summary") or summary
-        found = {"files": told["total_files_processed"], "bytes": told["total_bytes_processed"]}
+        snapshot = str(summary["snapshot_id"])
+        if not self.points.holds_snapshot(snapshot):
+            raise _not_stored(f"the snapshot {snapshot} that restic named is not in the repository, or not whole")
+        found = {"files": summary["total_files_processed"], "bytes": summary["total_bytes_processed"]}
         if found != given:
             raise _not_stored("{files} files of {bytes} bytes were given, ".format(**given)
                               + "{files} of {bytes} are in the snapshot".format(**found))
-        self.stored = {"snapshot": stored["id"], "tree": stored["tree"], "id": self.facts["repository"], "place": self.repository.place,
-                       "added": summary["data_added"], "restic": stored.get("program_version", "")}
+        self.stored = {"snapshot": snapshot, "id": self.facts["repository"], "place": self.repository.place, "added": summary["data_added"]}
         return {}
 
     def do_record(self, step: Step) -> dict[str, Any]:
@@ -193,7 +194,7 @@ class Capture:
             "dump": {"files": dumped.files, "bytes": dumped.bytes, "digest": dumped.digest,
                      "compression": dump.compression(database["version_num"] // 10000)},
             "repository": self.stored, "secrets": sorted(params["secret_names"]),
-            "tools": {"pg_dump": dump.version_of("pg_dump", database["version_num"] // 10000), "restic": self.stored["restic"]},
+            "tools": {"pg_dump": dump.version_of("pg_dump", database["version_num"] // 10000), "restic": self.repository.version()},
             "signer": self.points.signer.public,
             "timings": {**self.timings, "total": round(time.monotonic() - self.started, 3)},
         }

@@ -64,9 +64,9 @@ class RecoveryOperation:
     # -- observe and plan -----------------------------------------------------------------------
 
     def observe(self) -> Observed:
-        """One call of restic, the documents, and one query where a database matters. Writes nothing."""
+        """The documents, one query where a database matters, and one call of restic for an expiry. Writes nothing."""
         wanted = self.wanted
-        repository = self.repository.identity() if wanted.state in ("captured", "absent") else None
+        repository = self.points.repository() if wanted.state in ("captured", "absent") else None
         if wanted.state == "captured":
             Remembered(wanted).check(repository)
             self.base = known(self.database).observe()

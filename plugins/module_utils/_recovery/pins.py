@@ -103,6 +103,8 @@ class Pins:
             if error.errno == errno.EMLINK:
                 shutil.copyfile(os.path.join(self.filestore, stored), target)
                 return True
+            if error.errno == errno.EPERM and os.path.isdir(os.path.join(self.filestore, stored)):
+                return False
             raise
         return True
 
@@ -209,7 +211,9 @@ class Pins:
             os.utime(self.stamp + ".new")
 
     def ended_well(self) -> None:
+        """What was proven is believed from now on, until its time changes."""
         os.replace(self.stamp + ".new", self.stamp)
+        shutil.rmtree(self.incoming, ignore_errors=True)
 
 
 def sha1_of(stream: IO[bytes]) -> str:

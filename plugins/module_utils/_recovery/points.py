@@ -64,6 +64,14 @@ class Points:
             raise ValueError(f"{name}: it is the {found.get('kind')} of {found.get('id')}")
         return found
 
+    def repository(self) -> str | None:
+        """The SHA-256 of the repository's ``config``, which no two repositories share; None where there is none. Costs no key."""
+        return self.store.digest("restic/config")
+
+    def holds_snapshot(self, snapshot: str) -> bool:
+        """Whether the snapshot is there and whole: restic names it by the SHA-256 of its content."""
+        return self.store.digest("restic/snapshots/" + snapshot) == snapshot
+
     # -- writing ----------------------------------------------------------------------------------
 
     def write_manifest(self, manifest: Mapping[str, Any], locked_until: datetime.datetime | None) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
+from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline
 from .model import Desired
@@ -109,25 +110,14 @@ class Repository:
 
     # -- calls ------------------------------------------------------------------------------------
 
-    def identity(self) -> str | None:
-        """The repository's id; None where there is none. Writes nothing.
-
-        :raises DomainError: ``wrong_key``, ``repository_failed``.
-        """
-        code, out, complaint = self._once(["--no-lock", "cat", "config"], "opening the repository", self.bounds["call"], False, "/")
-        if code == NO_REPOSITORY:
-            return None
-        if code:
-            raise failed(code, "opening the repository", complaint, self.place)
-        return str(json.loads(out)["id"])
-
-    def init(self) -> str:
-        """Make the repository. Returns its id."""
+    def init(self) -> None:
+        """Make the repository."""
         self.run(["init"], "making the repository")
-        found = self.identity()
-        if not found:
-            raise failed(0, "making the repository", "it is not there afterwards", self.place)
-        return found
+
+    def version(self) -> str:
+        """As ``0.18.0``."""
+        words = run_program(["restic", "version"], "restic_missing", "asking restic for its version").split()
+        return words[1] if len(words) > 1 else ""
 
     def unlock(self) -> None:
         """Remove locks whose holders are dead; others stay."""
@@ -146,6 +136,9 @@ class Repository:
         for line in reversed(text.splitlines()):
             entry = json.loads(line)
             if entry.get("message_type") == "summary":
+                # Before 0.17 restic gives the first letters only.
+                if len(entry["snapshot_id"]) < 64:
+                    entry["snapshot_id"] = next((s["id"] for s in self.snapshots() if s["id"].startswith(entry["snapshot_id"])), "")
                 return dict(entry)
         raise failed(0, "storing", "restic printed no summary", self.place)
 

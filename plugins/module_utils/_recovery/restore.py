@@ -98,7 +98,6 @@ class Restore:
         """Database and files at the same time."""
         self.close()
         os.makedirs(self.scratch, mode=0o700)
-        self.repository.unlock()
         with ThreadPoolExecutor(2) as aside:
             files = aside.submit(self._files)
             data = aside.submit(self._data)

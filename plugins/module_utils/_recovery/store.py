@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ class Store(Protocol):
 
     def read(self, name: str) -> bytes: ...
 
+    def digest(self, name: str) -> str | None: ...
+
     def create(self, name: str, content: bytes, until: datetime.datetime | None) -> None: ...
 
     def remove(self, name: str) -> None: ...
@@ -62,6 +65,15 @@ class LocalStore:
     def read(self, name: str) -> bytes:
         with open(os.path.join(self.base, name), "rb") as stream:
             return stream.read()
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of an object; None where there is none."""
+        try:
+            return hashlib.sha256(self.read(name)).hexdigest()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise store_failed(f"{self.base}/{name} cannot be read: {error}") from error
 
     def create(self, name: str, content: bytes, until: datetime.datetime | None) -> None:
         """:raises DomainError: ``document_exists``, ``store_failed``."""
@@ -127,6 +139,15 @@ class S3Store:
         with self._told("reading " + name):
             content: bytes = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"].read()
             return content
+
+    def digest(self, name: str) -> str | None:
+        """SHA-256 of an object; None where there is none."""
+        with self._told("reading " + name):
+            try:
+                found = self.client.get_object(Bucket=self.bucket, Key=self.prefix + name)["Body"].read()
+            except self.client.exceptions.NoSuchKey:
+                return None
+            return hashlib.sha256(found).hexdigest()
 
     def create(self, name: str, content: bytes, until: datetime.datetime | None) -> None:
         """:raises DomainError: ``document_exists``, ``store_failed``."""

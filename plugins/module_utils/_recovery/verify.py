@@ -47,8 +47,8 @@ class Verify:
         os.makedirs(os.path.join(self.scratch, "database"), mode=0o700)
         check_space({self.scratch: manifest["dump"]["bytes"] + MARGIN})
         snapshot = manifest["repository"]["snapshot"]
-        if not any(found["id"] == snapshot for found in self.repository.snapshots()):
-            raise self._fail(f"its snapshot {snapshot[:12]} is not in the repository")
+        if not self.points.holds_snapshot(snapshot):
+            raise self._fail(f"its snapshot {snapshot[:12]} is not in the repository, or not whole")
         self.repository.unlock()
         found, digest = {"count": 0, "bytes": 0}, hashlib.sha256()
         try:

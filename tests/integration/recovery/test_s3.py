@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The repository in S3 with Object Lock: the line, least privilege, and S3 gone at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from rig.instance import Instance
+from rig.machine import Machine
+from rig.s3 import KEYS, ObjectStore
+
+PRUNING = {"access_key": KEYS["pruner"][0], "secret_key": KEYS["pruner"][1]}
+STOP = "systemctl stop object-store"
+
+
+@pytest.fixture
+def store(machine: Machine) -> Iterator[ObjectStore]:
+    made = ObjectStore(machine)
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bodega(machine: Machine, store: ObjectStore) -> Iterator[Instance]:
+    made = Instance(machine, "bodega", store.start("recovery-bodega"))
+    made.drop_target()
+    made.small()
+    made.attach("invoice", b"content" * 1000)
+    made.machine.sql(made.database, "insert into work (what, amount) select 'order', g from generate_series(1, 2000) g")
+    yield made
+    made.drop_target()
+    made.drop()
+
+
+def test_line_with_least_privilege(bodega: Instance, store: ObjectStore) -> None:
+    first = bodega.run("captured").ok().point["id"]
+    bodega.run("verified").ok()
+    before = bodega.contents()
+    bodega.attach("later", b"later")
+    second = bodega.run("captured").ok().point["id"]
+    target = bodega.target()
+    bodega.run("restored", point=first, target=target).ok()
+    assert bodega.contents(target["database"], target["filestore"]) == before
+    manifest = f"points/{bodega.name}/{first}/manifest.json"
+    said = store.boto("writer", f's3.delete_object(Bucket="recovery-bodega", Key="{manifest}")')
+    assert said == "AccessDenied", "the writer deletes nothing but restic's locks"
+    said = store.boto("writer", 'key = s3.list_objects_v2(Bucket="recovery-bodega", Prefix="restic/data/")["Contents"][0]["Key"]\n'
+                                's3.delete_object(Bucket="recovery-bodega", Key=key)')
+    assert said == "AccessDenied"
+    version = (f's3.delete_object(Bucket="recovery-bodega", Key="{manifest}", VersionId=s3.list_object_versions(Bucket="recovery-bodega",'
+               f' Prefix="{manifest}")["Versions"][0]["VersionId"])')
+    assert store.boto("root", version) in ("AccessDenied", "InvalidRequest"), "Object Lock holds even the owner back"
+    # What is locked stays, by policy and by name.
+    kept = bodega.run("absent", retention={"last": 1}, pruning=PRUNING).ok()
+    assert not kept.result["changed"] and "locked" in str(kept.result["plan"]["keep"][first])
+    bodega.run("absent", points=[second], pruning=PRUNING).fails("point_protected", "locked until")
+
+
+def test_expired_with_the_pruning_key_only(bodega: Instance, store: ObjectStore) -> None:
+    bodega.repository.update(lock_mode=None, lock_days=0)
+    first = bodega.run("captured").ok().point["id"]
+    second = bodega.run("captured").ok().point["id"]
+    denied = bodega.run("absent", retention={"last": 1})
+    assert (denied.failed and "AccessDenied" in denied.message) or "denied" in denied.message.lower()
+    assert {p["id"] for p in bodega.info()["points"]} == {first, second}
+    done = bodega.run("absent", retention={"last": 1}, pruning=PRUNING).ok()
+    assert done.result["plan"]["remove"] == {first: "outside the policy"}
+    assert [p["id"] for p in done.result["points"]] == [second]
+    assert not bodega.run("absent", retention={"last": 1}, pruning=PRUNING).ok().result["changed"]
+    bodega.run("verified").ok()
+
+
+@pytest.mark.parametrize("step", ["prepare", "dump", "store", "record"])
+def test_s3_gone_while_capturing(bodega: Instance, store: ObjectStore, step: str) -> None:
+    first = bodega.run("captured").ok().point["id"]
+    bounds = {"call": 15, "transfer": 15}
+    failed = bodega.run("captured", bounds=bounds, at=[{"event": "begin", "step": step, "do": STOP}])
+    assert failed.error in ("store_failed", "repository_slow", "repository_failed"), failed.message
+    failed = bodega.run("captured", bounds=bounds).fails("store_failed")
+    store.go_on()
+    assert [p["id"] for p in bodega.info()["points"]] == [first]
+    second = bodega.run("captured").ok().point["id"]
+    assert bodega.run("verified", point=second).ok().point["state"] == "verified"
+
+
+@pytest.mark.parametrize("state", ["verified", "restored"])
+def test_s3_gone_while_reading(bodega: Instance, store: ObjectStore, state: str) -> None:
+    first = bodega.run("captured").ok().point["id"]
+    step = {"verified": "read", "restored": "load"}[state]
+    bodega.machine.sh(f"rm -rf {bodega.directory}/recovery/cache")
+    failed = bodega.run(state, target=bodega.target(), bounds={"call": 15, "transfer": 15}, at=[{"event": "begin", "step": step, "do": STOP}])
+    assert failed.failed and failed.error != "not_verified", "a repository out of reach proves nothing about the point"
+    store.go_on()
+    assert bodega.info()["points"][0]["state"] == "captured"
+    bodega.run(state, point=first, target=bodega.target()).ok()
