@@ -111,6 +111,9 @@ def points_summary(result: Mapping[str, Any], name: str) -> list[str]:
     lines = [f"{name}: " + ("; ".join(step["title"] for step in plan.get("steps") or []) or "nothing to do")]
     lines += _few([f"  keeps {point}: {', '.join(why)}" for point, why in sorted((plan.get("keep") or {}).items())])
     lines += _few([f"  removes {point}: {why}" for point, why in sorted((plan.get("remove") or {}).items())])
+    timings = result.get("timings") or {}
+    if "store" in timings:
+        lines.append(f"  stored in {timings['store']:.3f} s, attachments locked for {timings.get('lock_held', 0):.4f} s")
     points = result.get("points") or []
     lines += _few([
         f"  {point['id']}: {point['state']}, {point['age'] // 60} min old"

@@ -12,21 +12,27 @@ import time
 
 from . import prepare
 from .playbook import Playbooks
+from .recovery import RecoveryStory
 from .story import Story
 
 
 def main() -> int:
     """Tell the story."""
     parser = argparse.ArgumentParser(prog="demo", description="A shop's ERP released under load.")
+    parser.add_argument("story", nargs="?", choices=["release", "recovery"], default="release",
+                        help="releases under load (default), or recovery points and the ways back")
     parser.add_argument("--keep", action="store_true", help="go on with the machines that are there")
     arguments = parser.parse_args()
     started = time.monotonic()
     state = prepare.state_directory()
     state.mkdir(parents=True, exist_ok=True)
     playbooks = Playbooks(state, started)
-    story = Story(playbooks, state)
+    story: Story | RecoveryStory = RecoveryStory(playbooks, state) if arguments.story == "recovery" else Story(playbooks, state)
     try:
-        story.tell(fresh=not arguments.keep)
+        if isinstance(story, Story):
+            story.tell(fresh=not arguments.keep)
+        else:
+            story.tell()
     except (RuntimeError, subprocess.CalledProcessError) as error:
         story.claims.check(False, str(error))
         playbooks.say(str(error), "!")

@@ -59,11 +59,12 @@ class Playbooks:
 
     def run(
         self, verb: str, environment: str, variables: Mapping[str, Any] | None = None, limit: str | None = None,
-        fails: bool = False,
+        fails: bool = False, beside: str | None = None,
     ) -> Outcome:
         """Run one playbook: a verb of the collection, or the path of one.
 
         :param fails: a failure is what is expected.
+        :param beside: a further inventory.
         :raises RuntimeError: when it fails unexpectedly.
         """
         name = Path(verb).stem
@@ -73,6 +74,8 @@ class Playbooks:
             str(Path(sys.executable).with_name("ansible-playbook")), playbook,
             "-i", str(ROOT / "inventories" / "demo" / environment),
         ]
+        if beside:
+            command += ["-i", beside]
         if variables:
             command += ["--extra-vars", json.dumps(dict(variables))]
         if limit:

@@ -19,6 +19,7 @@ MACHINES = ("ops-1", "vm-uat-1", "vm-prod-1")
 HOSTS = {
     "acme-uat": "acme.uat.example.test", "bodega-uat": "bodega.uat.example.test",
     "acme-production": "acme.example.test", "bodega-production": "bodega.example.test",
+    "acme-scratch": "acme-scratch.example.test", "corner-production": "corner.example.test",
 }
 TEMPLATE = "/var/lib/sysgenpro/templates/odoo-19.0"
 AWKWARD = """it's "q" {{ 1/0 }} $HOME \\ %s {% x %} Ö東#;"""
@@ -32,6 +33,11 @@ def lab(*arguments: str) -> str:
     """
     command = [sys.executable, str(ROOT / "tests" / "lab" / "lab"), *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def on(name: str, command: str) -> str:
+    """Run a command on a machine and return what it printed."""
+    return lab("ssh", name, "--", command)
 
 
 def machines(fresh: bool) -> dict[str, str]:

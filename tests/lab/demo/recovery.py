@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The second story: recovery points, and the ways back. It goes on with the first story's production machine, or makes it."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from load import Tenant, read_records, summarise
+
+from . import prepare, work
+from .claims import Claims
+from .playbook import ROOT, Outcome, Playbooks
+from .story import Load
+
+ACME, BODEGA, SCRATCH, CORNER = "acme-production", "bodega-production", "acme-scratch", "corner-production"
+BESIDE = str(ROOT / "inventories" / "demo" / "recovery")
+ARCHIVE = "/var/lib/sysgenpro/corner.zip"
+ORDERS = 12
+
+
+class RecoveryStory:
+    """Its chapters, in order."""
+
+    def __init__(self, playbooks: Playbooks, state: Path) -> None:
+        self.playbooks, self.state = playbooks, state
+        self.claims = Claims()
+        self.addresses: dict[str, str] = {}
+        self.authority = ""
+        self.load: Load | None = None
+
+    def tell(self) -> None:
+        """All of it.
+
+        :raises RuntimeError: when something without which the story cannot go on failed.
+        """
+        self._prepare()
+        self.load = Load(self.state, self.addresses, self.authority)
+        self._chapter("A recovery point under load, and another one after a little work")
+        self._capture()
+        self._chapter("r3 takes its own, and an hour of work later everybody wishes it had not come")
+        self._way_back()
+        self._chapter("A recovery point becomes a new instance beside a shop that works")
+        self._restore()
+        self._chapter("A shop comes with a backup zip")
+        self._import()
+        self._chapter("What no policy keeps any more")
+        self._run("expire", limit=ACME, variables={"expire_retention": {"last": 2, "daily": 0, "weekly": 0, "monthly": 0}})
+
+    def end(self) -> None:
+        """Stop the load and show what was claimed."""
+        if self.load:
+            self.load.stop()
+            records = read_records(str(self.load.directory / "requests.jsonl"))
+            for name in (ACME, BODEGA):
+                total = summarise(records, name)
+                self.claims.check(total.requests > 0 and total.failed == 0,
+                                  f"{name}: {total.requests} requests from the first capture to the end, {total.failed} failed {total.reasons or ''}".rstrip())
+        self._chapter("Summary")
+        for held, text in self.claims.made:
+            print(f"{'held  ' if held else 'FAILED'}  {text}")
+
+    # -- chapters -------------------------------------------------------------------------------
+
+    def _chapter(self, title: str) -> None:
+        self.playbooks.say("")
+        self.playbooks.say(title, "#")
+
+    def _run(self, verb: str, limit: str, variables: Mapping[str, Any] | None = None, fails: bool = False) -> Outcome:
+        return self.playbooks.run(verb, "production", variables, limit=limit, fails=fails, beside=BESIDE)
+
+    def _tenant(self, name: str) -> Tenant:
+        return Tenant(name=name, url=f"https://{prepare.HOSTS[name]}", database=name.replace("-", "_"), address=self.addresses["vm-prod-1"])
+
+    def _prepare(self) -> None:
+        self._chapter("The lab")
+        prepare.vault(self.state)
+        self.addresses = prepare.machines(fresh=False)
+        self.authority = prepare.certificates()
+        self.playbooks.run("site", "ops")
+        if not (self.state / "releases.yml").exists():
+            prepare.base_image(self.state)
+            self.playbooks.run("build", "ops")
+        prepare.template(["vm-prod-1"])
+        self._run("site", limit=f"vm-prod-1,{ACME},{BODEGA},{SCRATCH},{CORNER}")
+        for name in ("r1", "r2"):
+            self._run("release", limit=f"{ACME},{BODEGA}", variables={"instance_release": name, "release_reason": "where the story begins"})
+
+    def _capture(self) -> None:
+        first = _seconds(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "the first"}))
+        work.work(self._tenant(ACME), self.authority, 2)
+        second = _seconds(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "after a little work"}))
+        self.claims.check(0 < second["store"] < first["store"],
+                          "storing the second point took {:.1f} s, the first {:.1f} s".format(second["store"], first["store"]))
+        self.claims.check(second["lock"] < 0.1, "attachments were locked for {:.0f} ms".format(second["lock"] * 1000))
+
+    def _way_back(self) -> None:
+        self._run("release", limit=ACME, variables={"instance_release": "r3", "release_reason": "a new field"})
+        made = work.work(self._tenant(ACME), self.authority, ORDERS)
+        told = self._run("rollback", limit=ACME)
+        text = told.log.read_text(encoding="utf-8")
+        found = re.search(r"confirm=(sha256:[0-9a-f]{64})", text)
+        self.claims.check(bool(found) and f"{ORDERS} orders" in text and not any(told.changed.values()),
+                          f"going back says that {ORDERS} orders would be lost, asks for a confirmation, and changes nothing")
+        if not found:
+            raise RuntimeError(f"rollback named no digest; see {told.log}")
+        self._run("rollback", limit=ACME, variables={"confirm": found.group(1), "rollback_reason": "the new field confuses the tills"})
+        left = work.orders(self._tenant(ACME), self.authority, made)
+        self.claims.check(not left, f"the {ORDERS} orders of that hour are gone from acme")
+        exported = prepare.on("vm-prod-1", f"cat /var/lib/sysgenpro/instances/{ACME}/exports/*/sale_order.csv")
+        self.claims.check(all(name in exported for name in made), "and each of them is in the export")
+
+    def _restore(self) -> None:
+        self._run("restore", limit=SCRATCH, variables={"restore_source": ACME})
+        there = work.orders(self._tenant(SCRATCH), self.authority, [])
+        active = prepare.on("vm-prod-1", "psql -XAtq -h /run/sysgenpro/acme-scratch/postgresql -p 5503 -U postgres -d acme_scratch"
+                                         " -c 'select count(*) from ir_cron where active'").strip()
+        self.claims.check(there == [] and active == "0", "a login on the scratch instance works, and no scheduled action of it is active")
+        self._run("release", limit=SCRATCH, variables={"release_state": "absent", "release_purge": SCRATCH})
+
+    def _import(self) -> None:
+        archive = self.state / "corner.zip"
+        _zip(Path(prepare.lab("template").strip().splitlines()[-1]), archive)
+        self._run("import", limit=CORNER, variables={"import_archive": str(archive), "import_copy": True, "instance_release": "r2"})
+        self.claims.check(work.orders(self._tenant(CORNER), self.authority, []) == [], "a login on the imported shop works")
+
+
+def _seconds(outcome: Outcome) -> dict[str, float]:
+    """How long storing took and the lock was held, from what the playbook printed."""
+    text = outcome.log.read_text(encoding="utf-8")
+    found = re.search(r"stored in ([0-9.]+) s, attachments locked for ([0-9.]+) s", text)
+    if not found:
+        raise RuntimeError(f"{outcome.name} told no times; see {outcome.log}")
+    return {"store": float(found.group(1)), "lock": float(found.group(2))}
+
+
+def _zip(template: Path, archive: Path) -> None:
+    """The lab's database as Odoo's own backup would give it."""
+    facts = json.loads((template / "template.json").read_text(encoding="utf-8"))
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
+        packed.writestr("manifest.json", json.dumps({"odoo_dump": "1", "db_name": facts["database"], "version": facts["series"]}))
+        packed.write(template / "database.dump", "dump.dump")
+        for path in sorted((template / "filestore").rglob("*")):
+            if path.is_file():
+                packed.write(path, "filestore/" + path.relative_to(template / "filestore").as_posix())
