@@ -82,8 +82,15 @@ def _operation(
         "ddl": list(rehearsal.get("ddl") or []),
         "locks": list(rehearsal.get("locks") or []),
         "steps": _steps(entries, seconds),
+        "point": _told(entries, "recovery_point").get("point") or _told(entries, "restore_point").get("point"),
+        "loss": _told(entries, "export"),
         "served": served.get((instance, name)),
     }
+
+
+def _told(entries: Iterable[Mapping[str, Any]], step: str) -> Mapping[str, Any]:
+    """What a step wrote into the journal when it was done."""
+    return next((entry.get("data") or {} for entry in entries if entry["event"] == "done" and entry.get("step") == step), {})
 
 
 def _steps(entries: Iterable[Mapping[str, Any]], total: float) -> list[dict[str, Any]]:

@@ -84,6 +84,17 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
     return [line, *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
 
 
+def _recovery(found: Mapping[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    if found.get("problem"):
+        return [f"  recovery points cannot be read: {found['problem']}"]
+    verified = [point for point in found["points"] if point["state"] == "verified"]
+    newest = min((point["age"] for point in verified), default=None)
+    said = f", the newest is {newest // 60} min old" if newest is not None else ""
+    return [f"  recovery points: {len(found['points'])}, {len(verified)} of them verified{said}"]
+
+
 def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     """What runs, since when, the way back, and who is at it."""
     instance = found["instance"]
@@ -96,6 +107,7 @@ def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     if release:
         lines.append(f"  by {release.get('who') or 'unknown'}" + (f": {release['reason']}" if release.get("reason") else ""))
     lines.append("  way back: " + str(back.get("said") or "none"))
+    lines += _recovery(found.get("recovery"))
     lines += [f"  {process}: {state}" for process, state in sorted((instance.get("processes") or {}).items())]
     lock = instance.get("lock")
     if lock:
