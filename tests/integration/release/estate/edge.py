@@ -109,7 +109,7 @@ class Herd:
 def shop(estate: Estate, host: str, directory: Path, pace: Pace = LIGHT) -> Iterator[BackgroundLoad]:
     """A shop at work beside the test; ``kept`` of it says afterwards what became of its writes."""
     directory.mkdir(parents=True, exist_ok=True)
-    tenant = Tenant(name="fault", url=f"https://{host}", database="fault_one", address=estate.machine.address, pace=pace)
+    tenant = Tenant(name="fault", url=f"https://{host}", database="fault_one", address=estate.machine.address, pace=pace, series=estate.series)
     with BackgroundLoad(Config(tenants=(tenant,), ca=estate.authority, patience=PATIENCE), str(directory)) as load:
         yield load
 
