@@ -142,6 +142,8 @@ class Estate:
             "instance_exposure": "public", "instance_hosts": [host], "instance_share": 0.4, "instance_bounds": BOUNDS,
             "instance_tls": {"certificate": _text(issued["certificate"]), "private_key": _text(issued["key"])},
             "instance_registry": {"username": "releases", "password": "{{ test_registry_password }}"},
+            # A timer that fires in the middle of a test would hold the instance's lock.
+            "instance_recovery": {"schedule": dict.fromkeys(("capture", "verify", "expire", "check"), "2100-01-01 00:00:00")},
             **({"instance_template": prepare.TEMPLATE} if self.demo else {}),
         }
 
