@@ -15,7 +15,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
@@ -108,31 +108,23 @@ class Journal:
 
 
 @contextmanager
-def locked(directory: str, holder: Mapping[str, Any]) -> Iterator[None]:
+def locked(directory: str, holder: Mapping[str, Any], waits_for: Container[str] = (), seconds: float = 0) -> Iterator[None]:
     """Hold the instance's lock: one operation at a time.
 
     The kernel lets go of the lock when its holder dies, so a lock is never stale.
 
     :param holder: who takes it and what for; shown to whoever finds it taken.
+    :param waits_for: operations that are waited for, for so many seconds: those of a timer, which nobody sees.
     :raises DomainError: ``locked``, naming the holder and since when.
     """
-    path = os.path.join(directory, "lock")
+    path, deadline = os.path.join(directory, "lock"), Deadline(seconds)
     with open(path, "a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        while not _taken(stream):
             stream.seek(0)
             taken = _parse(stream.read())
-            raise DomainError(
-                "locked",
-                "another operation holds the lock of this instance: {} by {} since {} (pid {})".format(
-                    taken.get("operation", "unknown"), taken.get("who", "unknown"),
-                    taken.get("since", "unknown"), taken.get("pid", "unknown"),
-                ),
-                unchanged="Nothing was changed",
-                advice="Wait for it to end, or look at its steps with the status playbook",
-                holder=taken,
-            ) from None
+            if taken.get("operation") not in waits_for or deadline.passed:
+                raise _locked(taken)
+            time.sleep(1)
         stream.truncate(0)
         stream.write(json.dumps({**holder, "since": now(), "pid": os.getpid()}))
         stream.flush()
@@ -140,6 +132,16 @@ def locked(directory: str, holder: Mapping[str, Any]) -> Iterator[None]:
             yield
         finally:
             stream.truncate(0)
+
+
+def _locked(taken: Mapping[str, Any]) -> DomainError:
+    return DomainError(
+        "locked",
+        "another operation holds the lock of this instance: {} by {} since {} (pid {})".format(
+            taken.get("operation", "unknown"), taken.get("who", "unknown"), taken.get("since", "unknown"), taken.get("pid", "unknown")),
+        unchanged="Nothing was changed",
+        advice="Wait for it to end, or look at its steps with the status playbook",
+        holder=taken)
 
 
 @contextmanager

@@ -30,6 +30,8 @@ from .steps import Steps, template_of
 
 # Past these steps an operation is finished, not undone: requests were let go to the new colour.
 NO_RETURN = ("let_go", "settle")
+# Recovery points are taken by a timer, of which who releases knows nothing.
+WAITED_FOR = ("recovery point captured", "recovery point verified", "recovery point absent")
 # Classes that led back: to go back once more is to stay.
 BACK = ("rollback", "restore")
 
@@ -142,7 +144,7 @@ class ReleaseOperation:
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         os.makedirs(self.wanted.state_directory, mode=0o700, exist_ok=True)
         holder = {"who": self.wanted.params["requested_by"] or "unknown", "operation": self.wanted.state}
-        with locked(self.wanted.state_directory, holder):
+        with locked(self.wanted.state_directory, holder, WAITED_FOR, self.wanted.params["bounds"]["update"]):
             if self.journal.read():
                 self._recover(timings)
             plan = self.plan()

@@ -31,6 +31,10 @@ from .store import open_store
 from .verify import Verify
 
 
+# How the instance's lock names what is done here, before the state.
+HELD_AS = "recovery point "
+
+
 class Handlers(Protocol):
     """Steps of one state."""
 
@@ -89,7 +93,7 @@ class RecoveryOperation:
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         for path in (self.wanted.state_directory, self.wanted.work):
             os.makedirs(path, mode=0o700, exist_ok=True)
-        holder = {"who": self.wanted.params["requested_by"] or "unknown", "operation": self.wanted.state}
+        holder = {"who": self.wanted.params["requested_by"] or "unknown", "operation": HELD_AS + self.wanted.state}
         with locked(self.wanted.state_directory, holder):
             if self.wanted.state == "captured" and Journal(self.wanted.state_directory).read():
                 raise DomainError("release_interrupted", f"a release of {self.wanted.instance} was interrupted and is not finished",
