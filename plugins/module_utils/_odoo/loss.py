@@ -103,7 +103,7 @@ def _count(cursor: Any, document: Document, columns: set[str], moment: str) -> d
     number = next((name for name in document.number if name in columns), None)
     table = sql.Identifier(document.table)
     numbered = sql.SQL("{0}::text is not null and {0}::text not in %(unnumbered)s").format(sql.Identifier(number)) if number else sql.SQL("false")
-    shown = sql.SQL("{}::text").format(sql.Identifier(number)) if number else sql.SQL("''")
+    shown = sql.SQL("{}::text").format(sql.Identifier(number)) if number else sql.SQL("''::text")
     written = sql.SQL("write_date > %(moment)s") if "write_date" in columns else sql.SQL("false")
     cursor.execute(
         sql.SQL(
