@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,19 @@ def test_a_second_process_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     with locked(str(tmp_path), {"who": "bob"}):
         assert json.loads((tmp_path / "lock").read_text())["who"] == "bob"
     assert (tmp_path / "lock").read_text() == ""
+
+
+def test_a_timer_is_waited_for_and_nobody_else(tmp_path: Path) -> None:
+    script = HOLD.format(path=sys.path, directory=str(tmp_path))
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdin and other.stdout and other.stdout.readline() == "held\n"
+        for waits_for, seconds in (((), 60.0), (("captured",), 60.0), (("released",), 0.0)):
+            with pytest.raises(DomainError, match="released by alice"), locked(str(tmp_path), {"who": "bob"}, waits_for, seconds):
+                pytest.fail("two at once")
+        threading.Timer(0.5, other.kill).start()
+        with locked(str(tmp_path), {"who": "bob"}, ("released",), 60.0):
+            assert other.wait(5) is not None
+            assert json.loads((tmp_path / "lock").read_text())["who"] == "bob"
 
 
 def test_a_lock_that_was_never_taken(tmp_path: Path) -> None:
