@@ -30,7 +30,6 @@ from .signing import Signer, check_signers
 from .store import open_store
 from .verify import Verify
 
-
 # How the instance's lock names what is done here, before the state.
 HELD_AS = "recovery point "
 
