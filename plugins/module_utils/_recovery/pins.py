@@ -70,13 +70,14 @@ class Pins:
         self._directories: set[str] = set()
 
     def prepare(self) -> None:
-        """:raises DomainError: ``other_file_system``, ``no_filestore``."""
-        if not os.path.isdir(self.filestore):
-            raise DomainError("no_filestore", f"there is no filestore {self.filestore}", unchanged="Nothing was captured")
+        """A filestore need not be there: Odoo can keep all attachments in the database.
+
+        :raises DomainError: ``other_file_system``.
+        """
         shutil.rmtree(self.incoming, ignore_errors=True)
         for path in (self.files, self.incoming):
             os.makedirs(path, mode=0o700, exist_ok=True)
-        if os.stat(self.files).st_dev != os.stat(self.filestore).st_dev:
+        if os.path.isdir(self.filestore) and os.stat(self.files).st_dev != os.stat(self.filestore).st_dev:
             raise DomainError(
                 "other_file_system", f"{self.files} and {self.filestore} lie on different file systems, so files cannot be pinned",
                 unchanged="Nothing was captured", advice="Put the instance's directory on one file system")

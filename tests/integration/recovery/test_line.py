@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import pytest
 from rig.instance import Instance
+from rig.machine import UID
 
 
 def test_captured_verified_restored(acme: Instance) -> None:
@@ -43,3 +45,36 @@ def test_captured_verified_restored(acme: Instance) -> None:
     again = acme.run("restored", point=first.point["id"], target=target).ok()
     assert not again.result["changed"], "the same point lies there, untouched"
     acme.run("restored", point=second.point["id"], target=target).fails("target_exists", "acme_scratch")
+
+
+_MANY = """
+import hashlib, os, sys
+import psycopg2
+filestore, database = sys.argv[1:]
+connection = psycopg2.connect(host="/var/run/postgresql", port=5501, user="postgres", dbname=database)
+with connection, connection.cursor() as cursor:
+    for number in range(100000):
+        content = b"%d" % number
+        name = hashlib.sha1(content).hexdigest()
+        os.makedirs(os.path.join(filestore, name[:2]), exist_ok=True)
+        with open(os.path.join(filestore, name[:2], name), "wb") as stream:
+            stream.write(content)
+        cursor.execute("insert into ir_attachment (name, store_fname) values (%s, %s)", (str(number), name[:2] + "/" + name))
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_bounded(bodega: Instance) -> None:
+    """100,000 attachments take no more than some tens of MiB more than none do."""
+    bodega.attach("one", b"one")
+    base = max(bodega.run("captured").ok().peak, bodega.run("verified").ok().peak)
+    bodega.machine.python(_MANY, bodega.filestore, bodega.database)
+    bodega.machine.sh(f"chown -R {UID}:{UID} {bodega.filestore}")
+    first, again, verified = bodega.run("captured").ok(), bodega.run("captured").ok(), bodega.run("verified").ok()
+    restored = bodega.run("restored", target=bodega.target()).ok()
+    peaks = {name: ran.peak // 1024 for name, ran in (("first", first), ("again", again), ("verified", verified), ("restored", restored))}
+    print("base MiB", base // 1024, "peaks MiB", peaks, first.result["timings"], again.result["timings"], verified.result["timings"],
+          restored.result["timings"])
+    assert first.point["files"] == 100_001
+    assert max(peaks.values()) < base // 1024 + 48
+    assert again.result["timings"]["lock_held"] < 0.1
