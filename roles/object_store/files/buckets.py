@@ -54,8 +54,9 @@ def keep(s3, bucket):
         print("made " + name)
     if seen(s3.get_bucket_versioning, "Status", Bucket=name) != "Enabled":
         sys.exit(name + " is there without versions, and Object Lock cannot be had for it any more: give another name")
-    found = seen(s3.get_object_lock_configuration, "ObjectLockConfiguration", Bucket=name)
-    if found != lock(bucket):
+    found = seen(s3.get_object_lock_configuration, "ObjectLockConfiguration", Bucket=name) or {}
+    # No rule may read as an empty one.
+    if {key: value for key, value in found.items() if value} != lock(bucket):
         s3.put_object_lock_configuration(Bucket=name, ObjectLockConfiguration=lock(bucket))
         print("locks of " + name)
     text = seen(s3.get_bucket_policy, "Policy", Bucket=name)
