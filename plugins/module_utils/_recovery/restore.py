@@ -191,13 +191,21 @@ class Restore:
         return {"point": self.point.id}
 
 
+def _under_way(target: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Whether what is there is what an interrupted restore made, and may go. A database that was opened since is not."""
+    note = seen["interrupted"]
+    if note is None or seen["closed"] is False:
+        return False
+    return bool(note["filestore"] == target["filestore"].rstrip("/") or not seen["filestore"])
+
+
 def check_target(wanted: Desired, point: Point, seen: Mapping[str, Any]) -> bool:
     """Whether the target is to be made. False where this very point lies there, untouched and closed.
 
     :raises DomainError: ``target_exists``, ``newer_postgresql``, ``no_owner``, ``no_space``.
     """
     target, manifest = wanted.params["target"], point.manifest
-    interrupted = seen["interrupted"] is not None
+    interrupted = _under_way(target, seen)
     if not interrupted and seen["filestore"] and seen["closed"] and seen["mark"] == MARK.format(point.id):
         return False
     if not interrupted and (seen["mark"] is not None or seen["filestore"]):
