@@ -148,6 +148,8 @@ class Repository:
             ["backup", "--host", self.wanted.instance, *(part for tag in tags for part in ("--tag", tag)), "--ignore-ctime",
              "--one-file-system", "."], "storing", self.bounds["transfer"], directory=directory)
         for line in reversed(text.splitlines()):
+            if not line.startswith("{"):
+                continue
             entry = json.loads(line)
             if entry.get("message_type") == "summary":
                 # Before 0.17 restic gives the first letters only.
