@@ -18,9 +18,9 @@ KEY = f"points/{os.urandom(4).hex()}.json"
 CONFIG = botocore.client.Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1})
 
 
-def client(who):
-    return boto3.client("s3", endpoint_url=f"https://{sys.argv[1]}:7070", aws_access_key_id="acme-" + who, region_name="us-east-1",
-                        aws_secret_access_key=f"{who} of acme", config=CONFIG, verify="/etc/ssl/certs/ca-certificates.crt")
+def client(key, secret):
+    return boto3.client("s3", endpoint_url=f"https://{sys.argv[1]}:7070", aws_access_key_id=key, region_name="us-east-1",
+                        aws_secret_access_key=secret, config=CONFIG, verify="/etc/ssl/certs/ca-certificates.crt")
 
 
 def tell(name, call, **arguments):
@@ -31,7 +31,8 @@ def tell(name, call, **arguments):
         print("{}={}".format(name, error.response["Error"]["Code"]))
 
 
-writer, pruner = client("writer"), client("pruner")
+writer, pruner = client("acme-writer", "writer of acme"), client("acme-pruner", "pruner of acme")
+owner = client("root", "s \"e' {{ x }} $c")
 tell("writes", writer.put_object, Bucket=BUCKET, Key=KEY, Body=b"x")
 tell("reads", writer.get_object, Bucket=BUCKET, Key=KEY)
 tell("lists", writer.list_objects_v2, Bucket=BUCKET)
@@ -46,7 +47,9 @@ writer.meta.events.register("before-call.s3.PutObject", lambda params, **_: para
 tell("once", writer.put_object, Bucket=BUCKET, Key=KEY, Body=b"y")
 tell("pruner-deletes", pruner.delete_object, Bucket=BUCKET, Key=KEY)
 tell("pruner-version", pruner.delete_object, Bucket=BUCKET, Key=KEY, VersionId=version)
-tell("still-there", writer.get_object, Bucket=BUCKET, Key=KEY, VersionId=version)
+# What is locked outlives everybody's delete, the owner's too.
+tell("owner-version", owner.delete_object, Bucket=BUCKET, Key=KEY, VersionId=version)
+tell("still-there", owner.get_object, Bucket=BUCKET, Key=KEY, VersionId=version)
 denied = subprocess.run(["setpriv", "--reuid", "20001", "--regid", "20001", "--clear-groups", "cat", "/etc/sysgenpro/object-store/iam/users.json"],
                         capture_output=True, text=True, check=False)
 print("secret={}".format(denied.stderr.count("denied")))

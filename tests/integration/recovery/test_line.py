@@ -42,9 +42,28 @@ def test_captured_verified_restored(acme: Instance) -> None:
     assert acme.machine.sql("postgres", "select datconnlimit, datacl::text from pg_database where datname = 'acme_scratch'").startswith("0|")
     refused = acme.machine.sh("psql -h /var/run/postgresql -p 5501 -U acme_production_blue_web -d acme_scratch -c 'select 1' 2>&1", check=False)
     assert "FATAL" in refused, "the restored database is closed to who could act on it"
+    assert acme.settings(target["database"]) == acme.settings(acme.database) != ""
+    assert acme.settings(target["database"]).count("search_path") == 1
     again = acme.run("restored", point=first.point["id"], target=target).ok()
     assert not again.result["changed"], "the same point lies there, untouched"
     acme.run("restored", point=second.point["id"], target=target).fails("target_exists", "acme_scratch")
+
+
+def test_another_owner(bodega: Instance) -> None:
+    """Into an instance with other roles: all that is Odoo's is the new owner's, the platform's schema is not."""
+    bodega.run("captured").ok()
+    target = bodega.target(owner="acme_production_owner")
+    bodega.run("restored", target=target).ok()
+    owners = bodega.machine.sql(target["database"], """
+        select string_agg(distinct pg_get_userbyid(relowner), ',') filter (where nspname = 'public'),
+               string_agg(distinct pg_get_userbyid(relowner), ',') filter (where nspname = 'sysgenpro'),
+               (select pg_get_userbyid(proowner) from pg_proc where proname = 'doubled')
+          from pg_class c join pg_namespace n on n.oid = relnamespace where nspname in ('public', 'sysgenpro') and relkind in ('r', 'v', 'S', 'i')""")
+    assert owners == "acme_production_owner|postgres|acme_production_owner"
+    said = bodega.machine.sql(target["database"], "set role acme_production_owner; select instance from sysgenpro.identity; select count(*) from work_by_what;"
+                              " delete from sysgenpro.identity", check=False)
+    assert said.splitlines() == ["bodega-production", "0"], "the owner reads the identity, and cannot change it"
+    assert bodega.machine.sql(target["database"], "select count(*) from sysgenpro.identity") == "1"
 
 
 _MANY = """
