@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._kernel.errors import DomainError, known
@@ -23,6 +25,9 @@ from .pins import Broken, Kept, Pins
 from .points import Points
 from .remembered import Remembered
 from .repository import UNHARMED, Repository
+
+with contextlib.suppress(ImportError):  # Database says so
+    import psycopg2
 
 # Passes over what was written during the pass before, ahead of the lock, until little is left to pin under it.
 PASSES, LITTLE = 5, 50
@@ -74,32 +79,21 @@ class Capture:
         horizon = self.moment.horizon()
         for stored in checked(self.moment.referenced()):
             self.pins.link(stored)
-        self.pins.prove()
         for _pass in range(PASSES):
             before, horizon = horizon, self.moment.horizon()
-            new = [stored for stored in checked(self.moment.since(before)) if not os.path.exists(os.path.join(self.pins.files, stored))]
+            new = [stored for stored in checked(self.moment.since(before)) if not self.pins.has(stored)]
             for stored in new:
                 self.pins.link(stored)
-            self.pins.prove()
             if len(new) <= LITTLE:
                 break
         self.facts["horizon"] = horizon
         return {}
 
     def do_freeze(self, step: Step) -> dict[str, Any]:
-        """:raises DomainError: ``attachments_locked``, ``attachments_broken``, ``attachment_elsewhere``."""
+        """:raises DomainError: ``attachments_locked``."""
         found, held = self.moment.freeze(self.facts["horizon"], self._pin_under_lock, self.wanted.params["bounds"]["lock"])
         self.timings["lock_held"] = round(held, 4)
         self.facts["moment"] = found
-        torn = frozenset(self.pins.prove())
-        accepted = frozenset(self.wanted.params["accepted_losses"])
-        self.kept, broken = self.pins.settle(checked(self.moment.listed()), accepted, os.path.join(self.tree, "files.list"))
-        broken.torn += [name for name in broken.missing if name in torn or self._is_there(name)]
-        broken.missing = [name for name in broken.missing if name not in set(broken.torn)]
-        if broken:
-            raise self._broken(broken)
-        self.facts["database"] = self.moment.describe()
-        self.facts["settings"] = settings_of(self.database)
         return {}
 
     def _pin_under_lock(self, stored: str) -> None:
@@ -128,13 +122,36 @@ class Capture:
             torn=broken.torn[:100], missing=broken.missing[:100], attachments=named)
 
     def do_dump(self, step: Step) -> dict[str, Any]:
+        """Dump the snapshot; what was pinned is read and proven meanwhile.
+
+        :raises DomainError: ``attachments_broken``, ``attachment_elsewhere``, ``dump_failed``.
+        """
         params = self.wanted.params
-        major = self.facts["database"]["version_num"] // 10000
-        dump.dump(params["database"], major, self.facts["moment"]["snapshot"], self.dump, params["jobs"], params["nice"],
-                  params["bounds"]["dump"])
+        with ThreadPoolExecutor(1) as aside:
+            dumped = aside.submit(
+                dump.dump, params["database"], self.seen.settings["version"] // 10000, self.facts["moment"]["snapshot"], self.dump,
+                params["jobs"], params["nice"], params["bounds"]["dump"])
+            try:
+                self._prove()
+            except psycopg2.Error as error:
+                raise DomainError("dump_failed", "dumping the database: {}".format(str(error).strip().splitlines()[0]), unchanged=UNHARMED,
+                                  advice="Run the same command again") from error
+        dumped.result()
         self.moment.close()
         self.dumped = dump.summary(self.dump)
         return {}
+
+    def _prove(self) -> None:
+        """The pins become what the snapshot names, no more and no less, each one whole."""
+        torn = frozenset(self.pins.prove())
+        accepted = frozenset(self.wanted.params["accepted_losses"])
+        self.kept, broken = self.pins.settle(checked(self.moment.listed()), accepted, os.path.join(self.tree, "files.list"))
+        broken.torn += [name for name in broken.missing if name in torn or self._is_there(name)]
+        broken.missing = [name for name in broken.missing if name not in set(broken.torn)]
+        if broken:
+            raise self._broken(broken)
+        self.facts["database"] = self.moment.describe()
+        self.facts["settings"] = settings_of(self.database)
 
     def do_store(self, step: Step) -> dict[str, Any]:
         """:raises DomainError: ``not_stored`` where the repository's summary is not what was given to it."""

@@ -179,4 +179,3 @@ def information(params: Mapping[str, Any]) -> dict[str, Any]:
         ("latest", ("captured", "verified")), ("latest_verified", ("verified",)))}
     manifests = {point.id: point.manifest for point in found if not point.problem} if params["manifests"] else {}
     return {"points": [point.facts(now) for point in found], **newest, "signer": points.signer.public, "manifests": manifests}
-

@@ -70,29 +70,28 @@ class Pins:
         self._directories: set[str] = set()
 
     def prepare(self) -> None:
-        """:raises DomainError: ``other_file_system``, ``no_filestore``."""
-        if not os.path.isdir(self.filestore):
-            raise DomainError("no_filestore", f"there is no filestore {self.filestore}", unchanged="Nothing was captured")
+        """A filestore need not be there: Odoo can keep all attachments in the database.
+
+        :raises DomainError: ``other_file_system``.
+        """
         shutil.rmtree(self.incoming, ignore_errors=True)
         for path in (self.files, self.incoming):
             os.makedirs(path, mode=0o700, exist_ok=True)
-        if os.stat(self.files).st_dev != os.stat(self.filestore).st_dev:
+        if os.path.isdir(self.filestore) and os.stat(self.files).st_dev != os.stat(self.filestore).st_dev:
             raise DomainError(
                 "other_file_system", f"{self.files} and {self.filestore} lie on different file systems, so files cannot be pinned",
                 unchanged="Nothing was captured", advice="Put the instance's directory on one file system")
 
+    def has(self, stored: str) -> bool:
+        """Whether a file is pinned, proven or not."""
+        return os.path.lexists(f"{self.files}/{stored}") or os.path.lexists(f"{self.incoming}/{stored}")
+
     def link(self, stored: str) -> bool:
         """Pin one file; False where it is not there. Costs no reading, so that it can be done under a lock."""
-        if os.path.exists(os.path.join(self.files, stored)):
-            return True
-        return self._link_new(stored)
+        return os.path.lexists(f"{self.files}/{stored}") or self._link_new(stored)
 
     def _link_new(self, stored: str) -> bool:
-        target = os.path.join(self.incoming, stored)
-        directory = os.path.dirname(target)
-        if directory not in self._directories:
-            os.makedirs(directory, mode=0o700, exist_ok=True)
-            self._directories.add(directory)
+        target = self._place(self.incoming, stored)
         try:
             os.link(os.path.join(self.filestore, stored), target, follow_symlinks=False)
         except FileExistsError:
@@ -107,6 +106,14 @@ class Pins:
                 return False
             raise
         return True
+
+    def _place(self, tree: str, stored: str) -> str:
+        """The path of a file, its directory made."""
+        directory = f"{tree}/{stored.partition('/')[0]}"
+        if directory not in self._directories:
+            os.makedirs(directory, mode=0o700, exist_ok=True)
+            self._directories.add(directory)
+        return f"{tree}/{stored}"
 
     def prove(self) -> list[str]:
         """Read what came in and keep what is whole. Returns what is torn."""
@@ -128,9 +135,7 @@ class Pins:
                 if not self._link_new(stored):
                     return False
             if self._whole(path, stored):
-                target = os.path.join(self.files, stored)
-                os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-                os.replace(path, target)
+                os.replace(path, self._place(self.files, stored))
                 self._proven.add(bytes.fromhex(stored.rpartition("/")[2]))
                 return True
         os.unlink(path)

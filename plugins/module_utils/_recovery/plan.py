@@ -62,7 +62,7 @@ def _capture(wanted: Desired, seen: Observed) -> Plan:
              {"init": not seen.repository, "repository": seen.repository}),
         Step("pin", "Pin all files that are referenced"),
         Step("freeze", "Lock attachments for milliseconds, export a snapshot, pin what is new"),
-        Step("dump", "Dump the database as of that snapshot"),
+        Step("dump", "Dump the database as of that snapshot; prove meanwhile that every pinned file is what its name says"),
         Step("store", "Store files and dump, and compare what the repository says with what it was given"),
         Step("record", "Write the signed manifest"),
     ]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tarfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -84,8 +86,7 @@ class Repository:
             raise DomainError("restic_missing", "restic is not on this machine", unchanged=UNHARMED,
                               advice="Run the site playbook for this machine") from None
         except subprocess.TimeoutExpired:
-            raise DomainError("repository_slow", f"{what}: restic took longer than {seconds:g} s", unchanged=UNHARMED,
-                              advice="Look at the way to the repository, then run the same command again") from None
+            raise slow(what, seconds) from None
         return meaning(done.returncode, done.stderr), done.stdout, complaint_of(done.stderr) or f"restic ended with {done.returncode}"
 
     @contextmanager
@@ -96,15 +97,28 @@ class Repository:
                 self._command(arguments, True), env=self.environment, stdout=subprocess.PIPE, stderr=errors, cwd="/",
                 stdin=subprocess.DEVNULL)
             assert process.stdout
+            late = threading.Timer(self.bounds["transfer"], process.kill)
+            late.start()
             try:
-                yield process.stdout
+                try:
+                    yield process.stdout
+                    while process.stdout.read(1 << 16):
+                        pass
+                except tarfile.TarError:
+                    # The end came too early: why, restic says. Where it says nothing, the reader's error stands.
+                    if not process.wait(self.bounds["call"]):
+                        raise
                 code = process.wait(self.bounds["call"])
+                alive = late.is_alive()
             finally:
+                late.cancel()
                 process.kill()
                 process.stdout.close()
                 process.wait()
             errors.seek(0)
             text = errors.read(100_000).decode(errors="replace")
+        if code and not alive:
+            raise slow(what, self.bounds["transfer"])
         if code:
             raise failed(meaning(code, text), what, complaint_of(text), self.place)
 
@@ -134,6 +148,8 @@ class Repository:
             ["backup", "--host", self.wanted.instance, *(part for tag in tags for part in ("--tag", tag)), "--ignore-ctime",
              "--one-file-system", "."], "storing", self.bounds["transfer"], directory=directory)
         for line in reversed(text.splitlines()):
+            if not line.startswith("{"):
+                continue
             entry = json.loads(line)
             if entry.get("message_type") == "summary":
                 # Before 0.17 restic gives the first letters only.
@@ -184,6 +200,11 @@ def complaint_of(errors: str) -> str:
         text = entry.get("message") or (error.get("message") if isinstance(error, dict) else str(error)) or line
         said.append("{}: {}".format(entry["item"], text) if entry.get("item") else str(text))
     return "; ".join(said[-3:]).replace("\n", " ")[:1000]
+
+
+def slow(what: str, seconds: float) -> DomainError:
+    return DomainError("repository_slow", f"{what}: restic took longer than {seconds:g} s", unchanged=UNHARMED,
+                       advice="Look at the way to the repository, then run the same command again")
 
 
 def failed(code: int, what: str, complaint: str, place: str) -> DomainError:

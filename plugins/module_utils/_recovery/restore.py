@@ -30,6 +30,8 @@ with contextlib.suppress(ImportError):  # Database says so
 
 # What a comment on the database says once it is whole.
 MARK = "sysgenpro: restored from {}"
+# Settings whose value is a list of names, quoted each (PostgreSQL's source, GUC_LIST_QUOTE).
+LISTS = ("search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries")
 
 
 class Target:
@@ -158,9 +160,22 @@ class Restore:
                     database, sql.Identifier(self.target.params["owner"]), sql.Literal(like["encoding"]), sql.Literal(like["collate"]),
                     sql.Literal(like["ctype"]), icu))
             cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(self.target.params["owner"])))
+            cursor.execute("select rolname from pg_roles")
+            roles = {row[0] for row in cursor.fetchall()}
             for role, key, value in like["settings"]:
-                if not role:
-                    cursor.execute(sql.SQL("alter database {} set {} to {}").format(database, sql.Identifier(key), sql.Literal(value)))
+                if not role or role in roles:
+                    self._set(cursor, role, key, value)
+
+    def _set(self, cursor: Any, role: str, key: str, value: str) -> None:
+        """A setting of the database, or of a role in it. A list's quotes survive only by way of the session's own setting."""
+        scope = sql.SQL("database {}").format(sql.Identifier(self.target.name))
+        if role:
+            scope = sql.SQL("role {} in {}").format(sql.Identifier(role), scope)
+        if key in LISTS:
+            cursor.execute("select set_config(%s, %s, false)", (key, value))
+            cursor.execute(sql.SQL("alter {} set {} from current").format(scope, sql.Identifier(key)))
+        else:
+            cursor.execute(sql.SQL("alter {} set {} to {}").format(scope, sql.Identifier(key), sql.Literal(value)))
 
     def do_compare(self, step: Step) -> dict[str, Any]:
         """Every file that the restored database names is there, and no other.
@@ -191,13 +206,21 @@ class Restore:
         return {"point": self.point.id}
 
 
+def _under_way(target: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
+    """Whether what is there is what an interrupted restore made, and may go. A database that was opened since is not."""
+    note = seen["interrupted"]
+    if note is None or seen["closed"] is False:
+        return False
+    return bool(note["filestore"] == target["filestore"].rstrip("/") or not seen["filestore"])
+
+
 def check_target(wanted: Desired, point: Point, seen: Mapping[str, Any]) -> bool:
     """Whether the target is to be made. False where this very point lies there, untouched and closed.
 
     :raises DomainError: ``target_exists``, ``newer_postgresql``, ``no_owner``, ``no_space``.
     """
     target, manifest = wanted.params["target"], point.manifest
-    interrupted = seen["interrupted"] is not None
+    interrupted = _under_way(target, seen)
     if not interrupted and seen["filestore"] and seen["closed"] and seen["mark"] == MARK.format(point.id):
         return False
     if not interrupted and (seen["mark"] is not None or seen["filestore"]):

@@ -61,10 +61,19 @@ class Verify:
         except tarfile.TarError as error:
             raise self._fail(f"what was stored cannot be read back: {error}") from None
         except DomainError as error:
-            raise (self._fail(f"what was stored cannot be read back: {error.message}") if error.code == "repository_failed"
-                   else error) from None
+            raise self._judged(error) from None
         self._compare({**found, "digest": "sha256:" + digest.hexdigest()})
         return {}
+
+    def _judged(self, error: DomainError) -> DomainError:
+        """Whether restic's failure proves the point bad: not where the repository is out of reach or the machine has no room.
+
+        restic itself tries for minutes, so what it gives up although the store answers is not passing.
+        """
+        if error.code != "repository_failed" or "no space left" in error.message:
+            return error
+        self.points.repository()
+        return self._fail(f"what was stored cannot be read back: {error.message}")
 
     def _members(self, stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         with tarfile.open(fileobj=stream, mode="r|") as archive:

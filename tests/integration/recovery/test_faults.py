@@ -113,13 +113,51 @@ def test_harmed_pack_is_not_verified(bodega: Instance, harm: str) -> None:
     assert bodega.machine.sql("postgres", "select count(*) from pg_database where datname = 'bodega_scratch'") == "0"
 
 
-def test_stale_and_living_lock(bodega: Instance) -> None:
+def exclusive_lock(instance: Instance, signal: str) -> str:
+    """Stop a prune that has the repository's exclusive lock: ``KILL`` leaves a stale lock, ``STOP`` a living one. Returns its pid."""
+    place = f"{instance.repository['location']}/restic"
+    return instance.machine.sh(
+        f"RESTIC_PASSWORD='{PASSWORD}' setsid restic -q --no-cache -r {place} prune >/dev/null 2>&1 & p=$!;"
+        f" for i in $(seq 1000); do ls {place}/locks | grep -q . && break; sleep 0.01; done; kill -{signal} $p; echo $p; ls {place}/locks | grep -q .").strip()
+
+
+def test_stale_lock(bodega: Instance) -> None:
     filled(bodega)
-    # An exclusive lock whose holder died, as a killed prune leaves it.
-    place = bodega.repository["location"]
-    bodega.machine.sh(f"RESTIC_PASSWORD='{PASSWORD}' setsid restic -q --no-cache -r {place}/restic prune --limit-download 1 >/dev/null 2>&1 & p=$!;"
-                      f" for i in $(seq 100); do ls {place}/restic/locks | grep -q . && break; sleep 0.05; done; kill -9 $p; true")
+    exclusive_lock(bodega, "KILL")
     bodega.run("captured").ok()
+    bodega.run("verified").ok()
+
+
+@pytest.mark.slow
+def test_living_lock(bodega: Instance) -> None:
+    point = filled(bodega)
+    holder = exclusive_lock(bodega, "STOP")
+    bodega.run("captured").fails("repository_locked")
+    bodega.machine.sh(f"kill -KILL {holder}")
+    bodega.run("captured").ok()
+    sound(bodega, point)
+
+
+def test_expired_and_held(bodega: Instance) -> None:
+    held = filled(bodega)
+    bodega.run("held", point=held, keep_until="2099-01-01T00:00:00+00:00").ok()
+    assert not bodega.run("held", point=held, keep_until="2099-01-01T00:00:00+00:00").ok().result["changed"]
+    second, third = (bodega.run("captured").ok().point["id"] for _number in range(2))
+    bodega.run("verified", point=third).ok()
+    # What a crash left long ago, and the snapshot of somebody else.
+    bodega.restic(f"backup --time '2026-01-01 00:00:00' --host {bodega.name} --tag sysgenpro --tag point=20260101T000000-00000000 /etc/hostname")
+    bodega.restic("backup --host elsewhere --tag sysgenpro --tag point=20260101T000000-00000001 --time '2026-01-01 00:00:00' /etc/hostname")
+    said = bodega.run("absent", retention={"last": 1}, check=True).ok()
+    assert said.result["plan"]["remove"] == {second: "outside the policy"} and len(said.result["plan"]["abandoned"]) == 1
+    assert "held until 2099" in said.result["plan"]["keep"][held][0]
+    assert len(bodega.info()["points"]) == 3, "check mode removes nothing"
+    bodega.run("absent", retention={"last": 1}, at=[{"event": "begin", "step": "forget", "do": "kill"}])
+    assert len(bodega.info()["points"]) == 2
+    done = bodega.run("absent", retention={"last": 1})
+    assert {point["id"] for point in done.ok().result["points"]} == {held, third}
+    assert len(json.loads(bodega.restic("snapshots --json"))) in (3, 4), "a snapshot younger than a day may be a capture under way"
+    bodega.run("verified", point=held, max_age=1).ok()
+    bodega.run("verified", point=third, max_age=1).ok()
 
 
 def test_repository_gone_is_not_made_anew(bodega: Instance) -> None:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import pytest
 from rig.instance import Instance
+from rig.machine import UID
 
 
 def test_captured_verified_restored(acme: Instance) -> None:
@@ -40,6 +42,58 @@ def test_captured_verified_restored(acme: Instance) -> None:
     assert acme.machine.sql("postgres", "select datconnlimit, datacl::text from pg_database where datname = 'acme_scratch'").startswith("0|")
     refused = acme.machine.sh("psql -h /var/run/postgresql -p 5501 -U acme_production_blue_web -d acme_scratch -c 'select 1' 2>&1", check=False)
     assert "FATAL" in refused, "the restored database is closed to who could act on it"
+    assert acme.settings(target["database"]) == acme.settings(acme.database) != ""
+    assert acme.settings(target["database"]).count("search_path") == 1
     again = acme.run("restored", point=first.point["id"], target=target).ok()
     assert not again.result["changed"], "the same point lies there, untouched"
     acme.run("restored", point=second.point["id"], target=target).fails("target_exists", "acme_scratch")
+
+
+def test_another_owner(bodega: Instance) -> None:
+    """Into an instance with other roles: all that is Odoo's is the new owner's, the platform's schema is not."""
+    bodega.run("captured").ok()
+    target = bodega.target(owner="acme_production_owner")
+    bodega.run("restored", target=target).ok()
+    owners = bodega.machine.sql(target["database"], """
+        select string_agg(distinct pg_get_userbyid(relowner), ',') filter (where nspname = 'public'),
+               string_agg(distinct pg_get_userbyid(relowner), ',') filter (where nspname = 'sysgenpro'),
+               (select pg_get_userbyid(proowner) from pg_proc where proname = 'doubled')
+          from pg_class c join pg_namespace n on n.oid = relnamespace where nspname in ('public', 'sysgenpro') and relkind in ('r', 'v', 'S', 'i')""")
+    assert owners == "acme_production_owner|postgres|acme_production_owner"
+    said = bodega.machine.sql(target["database"], "set role acme_production_owner; select instance from sysgenpro.identity; select count(*) from work_by_what;"
+                              " delete from sysgenpro.identity", check=False)
+    assert said.splitlines() == ["bodega-production", "0"], "the owner reads the identity, and cannot change it"
+    assert bodega.machine.sql(target["database"], "select count(*) from sysgenpro.identity") == "1"
+
+
+_MANY = """
+import hashlib, os, sys
+import psycopg2
+filestore, database = sys.argv[1:]
+connection = psycopg2.connect(host="/var/run/postgresql", port=5501, user="postgres", dbname=database)
+with connection, connection.cursor() as cursor:
+    for number in range(100000):
+        content = b"%d" % number
+        name = hashlib.sha1(content).hexdigest()
+        os.makedirs(os.path.join(filestore, name[:2]), exist_ok=True)
+        with open(os.path.join(filestore, name[:2], name), "wb") as stream:
+            stream.write(content)
+        cursor.execute("insert into ir_attachment (name, store_fname) values (%s, %s)", (str(number), name[:2] + "/" + name))
+"""
+
+
+@pytest.mark.slow
+def test_memory_is_bounded(bodega: Instance) -> None:
+    """100,000 attachments take no more than some tens of MiB more than none do."""
+    bodega.attach("one", b"one")
+    base = max(bodega.run("captured").ok().peak, bodega.run("verified").ok().peak)
+    bodega.machine.python(_MANY, bodega.filestore, bodega.database)
+    bodega.machine.sh(f"chown -R {UID}:{UID} {bodega.filestore}")
+    first, again, verified = bodega.run("captured").ok(), bodega.run("captured").ok(), bodega.run("verified").ok()
+    restored = bodega.run("restored", target=bodega.target()).ok()
+    peaks = {name: ran.peak // 1024 for name, ran in (("first", first), ("again", again), ("verified", verified), ("restored", restored))}
+    print("base MiB", base // 1024, "peaks MiB", peaks, first.result["timings"], again.result["timings"], verified.result["timings"],
+          restored.result["timings"])
+    assert first.point["files"] == 100_001
+    assert max(peaks.values()) < base // 1024 + 48
+    assert again.result["timings"]["lock_held"] < 0.1

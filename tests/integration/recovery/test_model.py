@@ -31,7 +31,8 @@ def write(content):
     open(os.path.join(filestore, "checklist", stored), "ab").close()
     return stored
 def collect(cursor):
-    cursor.execute("commit"); cursor.execute("set local lock_timeout = '10s'"); cursor.execute("lock ir_attachment in share mode")
+    cursor.execute("set local lock_timeout = '10s'")
+    cursor.execute("lock ir_attachment in share mode")
     place = os.path.join(filestore, "checklist")
     listed = [d + "/" + n for d in (os.listdir(place) if os.path.isdir(place) else []) for n in os.listdir(os.path.join(place, d))]
     cursor.execute("select store_fname from ir_attachment where store_fname = any(%s)", (listed,))
@@ -133,6 +134,7 @@ def test_garbage_collected_and_written_all_the_time(bodega: Instance, chance: ra
     busy = bodega.machine.background(f"while :; do python3 /root/busy.py {bodega.filestore} {bodega.database} /root/busy.json || exit 1; done")
     try:
         points = [bodega.run("captured").ok() for _number in range(3)]
+        assert busy.poll() is None, busy.communicate()[0]
     finally:
         # The loop ends when its script is gone.
         bodega.machine.sh("rm /root/busy.py")

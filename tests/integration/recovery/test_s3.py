@@ -60,7 +60,7 @@ def test_line_with_least_privilege(bodega: Instance, store: ObjectStore) -> None
 
 
 def test_expired_with_the_pruning_key_only(bodega: Instance, store: ObjectStore) -> None:
-    bodega.repository.update(lock_mode=None, lock_days=0)
+    bodega.repository.pop("lock_mode")
     first = bodega.run("captured").ok().point["id"]
     second = bodega.run("captured").ok().point["id"]
     denied = bodega.run("absent", retention={"last": 1})

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Sequence
 
-from . import certificates, images, machines, stock, template
+from . import certificates, images, machines, stock, template, tools
 from .base import LabError
 
 
@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("template", help="make a database with modules and demo data once; print its directory")
     verb.add_argument("--series", default="19.0", choices=("19.0", "14.0"))
     verb.add_argument("--modules", default=template.MODULES, help="comma-separated (default: %(default)s)")
+    verb = verbs.add_parser("tool", help="build a program that Debian has no package of, once; print its path")
+    verb.add_argument("name", choices=sorted(tools.TOOLS))
     return parser
 
 
@@ -85,4 +87,6 @@ def _run(args: argparse.Namespace) -> int:
         print(json.dumps(certificates.issue(args.names, args.days), indent=2))
     elif args.verb == "template":
         print(template.ensure(args.series, args.modules.split(",")))
+    elif args.verb == "tool":
+        print(tools.ensure(args.name))
     return 0

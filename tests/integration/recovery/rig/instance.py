@@ -78,6 +78,8 @@ class Instance:
         self.machine.sql("postgres", f"create database {self.database} owner {self.owner} encoding 'UTF8' lc_collate 'C' template template0")
         self.machine.sql("postgres", f"revoke connect, temporary on database {self.database} from public")
         self.machine.sql("postgres", f"alter database {self.database} set work_mem = '8MB'")
+        self.machine.sql("postgres", f'alter database {self.database} set search_path = "$user", public')
+        self.machine.sql("postgres", f"alter role {self.owner} in database {self.database} set statement_timeout = '1h'")
 
     def record(self) -> None:
         self.machine.python(_RECORD.format(place=PLACE, port=PORT, socket=SOCKET), self.database, self.name, self.tenant)
@@ -139,6 +141,11 @@ class Instance:
         named = self.machine.sql(database, "select distinct store_fname from ir_attachment where store_fname is not null")
         files = self.machine.sh(f"cd {filestore} && xargs -r sha1sum", data=named)
         return {"rows": rows, "files": dict(reversed(line.split(None, 1)) for line in files.splitlines())}
+
+    def settings(self, database: str) -> str:
+        """Settings of a database and of roles in it."""
+        return self.machine.sql("postgres", "select setrole::regrole, setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase"
+                                            f" where datname = '{database}' order by 1, 2")
 
     def restic(self, command: str, check: bool = True) -> str:
         """restic by hand, on the local repository."""

