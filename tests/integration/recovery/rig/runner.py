@@ -27,7 +27,7 @@ from ansible.module_utils import basic
 arguments = dict(spec["parameters"], _ansible_check_mode=bool(spec.get("check")), _ansible_diff=True)
 basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
 basic._ANSIBLE_PROFILE = "legacy"
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import operation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import import_archive, operation
 class Told(operation._Silent):
     def write(self, event, **data):
         for each in spec.get("at") or ():
@@ -35,7 +35,7 @@ class Told(operation._Silent):
                 if each["do"] == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 subprocess.run(["sh", "-c", each["do"]], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-operation._Silent = Told
+operation._Silent = import_archive._Silent = Told
 import atexit, resource
 atexit.register(lambda: open(sys.argv[0], "w").write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)))
 sys.argv = [sys.argv[1] + ".peak"]

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Backups of a real Odoo 19 database become an instance's, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from rig.backup import PLACE, Backups, Bodega
+from rig.machine import PORT, SOCKET, UID, Machine
+
+DATA = "select md5(string_agg(t::text, '' order by id)) from {} t"
+
+
+@pytest.fixture(scope="module")
+def backups(machine: Machine) -> Backups:
+    return Backups(machine)
+
+
+@pytest.fixture(autouse=True)
+def passwords_wanted(machine: Machine) -> None:
+    """The loading login comes with a password, as the role postgresql has it."""
+    machine.sh("grep -q _import /etc/postgresql/17/rp/pg_hba.conf || sed -i '1i local all /_import$ scram-sha-256' /etc/postgresql/17/rp/pg_hba.conf;"
+               " pg_ctlcluster 17 rp reload")
+
+
+@pytest.fixture
+def bodega(machine: Machine) -> Iterator[Bodega]:
+    made = Bodega(machine)
+    yield made
+    made.clear()
+
+
+@pytest.mark.parametrize(("name", "dumps"), [
+    ("odoo", {"dump.sql": "dump.sql"}), ("packed", {"dump.sql.gz": "dump.sql.gz"}), ("custom", {"database.dump": "database.dump"}),
+    ("foreign", {"dump.sql": "foreign.sql"})])
+def test_every_kind_of_dump_becomes_the_owners(backups: Backups, bodega: Bodega, name: str, dumps: dict[str, str]) -> None:
+    archive = backups.make(name, dumps)
+    planned = bodega.run(archive, check=True).ok()
+    assert planned.result["changed"] and planned.result["archive"]["postgresql"] == 17 and bodega.is_clear()
+
+    done = bodega.run(archive, series="19.0").ok()
+    print(name, done.result["timings"], done.result["files"], done.result["left_out"], "KiB", done.peak)
+    assert done.result["series"] == "19.0" and done.result["modules"]["stock"].startswith("19.0.")
+    assert done.result["losses"] == {"missing": 0, "torn": 0, "missing_names": [], "torn_names": []}
+    sql = bodega.machine.sql
+    others = ("select string_agg(relname, ' ') from pg_class where relnamespace = 'public'::regnamespace"
+              f" and relowner <> '{bodega.database}_owner'::regrole")
+    assert sql(bodega.database, others) == "", "every object is the owner's"
+    assert sql("postgres", f"select count(*) from pg_roles where rolname = '{bodega.database}_import'") == "0"
+    assert sql(bodega.database, "select count(*) from ir_cron where active") == "0", "it was neutralized"
+    assert sql(bodega.database, "select to_regnamespace('sysgenpro') is null") == "t"
+    files = bodega.machine.sh(f"cd {bodega.filestore} && find . -type f -printf '%U %f\\n' | sort -u; find . -type f | xargs sha1sum"
+                              " | awk '{n=split($2,p,\"/\"); if (p[n] != $1) print \"TORN\"}'").split("\n")
+    assert "TORN" not in files and all(line.startswith(f"{UID} ") for line in files if line)
+    assert len([line for line in files if line]) == done.result["files"]["loaded"] == done.result["archive"]["files"]
+    inside = f"psql -XAtq -h {SOCKET} -p {PORT} -U bodega_production_blue_web -d {bodega.database} -c 'select count(*) > 0 from res_users'"
+    assert bodega.machine.sh(inside).strip() == "t", "the instance's own login is let in"
+
+    again = bodega.run(archive).ok()
+    assert not again.result["changed"] and again.result["modules"] == done.result["modules"]
+    if name == "foreign":
+        assert done.result["left_out"] == {"owners": 1, "privileges": 2, "comments": 1, "monitoring": 1}
+        bodega.run(backups.make("other", {"dump.sql": "dump.sql"}, manifest={"a": 1})).fails("target_exists", bodega.database)
+
+
+def test_rows_arrive_unchanged(backups: Backups, bodega: Bodega) -> None:
+    bodega.run(backups.make("odoo"), neutralize=False).ok()
+    machine = backups.machine
+    machine.sql("postgres", "drop database if exists reference with (force)")
+    machine.sql("postgres", "create database reference encoding 'UTF8' lc_collate 'C' template template0")
+    try:
+        machine.sh(f"psql -Xq -v ON_ERROR_STOP=1 -h {SOCKET} -p {PORT} -U postgres -d reference -f {PLACE}/dump.sql")
+        for query in (
+                "select string_agg(relname || relkind::text, ' ' order by relname) from pg_class where relnamespace = 'public'::regnamespace",
+                "select md5(string_agg(pg_get_constraintdef(oid) || conname, ' ' order by conname, conrelid::regclass::text)) from pg_constraint",
+                *(DATA.format(table) for table in ("ir_ui_view", "ir_attachment", "res_partner", "product_template", "ir_model_data"))):
+            assert machine.sql(bodega.database, query) == machine.sql("reference", query), query
+    finally:
+        machine.sql("postgres", "drop database reference with (force)")
+
+
+def test_lost_files(backups: Backups, bodega: Bodega) -> None:
+    named = backups.machine.sh(f"cd {PLACE}/filestore && find . -type f -path './??/*' -printf '%P\\n' | sort").split()
+    bodega.run(backups.make("whole"), check=True).ok()
+    archive = backups.make("lossy", leave_out=named[:3], tear=named[3:5])
+    failed = bodega.run(archive).fails("files_lost", "3 are missing", "2 are torn")
+    assert failed.result["details"]["losses"]["missing_names"] == named[:3] and failed.result["details"]["losses"]["torn_names"] == named[3:5]
+    assert bodega.is_clear()
+    done = bodega.run(archive, accept_losses=True).ok()
+    assert done.result["losses"]["missing"] == 3 and done.result["losses"]["torn"] == 2
+    assert bodega.machine.sh(f"cd {bodega.filestore} && ls {' '.join(named[:5])} 2>/dev/null", check=False) == ""
+
+
+@pytest.mark.parametrize(("event", "step"), [("begin", "load"), ("begin", "compare"), ("done", "neutralize"), ("begin", "open")])
+def test_killed_it_begins_anew(backups: Backups, bodega: Bodega, event: str, step: str) -> None:
+    archive = backups.make("odoo")
+    killed = bodega.run(archive, at=[{"event": event, "step": step, "do": "kill"}])
+    assert killed.failed and not killed.result
+    done = bodega.run(archive).ok()
+    assert done.result["plan"]["steps"][0]["name"] == "clean_up"
+    assert not bodega.run(archive).ok().result["changed"]
