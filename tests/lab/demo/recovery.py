@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import zipfile
 from collections.abc import Mapping
@@ -20,8 +21,7 @@ from .playbook import ROOT, Outcome, Playbooks
 from .story import Load
 
 ACME, BODEGA, SCRATCH, CORNER = "acme-production", "bodega-production", "acme-scratch", "corner-production"
-BESIDE = str(ROOT / "inventories" / "demo" / "recovery")
-ARCHIVE = "/var/lib/sysgenpro/corner.zip"
+BESIDE = ROOT / "inventories" / "demo" / "recovery"
 ORDERS = 12
 
 
@@ -73,7 +73,7 @@ class RecoveryStory:
         self.playbooks.say(title, "#")
 
     def _run(self, verb: str, limit: str, variables: Mapping[str, Any] | None = None, fails: bool = False) -> Outcome:
-        return self.playbooks.run(verb, "production", variables, limit=limit, fails=fails, beside=BESIDE)
+        return self.playbooks.run(verb, "production", variables, limit=limit, fails=fails, beside=str(BESIDE / "production"))
 
     def _tenant(self, name: str) -> Tenant:
         return Tenant(name=name, url=f"https://{prepare.HOSTS[name]}", database=name.replace("-", "_"), address=self.addresses["vm-prod-1"])
@@ -83,7 +83,8 @@ class RecoveryStory:
         prepare.vault(self.state)
         self.addresses = prepare.machines(fresh=False)
         self.authority = prepare.certificates()
-        self.playbooks.run("site", "ops")
+        os.environ["DEMO_VERSITYGW"] = prepare.lab("tool", "versitygw").strip()
+        self.playbooks.run("site", "ops", beside=str(BESIDE / "ops"))
         if not (self.state / "releases.yml").exists():
             prepare.base_image(self.state)
             self.playbooks.run("build", "ops")
