@@ -51,7 +51,7 @@ class RecoveryStory:
         self._chapter("A shop comes with a backup zip")
         self._import()
         self._chapter("What no policy keeps any more")
-        self._run("expire", limit=ACME, variables={"expire_retention": {"last": 2, "daily": 0, "weekly": 0, "monthly": 0}})
+        self._expire()
 
     def end(self) -> None:
         """Stop the load and show what was claimed."""
@@ -130,6 +130,17 @@ class RecoveryStory:
         _zip(Path(prepare.lab("template").strip().splitlines()[-1]), archive)
         self._run("import", limit=CORNER, variables={"import_archive": str(archive), "import_copy": True, "instance_release": "r2"})
         self.claims.check(work.orders(self._tenant(CORNER), self.authority, []) == [], "a login on the imported shop works")
+
+    def _expire(self) -> None:
+        """The small shop's: what lies in acme's store is locked for a day."""
+        for number in (1, 2, 3):
+            self._run("recovery_point", limit=BODEGA, variables={"recovery_point_reason": f"number {number}"})
+        policy = {"expire_retention": {"last": 1, "daily": 0, "weekly": 0, "monthly": 0}}
+        outcome = self._run("expire", limit=BODEGA, variables=policy)
+        text = outcome.log.read_text(encoding="utf-8")
+        self.claims.check("removes " in text and "keeps " in text, "expire says of each point why it goes or stays")
+        again = self._run("expire", limit=BODEGA, variables=policy)
+        self.claims.check(not any(again.changed.values()), "and finds nothing more to remove")
 
 
 def _seconds(outcome: Outcome) -> dict[str, float]:
