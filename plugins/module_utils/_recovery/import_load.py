@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO, Any
 
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, known
 from .._kernel.wait import Deadline
 from .._odoo.database import Database
 from . import dump
@@ -185,7 +185,6 @@ class Load:
             except OSError as error:
                 raise DomainError("dump_unreadable", f"pg_restore cannot be run: {error}", advice="Run the site playbook for this machine") from None
             try:
-                assert process.stdout is not None
                 yield _Checked(process, complaints)  # type: ignore[misc]
             finally:
                 process.kill()
@@ -201,8 +200,7 @@ class _Checked:
         self._process, self._complaints = process, complaints
 
     def read(self, size: int) -> bytes:
-        assert self._process.stdout is not None
-        data: bytes = self._process.stdout.read(size)
+        data: bytes = known(self._process.stdout).read(size)
         if not data and self._process.wait():
             self._complaints.seek(0)
             said = self._complaints.read(2000).decode(errors="replace").strip().splitlines() or [f"it ended with {self._process.returncode}"]

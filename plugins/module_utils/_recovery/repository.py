@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 from .._kernel.commands import run_program
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, known
 from .._kernel.wait import Deadline
 from .model import Desired
 
@@ -96,13 +96,13 @@ class Repository:
             process = subprocess.Popen(  # pylint: disable=ansible-bad-function
                 self._command(arguments, True), env=self.environment, stdout=subprocess.PIPE, stderr=errors, cwd="/",
                 stdin=subprocess.DEVNULL)
-            assert process.stdout
+            output = known(process.stdout)
             late = threading.Timer(self.bounds["transfer"], process.kill)
             late.start()
             try:
                 try:
-                    yield process.stdout
-                    while process.stdout.read(1 << 16):
+                    yield output
+                    while output.read(1 << 16):
                         pass
                 except tarfile.TarError:
                     # The end came too early: why, restic says. Where it says nothing, the reader's error stands.
@@ -113,7 +113,7 @@ class Repository:
             finally:
                 late.cancel()
                 process.kill()
-                process.stdout.close()
+                output.close()
                 process.wait()
             errors.seek(0)
             text = errors.read(100_000).decode(errors="replace")
