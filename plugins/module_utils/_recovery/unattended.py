@@ -107,17 +107,17 @@ def metrics(instance: str, verb: str, ended: float, good: bool, points: Sequence
 def main(arguments: Sequence[str]) -> int:
     """Run one verb for one instance; 1 where it failed, 2 where it was called wrongly."""
     if len(arguments) != 2 or arguments[0] not in VERBS:
-        print("usage: sysgenpro-recovery {} INSTANCE".format("|".join(VERBS)), file=sys.stderr)
+        sys.stderr.write("usage: sysgenpro-recovery {} INSTANCE\n".format("|".join(VERBS)))
         return 2
     verb, instance = arguments
     settings: dict[str, Any] = {}
     good = False
     try:
         settings = read_settings(instance)
-        print(run(verb, settings))
+        sys.stdout.write(run(verb, settings) + "\n")
         good = True
     except DomainError as error:
-        print(f"{error.code}: {error.message}. {error.advice}".strip(), file=sys.stderr)
+        sys.stderr.write(f"{error.code}: {error.message}. {error.advice}".strip() + "\n")
     finally:
         _tell(verb, instance, settings, good)
     return 0 if good else 1
@@ -132,10 +132,10 @@ def _tell(verb: str, instance: str, settings: Mapping[str, Any], good: bool) -> 
         try:
             points = open_points(desired(filled(ARGUMENTS, {**settings["params"], "state": "verified"}))).all()
         except DomainError as error:
-            print(f"{error.code}: {error.message}", file=sys.stderr)
+            sys.stderr.write(f"{error.code}: {error.message}\n")
     text = metrics(instance, verb, time.time(), good, points)
     replace_file(os.path.join(directory, f"sysgenpro-recovery-{instance}-{verb}.prom"), text.encode(), mode=0o644)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    raise SystemExit(main(sys.argv[1:]))
