@@ -28,6 +28,7 @@ attributes:
     description:
       - A capture without O(max_age) always takes a point. Everything else changes nothing a second time; a restore into a target that
         is in use, or holds anything else, is refused.
+      - A run that finds a point young enough reads the documents and makes one database query. It starts no restic.
 extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup

@@ -27,6 +27,8 @@ except ImportError:
 
 # Seconds for S3 to answer, and how often a call is tried.
 PATIENCE, TRIES = 20, 3
+# Debian's trust store; botocore may come with one of its own, which does not know the operator's authority.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 class Store(Protocol):
@@ -122,7 +124,7 @@ class S3Store:
         self.client = boto3.client(
             "s3", endpoint_url=f"{url.scheme}://{url.netloc}", aws_access_key_id=keys["access_key"],
             aws_secret_access_key=keys["secret_key"], region_name=repository["region"],
-            verify=repository.get("ca_path") or None,
+            verify=repository.get("ca_path") or (AUTHORITIES if os.path.exists(AUTHORITIES) else None),
             config=botocore.client.Config(connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"max_attempts": TRIES},
                                           s3={"addressing_style": "path"}))
         # An argument of put_object only since botocore 1.35; the header goes through every version.

@@ -18,7 +18,6 @@ def test_captured_verified_restored(acme: Instance) -> None:
     first = acme.run("captured").ok()
     print("first capture", first.result["timings"], first.point)
     assert first.point["state"] == "captured" and first.point["files"] == len(before["files"]) > 500
-    assert first.result["timings"]["lock_held"] < 0.1
     young = acme.run("captured", max_age=3600).ok()
     assert not young.result["changed"] and young.point["id"] == first.point["id"]
 
@@ -96,4 +95,3 @@ def test_memory_is_bounded(bodega: Instance) -> None:
           restored.result["timings"])
     assert first.point["files"] == 100_001
     assert max(peaks.values()) < base // 1024 + 48
-    assert again.result["timings"]["lock_held"] < 0.1

@@ -144,8 +144,8 @@ class Instance:
 
     def settings(self, database: str) -> str:
         """Settings of a database and of roles in it."""
-        return self.machine.sql("postgres", "select setrole::regrole, setconfig from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase"
-                                            f" where datname = '{database}' order by 1, 2")
+        return self.machine.sql("postgres", "select setrole::regrole, c from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase,"
+                                            f" unnest(setconfig) c where datname = '{database}' order by 1, 2")
 
     def restic(self, command: str, check: bool = True) -> str:
         """restic by hand, on the local repository."""
