@@ -33,6 +33,8 @@ KINDS = ("web", "cron")
 PATIENCE = 60
 # Databases from this size, in bytes, are copied file by file.
 LARGE = 512 * 1024 ** 2
+# Settings that are lists, whose items may be quoted (GUC_LIST_QUOTE, src/backend/utils/misc/guc_tables.c).
+LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 
 _OBSERVE = """
 select json_build_object(
@@ -353,10 +355,7 @@ class Database:
                 cursor.execute(sql.SQL("grant {} on database {} to {}" + (" with grant option" if option else "")
                                        ).format(sql.SQL(privilege), database, _grantee(grantee)))
             for role, name, value in wanted.settings if settings else ():
-                scope = sql.SQL("role {} in database {}").format(sql.Identifier(role), database) if role else \
-                    sql.SQL("database {}").format(database)
-                cursor.execute(sql.SQL("alter {} set {} to {}").format(
-                    scope, sql.Identifier(name), sql.Literal(value)))
+                apply_setting(cursor, self.name, role, name, value)
             cursor.execute("commit")
 
     def fence(self, shut: Sequence[str], allowed: Sequence[str], seconds: float = 30) -> None:
@@ -469,6 +468,18 @@ class Database:
         cursor.execute(sql.SQL("alter database {} allow_connections false").format(sql.Identifier(old)))
         cursor.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (old,))
         cursor.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new)))
+
+
+def apply_setting(cursor: Any, database: str, role: str, key: str, value: str) -> None:
+    """A setting of a database, or of a role in it. A list's quotes survive only by way of the session's own setting."""
+    scope = sql.SQL("database {}").format(sql.Identifier(database))
+    if role:
+        scope = sql.SQL("role {} in {}").format(sql.Identifier(role), scope)
+    if key in LISTS:
+        cursor.execute("select set_config(%s, %s, false)", (key, value))
+        cursor.execute(sql.SQL("alter {} set {} from current").format(scope, sql.Identifier(key)))
+    else:
+        cursor.execute(sql.SQL("alter {} set {} to {}").format(scope, sql.Identifier(key), sql.Literal(value)))
 
 
 def _grantee(name: str) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import Step
-from .._odoo.database import Database
+from .._odoo.database import Database, apply_setting
 from . import dump
 from .model import Desired, Point
 from .moment import checked, stream
@@ -30,8 +30,6 @@ with contextlib.suppress(ImportError):  # Database says so
 
 # What a comment on the database says once it is whole.
 MARK = "sysgenpro: restored from {}"
-# Settings whose value is a list of names, quoted each (PostgreSQL's source, GUC_LIST_QUOTE).
-LISTS = ("search_path", "temp_tablespaces", "local_preload_libraries", "session_preload_libraries")
 
 
 class Target:
@@ -164,18 +162,7 @@ class Restore:
             roles = {row[0] for row in cursor.fetchall()}
             for role, key, value in like["settings"]:
                 if not role or role in roles:
-                    self._set(cursor, role, key, value)
-
-    def _set(self, cursor: Any, role: str, key: str, value: str) -> None:
-        """A setting of the database, or of a role in it. A list's quotes survive only by way of the session's own setting."""
-        scope = sql.SQL("database {}").format(sql.Identifier(self.target.name))
-        if role:
-            scope = sql.SQL("role {} in {}").format(sql.Identifier(role), scope)
-        if key in LISTS:
-            cursor.execute("select set_config(%s, %s, false)", (key, value))
-            cursor.execute(sql.SQL("alter {} set {} from current").format(scope, sql.Identifier(key)))
-        else:
-            cursor.execute(sql.SQL("alter {} set {} to {}").format(scope, sql.Identifier(key), sql.Literal(value)))
+                    apply_setting(cursor, self.target.name, role, key, value)
 
     def do_compare(self, step: Step) -> dict[str, Any]:
         """Every file that the restored database names is there, and no other.
