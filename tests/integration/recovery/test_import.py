@@ -117,10 +117,11 @@ def test_killed_it_begins_anew(backups: Backups, bodega: Bodega, event: str, ste
 
 
 def test_killed_within_the_load(backups: Backups, bodega: Bodega) -> None:
-    archive = backups.make("slow", {"dump.sql": backups.small("slow", "SELECT pg_sleep(6);")})
-    killed = bodega.run(archive, kill_after=4)
-    assert killed.failed and not killed.result
-    assert not bodega.is_clear()
+    archive = backups.make("slow", {"dump.sql": backups.small("slow", "SELECT pg_sleep(300);")})
+    loading = f"psql -XAtq -h {SOCKET} -p {PORT} -U postgres -c \"select 1 from pg_stat_activity where query like 'SELECT pg_sleep%'\""
+    do = f'module=$PPID; (until [ "$({loading})" = 1 ]; do sleep 0.2; done; kill -9 $module) &'
+    killed = bodega.run(archive, at=[{"event": "begin", "step": "load", "do": do}])
+    assert killed.failed and not killed.result and not bodega.is_clear()
     bodega.run(backups.make("small", SMALL)).ok()
 
 

@@ -118,10 +118,10 @@ class Bodega:
         self.machine.sh(f"rm -rf {self.directory}; install -d -m 0711 {self.directory}; install -d -m 0700 {self.directory}/state;"
                         f" install -d -m 0700 -o {UID} -g {UID} {self.directory}/data")
 
-    def run(self, archive: str, *, at: Any = (), check: bool = False, kill_after: float | None = None, **changes: Any) -> Ran:
+    def run(self, archive: str, *, at: Any = (), check: bool = False, **changes: Any) -> Ran:
         given = {"instance": self.name, "archive": archive, "uid": UID, "requested_by": "test",
                  "database": {"name": self.database, "port": PORT, "socket": SOCKET}, **changes}
-        return self.machine.module(given, at=at, module="odoo_import", check=check, kill_after=kill_after)
+        return self.machine.module(given, at=at, module="odoo_import", check=check)
 
     def is_clear(self) -> bool:
         """Nothing is left of an import that failed."""
