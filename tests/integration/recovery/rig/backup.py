@@ -51,7 +51,7 @@ with zipfile.ZipFile(recipe["path"], "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         for name in files:
             path = os.path.join(directory, name)
             stored = os.path.relpath(path, recipe["filestore"])
-            if stored in recipe["leave_out"]:
+            if stored in recipe["leave_out"] or recipe["only"] and stored not in recipe["only"]:
                 continue
             if stored in recipe["tear"]:
                 archive.writestr("filestore/" + stored, b"torn")
@@ -94,10 +94,11 @@ END
         return f"{name}.sql"
 
     def make(self, name: str, dumps: dict[str, str] | None = None, leave_out: Any = (), tear: Any = (), manifest: Any = None) -> str:
-        """A zip of the whole filestore and a dump. Returns its path."""
+        """A zip of a dump and the files that it names. Returns its path."""
+        small = dumps is not None and list(dumps.values()) not in (["dump.sql"], ["dump.sql.gz"], ["database.dump"], ["foreign.sql"])
         path = f"{PLACE}/{name}.zip"
         recipe = {"path": path, "filestore": f"{PLACE}/filestore", "dumps": {k: f"{PLACE}/{v}" for k, v in ({"dump.sql": "dump.sql"} if dumps is None else dumps).items()},
-                  "leave_out": list(leave_out), "tear": list(tear), "manifest": manifest or {"odoo_dump": "1", "major_version": "19.0"}}
+                  "leave_out": list(leave_out), "tear": list(tear), "only": self.named if small else [], "manifest": manifest or {"odoo_dump": "1", "major_version": "19.0"}}
         self.machine.sh(f"python3 -c '{_ZIP}'", data=json.dumps(recipe))
         return path
 
