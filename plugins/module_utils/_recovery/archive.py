@@ -100,7 +100,8 @@ class Archive:
 
     def _open(self) -> IO[bytes]:
         try:
-            file = open(self.path, "rb")  # noqa: SIM115 - close() closes it
+            # A pipe would be waited for.
+            file = os.fdopen(os.open(self.path, os.O_RDONLY | os.O_NONBLOCK), "rb")
         except OSError as error:
             raise bad_archive("no_archive", self.path, f"cannot be read: {error.strerror}") from None
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

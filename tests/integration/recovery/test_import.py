@@ -11,6 +11,19 @@ import pytest
 from rig.backup import PLACE, Backups, Bodega
 from rig.machine import PORT, SOCKET, UID, Machine
 
+SMALL = {"dump.sql": "small.sql"}
+# Turns bits in the middle of an entry.
+FLIP = """
+import sys, zipfile
+path, name = sys.argv[1:]
+with zipfile.ZipFile(path) as archive:
+    entry = archive.getinfo(name)
+with open(path, "r+b") as file:
+    file.seek(entry.header_offset + 30 + len(name) + entry.compress_size // 2)
+    old = file.read(8)
+    file.seek(-8, 1)
+    file.write(bytes(255 - byte for byte in old))
+"""
 DATA = "select md5(string_agg(t::text, '' order by id)) from {} t"
 
 
@@ -83,9 +96,8 @@ def test_rows_arrive_unchanged(backups: Backups, bodega: Bodega) -> None:
 
 
 def test_lost_files(backups: Backups, bodega: Bodega) -> None:
-    named = backups.machine.sh(f"cd {PLACE}/filestore && find . -type f -path './??/*' -printf '%P\\n' | sort").split()
-    bodega.run(backups.make("whole"), check=True).ok()
-    archive = backups.make("lossy", leave_out=named[:3], tear=named[3:5])
+    named = backups.named
+    archive = backups.make("lossy", SMALL, leave_out=named[:3], tear=named[3:5])
     failed = bodega.run(archive).fails("files_lost", "3 are missing", "2 are torn")
     assert failed.result["details"]["losses"]["missing_names"] == named[:3] and failed.result["details"]["losses"]["torn_names"] == named[3:5]
     assert bodega.is_clear()
@@ -96,9 +108,69 @@ def test_lost_files(backups: Backups, bodega: Bodega) -> None:
 
 @pytest.mark.parametrize(("event", "step"), [("begin", "load"), ("begin", "compare"), ("done", "neutralize"), ("begin", "open")])
 def test_killed_it_begins_anew(backups: Backups, bodega: Bodega, event: str, step: str) -> None:
-    archive = backups.make("odoo")
+    archive = backups.make("small", SMALL)
     killed = bodega.run(archive, at=[{"event": event, "step": step, "do": "kill"}])
     assert killed.failed and not killed.result
     done = bodega.run(archive).ok()
     assert done.result["plan"]["steps"][0]["name"] == "clean_up"
     assert not bodega.run(archive).ok().result["changed"]
+
+
+def test_killed_within_the_load(backups: Backups, bodega: Bodega) -> None:
+    archive = backups.make("slow", {"dump.sql": backups.small("slow", "SELECT pg_sleep(300);")})
+    loading = f"psql -XAtq -h {SOCKET} -p {PORT} -U postgres -c \"select 1 from pg_stat_activity where query like 'SELECT pg_sleep%'\""
+    do = f'module=$PPID; (until [ "$({loading})" = 1 ]; do sleep 0.2; done; kill -9 $module) &'
+    killed = bodega.run(archive, at=[{"event": "begin", "step": "load", "do": do}])
+    assert killed.failed and not killed.result and not bodega.is_clear()
+    bodega.run(backups.make("small", SMALL)).ok()
+
+
+def test_a_note_left_by_a_crash_costs_a_whole_database_nothing(backups: Backups, bodega: Bodega) -> None:
+    archive = backups.make("small", SMALL)
+    killed = bodega.run(archive, at=[{"event": "begin", "step": "open", "do": f"cp {bodega.directory}/state/restoring-* {PLACE}/note"}])
+    killed.ok()
+    bodega.machine.sql(bodega.database, "create table written_since ()")
+    bodega.machine.sh(f"cp {PLACE}/note {bodega.directory}/state/restoring-{bodega.database}.json")
+    bodega.run(backups.make("other", SMALL, manifest={"another": 1})).fails("target_exists")
+    assert [step["name"] for step in bodega.run(archive).ok().result["plan"]["steps"]] == ["open"]
+    assert bodega.machine.sql(bodega.database, "select to_regclass('written_since') is not null") == "t"
+
+
+@pytest.mark.parametrize(("extra", "code", "words"), [
+    ("COPY public.ir_cron TO PROGRAM 'touch /tmp/owned';", "load_failed", "permission denied"),
+    ("DO $$ BEGIN RESET ROLE; EXECUTE $x$COPY public.ir_cron TO PROGRAM 'touch /tmp/owned'$x$; END $$;", "load_failed", "permission denied"),
+    ("DO $$ BEGIN RESET SESSION AUTHORIZATION; EXECUTE 'CREATE ROLE evil SUPERUSER'; END $$;", "load_failed", "permission denied"),
+    ("\\! touch /tmp/owned", "dump_malformed", "command of psql"),
+    ("SELECT 1 \\gexec", "dump_malformed", "command of psql"),
+    ("CREATE EXTENSION adminpack_of_nobody;", "load_failed", "adminpack_of_nobody"),
+    ("COPY public.ir_cron (id, active) FROM stdin;\n7\tnotabool\n\\.\n", "load_failed", "boolean"),
+    ("SELECT 'open", "dump_malformed", "ends within"),
+])
+def test_dumps_that_are_refused(backups: Backups, bodega: Bodega, extra: str, code: str, words: str) -> None:
+    bodega.machine.sh("rm -f /tmp/owned")
+    bodega.run(backups.make("evil", {"dump.sql": backups.small("evil", extra)})).fails(code, words, "removed")
+    assert bodega.is_clear()
+    assert bodega.machine.sh("ls /tmp/owned 2>/dev/null", check=False) == ""
+    assert bodega.machine.sql("postgres", "select count(*) from pg_roles where rolname = 'evil'") == "0"
+
+
+def test_nothing_is_changed_for_what_cannot_be(backups: Backups, bodega: Bodega) -> None:
+    machine, small = bodega.machine, backups.make("small", SMALL)
+    machine.sh(f"head -c 100000 {small} > {PLACE}/cut.zip; cp {small} {PLACE}/flipped.zip;"
+               f" cd {PLACE} && printf 'CREATE TABLE x ();\\n' > other.sql && sed 's/version 17.6/version 99.1/' small.sql > newer.sql")
+    machine.sh(f"python3 - {PLACE}/flipped.zip dump.sql", data=FLIP)
+    for given, code, words in (
+            ({"archive": f"{PLACE}/none.zip"}, "no_archive", "none.zip"), ({"archive": f"{PLACE}/dump.sql"}, "not_a_zip", "dump.sql"),
+            ({"archive": f"{PLACE}/cut.zip"}, "archive_truncated", "cut.zip"), ({"archive": "relative.zip"}, "bad_input", "archive"),
+            ({"archive": f"{PLACE}/flipped.zip"}, "archive_damaged", "dump.sql"),
+            ({"archive": backups.make("bare", {})}, "no_dump", "none of"),
+            ({"archive": backups.make("program", {"dump.sql": "other.sql"})}, "no_odoo", "ir_module_module"),
+            ({"archive": backups.make("newer", {"dump.sql": "newer.sql"})}, "newer_postgresql", "99"),
+            ({"archive": small, "series": "18.0"}, "other_series", "19.0"),
+            ({"archive": small, "expected_plan_digest": "sha256:0"}, "plan_changed", "sha256:0"),
+            ({"archive": small, "database": {"name": "nobodys", "port": PORT, "socket": SOCKET}}, "no_owner", "nobodys_owner")):
+        bodega.run(**given).fails(code, words)
+        assert bodega.is_clear(), given
+    bodega.run(backups.make("unsaid", SMALL, manifest={"none": 1}), series="18.0").fails("other_series", "19.0", "removed")
+    machine.sh(f"install -d -o {UID} -g {UID} {bodega.filestore}")
+    bodega.run(small).fails("target_exists", bodega.filestore)

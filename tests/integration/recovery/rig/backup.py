@@ -15,6 +15,30 @@ from sgplab import template
 from .machine import PORT, ROOT, SOCKET, UID, Machine, Ran
 
 PLACE = "/var/tmp/backups"
+# A database with Odoo's tables as far as they are read, for what needs no Odoo; rows name the stored files given.
+_SMALL = """--
+-- Dumped from database version 17.6
+--
+SET standard_conforming_strings = on;
+CREATE TABLE public.ir_module_module (id integer, name varchar, state varchar, latest_version varchar);
+CREATE TABLE public.ir_config_parameter (id integer, key varchar, value text);
+CREATE TABLE public.res_lang (code varchar, active boolean);
+CREATE TABLE public.ir_cron (id integer, active boolean);
+CREATE TABLE public.ir_attachment (id integer, store_fname varchar);
+{extra}
+COPY public.ir_module_module (id, name, state, latest_version) FROM stdin;
+1\tbase\tinstalled\t19.0.1.3
+\\.
+
+COPY public.ir_cron (id, active) FROM stdin;
+1\tt
+\\.
+
+COPY public.ir_attachment (id, store_fname) FROM stdin;
+{rows}\\.
+
+CREATE FUNCTION public.doubled(n integer) RETURNS integer LANGUAGE sql BEGIN ATOMIC SELECT CASE WHEN n > 0 THEN n * 2 END; END;
+"""
 # Standard input is the recipe: dump, files and what is done to them.
 _ZIP = """
 import json, os, sys, zipfile
@@ -27,7 +51,7 @@ with zipfile.ZipFile(recipe["path"], "w", zipfile.ZIP_DEFLATED, compresslevel=1)
         for name in files:
             path = os.path.join(directory, name)
             stored = os.path.relpath(path, recipe["filestore"])
-            if stored in recipe["leave_out"]:
+            if stored in recipe["leave_out"] or recipe["only"] and stored not in recipe["only"]:
                 continue
             if stored in recipe["tear"]:
                 archive.writestr("filestore/" + stored, b"torn")
@@ -47,7 +71,7 @@ class Backups:
         subprocess.run(["docker", "exec", "-i", machine.container, "tar", "x", "-C", PLACE, "--no-same-owner"], input=content, check=True)
         machine.sh(f"cd {PLACE} && pg_restore -f dump.sql database.dump && gzip -1 -k -f dump.sql")
         # As a cluster with roles of its own dumps it, and as pg_dump since 17.6 frames it.
-        machine.sh(f"""cd {PLACE} && {{ echo '\\restrict abc'; sed -e 's/^ALTER TABLE ONLY public.res_users$/ALTER TABLE public.res_users OWNER TO p_shop;\\n&/' dump.sql
+        machine.sh(f"""cd {PLACE} && {{ printf '%s\n' '\\restrict abc'; sed -e 's/^ALTER TABLE ONLY public.res_users$/ALTER TABLE public.res_users OWNER TO p_shop;\\n&/' dump.sql
             cat <<'END'
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements WITH SCHEMA public;
 CREATE EXTENSION IF NOT EXISTS pg_trgm WITH SCHEMA public;
@@ -60,11 +84,21 @@ ALTER DEFAULT PRIVILEGES FOR ROLE p_shop IN SCHEMA public GRANT SELECT ON TABLES
 END
             }} > foreign.sql""")
 
+        self.named = machine.sh(f"cd {PLACE}/filestore && find . -type f -path './??/*' -printf '%P\\n' | sort").split()[:20]
+        self.small("small")
+
+    def small(self, name: str, extra: str = "") -> str:
+        """Write a small dump. Returns its name."""
+        rows = "".join(f"{number}\t{stored}\n" for number, stored in enumerate(self.named))
+        self.machine.sh(f"cat > {PLACE}/{name}.sql", data=_SMALL.format(extra=extra, rows=rows))
+        return f"{name}.sql"
+
     def make(self, name: str, dumps: dict[str, str] | None = None, leave_out: Any = (), tear: Any = (), manifest: Any = None) -> str:
-        """A zip of the whole filestore and a dump. Returns its path."""
+        """A zip of a dump and the files that it names. Returns its path."""
+        small = dumps is not None and list(dumps.values()) not in (["dump.sql"], ["dump.sql.gz"], ["database.dump"], ["foreign.sql"])
         path = f"{PLACE}/{name}.zip"
-        recipe = {"path": path, "filestore": f"{PLACE}/filestore", "dumps": {k: f"{PLACE}/{v}" for k, v in (dumps or {"dump.sql": "dump.sql"}).items()},
-                  "leave_out": list(leave_out), "tear": list(tear), "manifest": manifest or {"odoo_dump": "1", "major_version": "19.0"}}
+        recipe = {"path": path, "filestore": f"{PLACE}/filestore", "dumps": {k: f"{PLACE}/{v}" for k, v in ({"dump.sql": "dump.sql"} if dumps is None else dumps).items()},
+                  "leave_out": list(leave_out), "tear": list(tear), "only": self.named if small else [], "manifest": manifest or {"odoo_dump": "1", "major_version": "19.0"}}
         self.machine.sh(f"python3 -c '{_ZIP}'", data=json.dumps(recipe))
         return path
 

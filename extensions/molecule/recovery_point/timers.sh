@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Print what was found as key=value; verify.yml knows what is right. The password stands in PASSWORD.
+settings=/etc/sysgenpro/recovery
+metrics=/var/lib/molecule-metrics
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@" 2>&1; }
+echo "armed=$(systemctl list-timers --no-legend 'sysgenpro-recovery-*' | grep -v ' n/a .*n/a ' | grep -o 'sysgenpro-recovery-[a-z]*@[a-z]*' | sort | cut -d- -f3 | xargs)"
+echo "enabled=$(systemctl is-enabled 'sysgenpro-recovery-check@acme-molecule.timer')"
+echo "own-schedule=$(systemctl show --property TimersCalendar --value sysgenpro-recovery-capture@acme-molecule.timer | grep -c ':07:00')"
+echo "role-schedule=$(systemctl show --property TimersCalendar --value sysgenpro-recovery-capture@bodega-molecule.timer | grep -c ':15:00')"
+echo "others-read=$(as_nobody cat $settings/acme-molecule.json | grep -c 'Permission denied')"
+echo "secrets-elsewhere=$(grep -rlF -- "$PASSWORD" /etc/systemd/system /opt/sysgenpro /usr/local/sbin /etc/sysgenpro --exclude-dir=recovery | wc -l)"
+echo "password-kept=$(python3 -c "import json, os; print(json.load(open('$settings/acme-molecule.json'))['params']['repository']['password'] == os.environ['PASSWORD'])")"
+
+# No point is there: the check says so, its unit fails, and the metrics say it too.
+said=$(sysgenpro-recovery check acme-molecule 2>&1)
+echo "check=$?"
+echo "check-says=$said"
+systemctl start sysgenpro-recovery-check@acme-molecule.service 2>/dev/null
+echo "check-unit=$(systemctl is-failed sysgenpro-recovery-check@acme-molecule.service)"
+echo "check-journal=$(journalctl --quiet --unit sysgenpro-recovery-check@acme-molecule.service --output cat | grep -c 'no_verified_point')"
+systemctl reset-failed sysgenpro-recovery-check@acme-molecule.service
+file=$metrics/sysgenpro-recovery-acme-molecule-check.prom
+echo "metric=$(grep -c '^sysgenpro_recovery_last_run_success{instance_name="acme-molecule",verb="check"} 0$' $file)"
+echo "metric-points=$(grep -c '^sysgenpro_recovery_points{instance_name="acme-molecule",state="verified"} 0$' $file)"
+echo "metric-others-read=$(as_nobody cat $file | grep -c '^sysgenpro_recovery_last_run_timestamp_seconds{')"
+echo "verify-says=$(sysgenpro-recovery verify acme-molecule 2>&1)"
+# No database is there: a capture fails and makes no repository.
+echo "capture-says=$(sysgenpro-recovery capture acme-molecule 2>&1 | cut -d: -f1)"
+echo "repository=$(ls -d /var/lib/molecule-recovery/restic 2>/dev/null)"
+echo "out-of-reach=$(sysgenpro-recovery check bodega-molecule 2>&1 | head -n1 | cut -d: -f1)"
+echo "unknown=$(sysgenpro-recovery check nobodys 2>&1 | cut -d: -f1)"
+echo "usage=$(sysgenpro-recovery destroy acme-molecule 2>&1 | grep -c '^usage:')"
