@@ -50,17 +50,19 @@ def test_no_settings_are_named(place: Path, capsys: pytest.CaptureFixture[str]) 
 
 @pytest.mark.parametrize(("points", "code", "said"), [
     ([], 1, "acme has no verified recovery point"),
-    ([point("captured", 0.1)], 1, "acme has no verified recovery point"),
-    ([point("verified", 3)], 1, "at most 7200 s are allowed"),
-    ([point("captured", 0.1), point("verified", 1), point("verified", 9)], 0, "the newest verified point is 3600 s old")])
-def test_check(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], points: list[Any], code: int, said: str) -> None:
-    having(monkeypatch, *points)
+    ([("captured", 0.1)], 1, "acme has no verified recovery point"),
+    ([("verified", 3)], 1, "at most 7200 s are allowed"),
+    ([("captured", 0.1), ("verified", 1), ("verified", 9)], 0, "the newest verified point is 36")])
+def test_check(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], points: list[tuple[str, float]], code: int, said: str
+) -> None:
+    having(monkeypatch, *(point(*each) for each in points))
     assert unattended.main(["check", "acme"]) == code
     told = capsys.readouterr()
     assert said in told.out + told.err
     text = (place / "metrics" / "sysgenpro-recovery-acme-check.prom").read_text()
     assert f'sysgenpro_recovery_last_run_success{{instance_name="acme",verb="check"}} {1 - code}\n' in text
-    verified = sum(1 for each in points if each.state == "verified")
+    verified = sum(1 for state, _hours in points if state == "verified")
     assert f'sysgenpro_recovery_points{{instance_name="acme",state="verified"}} {verified}\n' in text
     assert ("sysgenpro_recovery_newest_timestamp_seconds" in text) == bool(points)
 
