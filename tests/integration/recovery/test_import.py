@@ -94,7 +94,7 @@ def test_rows_arrive_unchanged(backups: Backups, bodega: Bodega) -> None:
     machine.sql("postgres", "drop database if exists reference with (force)")
     machine.sql("postgres", "create database reference encoding 'UTF8' lc_collate 'C' template template0")
     try:
-        machine.sh(f"psql -Xq -v ON_ERROR_STOP=1 -h {SOCKET} -p {PORT} -U postgres -d reference -f {PLACE}/dump.sql")
+        machine.sh(f"pg_restore --no-owner --exit-on-error -h {SOCKET} -p {PORT} -U postgres -d reference {PLACE}/database.dump")
         for query in (
                 "select string_agg(relname || relkind::text, ' ' order by relname) from pg_class where relnamespace = 'public'::regnamespace",
                 "select md5(string_agg(pg_get_constraintdef(oid) || conname, ' ' order by conname, conrelid::regclass::text)) from pg_constraint",
