@@ -18,7 +18,8 @@ echo "check=$?"
 echo "check-says=$said"
 systemctl start sysgenpro-recovery-check@acme-molecule.service 2>/dev/null
 echo "check-unit=$(systemctl is-failed sysgenpro-recovery-check@acme-molecule.service)"
-echo "check-journal=$(journalctl --quiet --unit sysgenpro-recovery-check@acme-molecule.service --output cat | grep -c 'no_verified_point')"
+run=$(systemctl show --property InvocationID --value sysgenpro-recovery-check@acme-molecule.service)
+echo "check-journal=$(journalctl --quiet --output cat "_SYSTEMD_INVOCATION_ID=$run" | grep -c 'no_verified_point: acme-molecule')"
 systemctl reset-failed sysgenpro-recovery-check@acme-molecule.service
 file=$metrics/sysgenpro-recovery-acme-molecule-check.prom
 echo "metric=$(grep -c '^sysgenpro_recovery_last_run_success{instance_name="acme-molecule",verb="check"} 0$' $file)"
