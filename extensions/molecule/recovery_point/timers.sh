@@ -3,12 +3,13 @@
 settings=/etc/sysgenpro/recovery
 metrics=/var/lib/molecule-metrics
 as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@" 2>&1; }
-echo "armed=$(systemctl list-timers --no-legend 'sysgenpro-recovery-*' | grep -v ' n/a .*n/a ' | grep -o 'sysgenpro-recovery-[a-z]*@[a-z]*' | sort | cut -d- -f3 | xargs)"
+echo "armed=$(systemctl list-timers --no-legend 'sysgenpro-recovery-*' | awk '$1 != "-" && $1 != "n/a"' \
+    | grep -o 'sysgenpro-recovery-[a-z]*@[a-z]*-molecule[.]timer' | sed 's/sysgenpro-recovery-//; s/-molecule.timer//' | sort | xargs)"
 echo "enabled=$(systemctl is-enabled 'sysgenpro-recovery-check@acme-molecule.timer')"
 echo "own-schedule=$(systemctl show --property TimersCalendar --value sysgenpro-recovery-capture@acme-molecule.timer | grep -c ':07:00')"
 echo "role-schedule=$(systemctl show --property TimersCalendar --value sysgenpro-recovery-capture@bodega-molecule.timer | grep -c ':15:00')"
 echo "others-read=$(as_nobody cat $settings/acme-molecule.json | grep -c 'Permission denied')"
-echo "secrets-elsewhere=$(grep -rlF -- "$PASSWORD" /etc/systemd/system /opt/sysgenpro /usr/local/sbin /etc/sysgenpro --exclude-dir=recovery | wc -l)"
+echo "secrets-elsewhere=$(grep -rlF --exclude-dir=recovery -e "$PASSWORD" /etc/systemd /usr/local/sbin /etc/sysgenpro /var/lib/molecule-metrics | wc -l)"
 echo "password-kept=$(python3 -c "import json, os; print(json.load(open('$settings/acme-molecule.json'))['params']['repository']['password'] == os.environ['PASSWORD'])")"
 
 # No point is there: the check says so, its unit fails, and the metrics say it too.
@@ -17,7 +18,8 @@ echo "check=$?"
 echo "check-says=$said"
 systemctl start sysgenpro-recovery-check@acme-molecule.service 2>/dev/null
 echo "check-unit=$(systemctl is-failed sysgenpro-recovery-check@acme-molecule.service)"
-echo "check-journal=$(journalctl --quiet --unit sysgenpro-recovery-check@acme-molecule.service --output cat | grep -c 'no_verified_point')"
+run=$(systemctl show --property InvocationID --value sysgenpro-recovery-check@acme-molecule.service)
+echo "check-journal=$(journalctl --quiet --output cat "_SYSTEMD_INVOCATION_ID=$run" | grep -c 'no_verified_point: acme-molecule')"
 systemctl reset-failed sysgenpro-recovery-check@acme-molecule.service
 file=$metrics/sysgenpro-recovery-acme-molecule-check.prom
 echo "metric=$(grep -c '^sysgenpro_recovery_last_run_success{instance_name="acme-molecule",verb="check"} 0$' $file)"

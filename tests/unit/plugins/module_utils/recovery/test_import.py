@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import os
+import stat
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.archive import Contents
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.archive import Archive, Contents
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_archive import (
     ARGUMENTS,
     Seen,
@@ -19,7 +25,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_ar
     space,
     wish,
 )
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_steps import MARK
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_steps import MARK, Import
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.verify import MARGIN
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import defaults
 
@@ -95,3 +101,33 @@ def test_room_is_asked_for_what_is_declared() -> None:
     wanted = wish(params())
     assert space(wanted, CONTENTS, "/pg") == {"/pg": 5000 + MARGIN, "/srv/bodega/recovery": MARGIN, "/srv/bodega": 700}
     assert space(wanted, dataclasses.replace(CONTENTS, kind="custom"), "/pg")["/srv/bodega/recovery"] == 5000 + MARGIN
+
+
+def test_files_are_proven_by_their_names(tmp_path: Path) -> None:
+    """One that is whole, one that is empty, one with another content, one whose bits were turned, one that no database could name."""
+    contents = [b"whole", b"", b"other", os.urandom(4000)]
+    names = [hashlib.sha1(content, usedforsecurity=False).hexdigest() for content in contents]
+    names = [f"{name[:2]}/{name}" for name in names]
+    contents[2] = b"torn"
+    path = tmp_path / "backup.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("dump.sql", "")
+        for name, content in zip(names, contents):
+            archive.writestr("filestore/" + name, content)
+        archive.writestr("filestore/zz/" + "z" * 40, b"")
+    data = bytearray(path.read_bytes())
+    data[data.index(contents[3]) + 2000] ^= 0xff
+    path.write_bytes(data)
+
+    filestore = tmp_path / "data" / "filestore" / "bodega"
+    (tmp_path / "data").mkdir()
+    wanted = wish(params(root=str(tmp_path), uid=os.getuid() or 20001))
+    target = SimpleNamespace(filestore=str(filestore), database=SimpleNamespace(name="bodega"))
+    steps = Import(wanted, Archive(str(path)), target)  # type: ignore[arg-type]
+    steps._files()
+    assert steps.whole == set(names[:2]) and sorted(steps.torn) == sorted(names[2:])
+    found = {str(each.relative_to(filestore)): each.read_bytes() for each in filestore.rglob("*") if each.is_file()}
+    assert found == dict(zip(names[:2], contents[:2]))
+    for each in (filestore, *filestore.rglob("*")):
+        assert each.stat().st_uid == wanted.params["uid"] and stat.S_IMODE(each.stat().st_mode) == (0o700 if each.is_dir() else 0o600)
+    assert [each.name for each in filestore.parent.iterdir()] == ["bodega"], "nothing under another name is left"
