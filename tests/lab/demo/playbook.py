@@ -70,12 +70,11 @@ class Playbooks:
         name = Path(verb).stem
         playbook = verb if "/" in verb else f"sysgenpro.odoo.{verb}"
         log = self.state / "logs" / f"{next(self._numbers):02}-{name}-{environment}.log"
+        # What is beside comes first: groups are constructed by the environment's own inventory, of all hosts before it.
         command = [
-            str(Path(sys.executable).with_name("ansible-playbook")), playbook,
+            str(Path(sys.executable).with_name("ansible-playbook")), playbook, *(["-i", beside] if beside else []),
             "-i", str(ROOT / "inventories" / "demo" / environment),
         ]
-        if beside:
-            command += ["-i", beside]
         if variables:
             command += ["--extra-vars", json.dumps(dict(variables))]
         if limit:
