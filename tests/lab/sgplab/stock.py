@@ -33,9 +33,9 @@ def put(name: str, image: str, repository: str, directory: str = "/var/lib/docke
     :param directory: where the machine's registry keeps its files.
     """
     tree = _tree(image, repository)
-    packing = subprocess.Popen(["tar", "-C", str(tree / "files"), "-cf", "-", "."], stdout=subprocess.PIPE)
-    # The files belong to whom the registry runs as, who owns the directory.
-    unpack = f"mkdir -p {directory} && tar -C {directory} --no-same-owner -xf - && chown -R --reference={directory} {directory}"
+    packing = subprocess.Popen(["tar", "-C", str(tree / "files"), "-cf", "-", "docker"], stdout=subprocess.PIPE)
+    # The files belong to whom the registry runs as, who owns the directory; the directory itself stays as the role made it.
+    unpack = f"mkdir -p {directory} && tar -C {directory} --no-same-owner -xf - && chown -R --reference={directory} {directory}/docker"
     done = subprocess.run(["docker", "exec", "-i", f"sgp-lab-{name}", "sh", "-ec", unpack], stdin=packing.stdout, check=False)
     if packing.wait() or done.returncode:
         raise LabError(f"could not bring {image} into the registry of {name}")
