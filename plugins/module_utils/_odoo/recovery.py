@@ -18,7 +18,7 @@ from typing import Any
 
 from .._kernel.arguments import filled
 from .._kernel.errors import DomainError
-from .._kernel.files import sync_directory
+from .._kernel.files import read_text, sync_directory
 from .._kernel.plan import Step
 from .._recovery.arguments import ARGUMENTS
 from .._recovery.operation import RecoveryOperation
@@ -53,9 +53,15 @@ def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     place = {key: params["database"][key] for key in ("name", "port", "socket")}
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
-        "trusted_signers": given["trusted_signers"], "jobs": given["jobs"], "database": place, "state": state,
+        "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))], "jobs": given["jobs"], "database": place, "state": state,
         **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
         "requested_by": params["requested_by"], **more})
+
+
+def _neighbour(root: str, source: str | None) -> list[str]:
+    """The key of an instance on the same machine, whose directory is root's alone: it needs no telling."""
+    key = read_text(os.path.join(root, source, "state", "recovery_key.pub")) if source else None
+    return [key.strip()] if key else []
 
 
 def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | None) -> Back:
