@@ -127,9 +127,8 @@ class Today:
             " sleep 0.05; done; exit 1")
 
     def _have(self, release: str) -> None:
-        """The image, before anything stops: the instance's own release has pulled it as well."""
-        reference = self.estate.releases[release]
-        self.estate.machine.sh(f"docker image inspect {reference} >/dev/null 2>&1 || docker pull -q {reference}")
+        """The image is there before anything stops: the instance's own release pulled it, with the registry's login."""
+        self.estate.machine.sh(f"docker image inspect {self.estate.releases[release]} >/dev/null")
 
     def _run(self, reference: str, how: str = f"-d --restart unless-stopped --name {NAME}", arguments: str = "") -> None:
         address = f"--ip {self._address()}" if " -d " in f" {how} " else ""
