@@ -67,6 +67,8 @@ class Realtime:
             async with self.browser.session.ws_connect(url, origin=self.work.tenant.url) as socket:
                 self.browser.record(began, time.monotonic() - started, "websocket", "/websocket", 101, "")
                 self._socket = socket
+                if self._stopping.is_set():  # while it was opening, when there was nothing to close yet
+                    return
                 await socket.send_json({"event_name": "subscribe", "data": {"channels": [], "last": self._last}})
                 async for message in socket:
                     if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
