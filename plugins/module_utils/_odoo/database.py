@@ -288,22 +288,6 @@ class Database:
             cursor.execute(sql.SQL("grant connect, temporary on database {0} to {1}").format(
                 sql.Identifier(self.name), sql.Identifier(self.owner)))
 
-    def neutralize(self) -> int:
-        """Carry out ``neutralize.STATEMENTS`` in one transaction. Returns how many."""
-        from .neutralize import COLUMNS, STATEMENTS
-
-        done = 0
-        with self.session() as cursor:
-            cursor.execute(COLUMNS, ([table for table, _columns, _statement in STATEMENTS],))
-            there = {table: set(columns) for table, columns in cursor.fetchall()}
-            cursor.execute("begin")
-            for table, columns, statement in STATEMENTS:
-                if set(columns) <= there.get(table, set()):
-                    cursor.execute(statement)
-                    done += 1
-            cursor.execute("commit")
-        return done
-
     def forget_applied(self, operation: str) -> None:
         """Take back what an operation wrote down."""
         with self.session() as cursor:

@@ -9,6 +9,7 @@ code is not there. What is here comes on top, for every series, table by table w
 
 from __future__ import annotations
 
+from .database import Database
 from .record import Record
 from .series import series_of
 
@@ -34,6 +35,21 @@ COLUMNS = (
     "select table_name, array_agg(column_name::text) from information_schema.columns where table_schema = 'public' and table_name = any(%s)"
     " group by 1"
 )
+
+
+def neutralize(database: Database) -> int:
+    """Carry out ``STATEMENTS`` in one transaction. Returns how many."""
+    done = 0
+    with database.session() as cursor:
+        cursor.execute(COLUMNS, ([table for table, _columns, _statement in STATEMENTS],))
+        there = {table: set(columns) for table, columns in cursor.fetchall()}
+        cursor.execute("begin")
+        for table, columns, statement in STATEMENTS:
+            if set(columns) <= there.get(table, set()):
+                cursor.execute(statement)
+                done += 1
+        cursor.execute("commit")
+    return done
 
 
 def command(record: Record, database: str) -> list[str] | None:

@@ -64,7 +64,7 @@ class ReleaseOperation:
         back = origin = None
         if wanted.params["from_point"] and not database.exists:
             origin = recovery.find_origin(wanted)
-            self.wanted = wanted = recovery.target_of(wanted, origin)
+            self.wanted = wanted = self._wish_for(origin.applied)
         elif wanted.reference is None and database.applied and wanted.state not in ("rolled_back", "absent"):
             self.wanted = wanted = self._wish_for(database.applied)
         if wanted.state == "rolled_back":
@@ -114,7 +114,7 @@ class ReleaseOperation:
             return self._wish_for(database.applied), None
         if point:
             back = recovery.find_back(self.wanted, self.database, None)
-            return recovery.target_of(self.wanted, back), back
+            return self._wish_for(back.applied), back
         rows = self.database.history() if database.applied else []
         if not rows:
             raise DomainError("nothing_before", f"nothing was released on {self.wanted.instance} yet",
@@ -127,7 +127,7 @@ class ReleaseOperation:
         between = [row for row in rows if row["id"] > target["id"] and row["class"] not in ("code", "adopt", *BACK)]
         if between and self.wanted.params["recovery"]:
             back = recovery.find_back(self.wanted, self.database, target)
-            return recovery.target_of(self.wanted, back), back
+            return self._wish_for(back.applied), back
         if between:
             raise DomainError(
                 "update_between",

@@ -21,13 +21,14 @@ from .._kernel.errors import DomainError
 from .._kernel.files import read_text, sync_directory
 from .._kernel.plan import Step
 from .._recovery.arguments import ARGUMENTS
+from .._recovery.model import Point
 from .._recovery.operation import RecoveryOperation
 from .._recovery.points import find
 from .._recovery.restore import MARK
 from . import loss
 from .database import Database
 from .model import Desired
-from .record import Release, parse_reference
+from .record import Release
 
 _MOMENT = "%y%m%d%H%M"
 
@@ -53,7 +54,8 @@ def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     place = {key: params["database"][key] for key in ("name", "port", "socket")}
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
-        "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))], "jobs": given["jobs"], "database": place, "state": state,
+        "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))],
+        "jobs": given["jobs"], "database": place, "state": state,
         **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
         "requested_by": params["requested_by"], **more})
 
@@ -62,6 +64,14 @@ def _neighbour(root: str, source: str | None) -> list[str]:
     """The key of an instance on the same machine, whose directory is root's alone: it needs no telling."""
     key = read_text(os.path.join(root, source, "state", "recovery_key.pub")) if source else None
     return [key.strip()] if key else []
+
+
+def _believed(point: Point) -> Point:
+    """:raises DomainError: ``not_verified``."""
+    if point.state != "verified":
+        raise DomainError("not_verified", f"recovery point {point.id} is {point.state}, not verified", unchanged="Nothing was changed",
+                          advice="Verify it first; a backup is not believed before")
+    return point
 
 
 def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | None) -> Back:
@@ -74,10 +84,7 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
     operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked))
     points = operation.points.all()
     if target is None:
-        point = find(points, asked, wanted.instance)
-        if point.state != "verified":
-            raise DomainError("not_verified", f"recovery point {point.id} is {point.state}, not verified", unchanged="Nothing was changed",
-                              advice="Verify it first; a backup is not believed before")
+        point = _believed(find(points, asked, wanted.instance))
     else:
         fitting = [point for point in points if point.state == "verified"
                    and (point.manifest["release"] or {}).get("operation") == target["operation"]]
@@ -102,10 +109,7 @@ def find_origin(wanted: Desired) -> Back:
     """
     given = wanted.params["from_point"]
     operation = RecoveryOperation(recovery_params(wanted, "verified", point=given["point"], source=given["source"]))
-    point = find(operation.points.all(), given["point"], given["source"])
-    if point.state != "verified":
-        raise DomainError("not_verified", f"recovery point {point.id} is {point.state}, not verified", unchanged="Nothing was changed",
-                          advice="Verify it first; a backup is not believed before")
+    point = _believed(find(operation.points.all(), given["point"], given["source"]))
     found, asked = point.manifest["identity"]["data_class"], wanted.identity["data_class"]
     if found != asked:
         raise DomainError(
@@ -121,11 +125,6 @@ def find_origin(wanted: Desired) -> Back:
 def stands_on(database: Database, point: str) -> bool:
     """Whether the database that runs came from this point: to go back to it once more is to stay."""
     return database.comment() == MARK.format(point)
-
-
-def target_of(wanted: Desired, back: Back) -> Desired:
-    """The wish for the release that ran when the point was taken."""
-    return Desired(wanted.instance, wanted.identity, wanted.state, parse_reference(back.applied["reference"]), wanted.params)
 
 
 def capture_step(wanted: Desired) -> list[Step]:

@@ -382,7 +382,7 @@ class Steps(RecoverySteps):
                                    os.path.join(self.wanted.directory, "data"), self.database.update_role)
             update.watch(self.runtime, name, self.bounds["update"], lambda: self.database.blockers(self.database.update_role),
                          lambda: None, self.bounds["update"])
-        return {"neutralized": self.database.neutralize()}
+        return {"neutralized": neutralize.neutralize(self.database)}
 
     # -- shared -------------------------------------------------------------------------------
 

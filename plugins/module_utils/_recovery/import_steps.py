@@ -17,6 +17,7 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import remove_file, replace_file
 from .._kernel.plan import Step
+from .._odoo.neutralize import neutralize
 from .archive import BLOCK, DAMAGED, Archive, series_in
 from .import_load import Load, Login
 from .model import Desired
@@ -185,7 +186,7 @@ class Import:
                            "files": {"named": named, "loaded": len(self.whole), "torn": len(self.torn)}}}
 
     def do_neutralize(self, step: Step) -> dict[str, Any]:
-        self.context["result"]["neutralized"] = self.database.neutralize()
+        self.context["result"]["neutralized"] = neutralize(self.database)
         return {}
 
     def do_open(self, step: Step) -> dict[str, Any]:
