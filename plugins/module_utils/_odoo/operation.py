@@ -109,13 +109,15 @@ class ReleaseOperation:
 
     def _previous(self, database: DatabaseState) -> tuple[Desired, recovery.Back | None]:
         """The wish for the release that ran before, with the recovery point it takes where more than code lies between."""
-        point = self.wanted.params["point"]
-        if point and database.applied and recovery.stands_on(self.database, point):
-            return self._wish_for(database.applied), None
-        if point:
-            back = recovery.find_back(self.wanted, self.database, None)
-            return self._wish_for(back.applied), back
         rows = self.database.history() if database.applied else []
+        point = self.wanted.params["point"]
+        if point:
+            # Gone back and nothing released since: to ask once more is to stay. An id is compared before the repository is asked anything.
+            stays = bool(rows) and rows[0]["class"] == "restore"
+            if stays and recovery.stands_on(self.database, point):
+                return self._wish_for(rows[0]), None
+            back = recovery.find_back(self.wanted, self.database, None)
+            return self._wish_for(back.applied), None if stays and recovery.stands_on(self.database, back.point) else back
         if not rows:
             raise DomainError("nothing_before", f"nothing was released on {self.wanted.instance} yet",
                               unchanged="Nothing was changed")

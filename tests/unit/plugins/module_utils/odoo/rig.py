@@ -20,6 +20,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal imp
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import operation as operation_module
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import recovery, rehearsal, removal, steps, update
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.operation import ReleaseOperation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import front as front_module
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import Front
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
@@ -81,7 +82,7 @@ class FakeRecovery:
             elif state == "restored":
                 target = self.params["target"]
                 made = copy.deepcopy(self.world.points[self.params["point"]])
-                made.connect, made.restored = set(), self.params["point"]
+                made.connect, made.restored, made.comment = set(), self.params["point"], MARK.format(self.params["point"])
                 self.world.databases[target["database"]] = made
                 os.makedirs(target["filestore"], exist_ok=True)
         return point

@@ -18,6 +18,7 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo imp
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig import (
     NAME,
     R1,
+    R2,
     R3,
     Rig,
     released,
@@ -60,6 +61,20 @@ def test_to_go_back_twice_is_to_stay(rig: Rig) -> None:
     assert released(rig.world, R1) == []
     assert [name for name in rig.world.databases if name.startswith(NAME + "_was_")]
     assert not rig.run(back(rig))["changed"]
+
+
+@pytest.mark.parametrize("asked", ["latest_verified", "20261121T100000-0a1b2c3d"])
+def test_to_go_back_to_a_point_twice_is_to_stay_until_something_is_released(rig: Rig, asked: str) -> None:
+    def wish() -> dict[str, Any]:
+        return back(rig, point=asked)
+
+    rig.run(rig.params(R3, recovery=RECOVERY))
+    rig.run({**wish(), "expected_plan_digest": rig.operation(wish()).plan().digest})
+    assert not rig.run(wish())["changed"]
+    rig.run(rig.params(R2))
+    with pytest.raises(DomainError) as error:
+        rig.run(wish())
+    assert error.value.code == "confirmation_needed"
 
 
 def test_without_a_point_there_is_no_way(rig: Rig) -> None:

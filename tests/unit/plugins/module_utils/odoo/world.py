@@ -73,6 +73,7 @@ class Data:
     applied: list[dict[str, Any]] = field(default_factory=list)
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)
     restored: str = ""
+    comment: str = ""
 
 
 class World:
@@ -383,6 +384,9 @@ class FakeDatabase(Database):
 
     def history(self, limit: int = 20) -> list[dict[str, Any]]:
         return self.world.databases[self.name].applied[::-1][:limit]
+
+    def comment(self) -> str:
+        return self.world.databases[self.name].comment
 
     def module_states(self) -> tuple[dict[str, str], str | None]:
         data = self.world.databases[self.name]
