@@ -11,23 +11,28 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "integration" / "release"), str(Path(__file__).parents[1] / "lab")]
 
 from estate import Estate  # noqa: E402
 
-from . import converged, releases, today  # noqa: E402
+from . import converged, recovery, releases, today  # noqa: E402
 
 MACHINE = "bench-1"
 
 
 def main() -> int:
     """Measure; 0 unless something of ours failed a request or lost a write."""
-    parser = argparse.ArgumentParser(prog="bench", description="Figures of releases, beside what a user would do today.")
+    parser = argparse.ArgumentParser(prog="bench", description="Our figures, beside what a user would do today.")
+    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both)")
     parser.add_argument("--requests", type=int, default=10_000, help="requests to serve for each kind of release (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="how often to and fro, where no load is on (%(default)s)")
     arguments = parser.parse_args()
+    if set(arguments.what) - {"releases", "recovery"}:
+        parser.error(f"what is {' '.join(arguments.what)}, expected releases, recovery or both")
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -35,6 +40,23 @@ def main() -> int:
 
     say("the machine, its instance and its releases")
     estate = Estate.open(MACHINE, demo=True)
+    try:
+        held = [_releases(estate, say, arguments.requests, arguments.rounds)] if "releases" in arguments.what else []
+        held += [_recovery(estate, say)] if "recovery" in arguments.what else []
+    finally:
+        estate.close()
+    return 0 if all(held) else 1
+
+
+def _recovery(estate: Estate, say: Callable[[str], None]) -> bool:
+    bench = recovery.RecoveryBench(estate, say)
+    bench.measure()
+    print("\n" + "\n".join(bench.show()))
+    _keep(estate.state / "bench-recovery.json", {"seconds": bench.seconds, **bench.facts})
+    return not bench.facts["load"]["failed"]
+
+
+def _releases(estate: Estate, say: Callable[[str], None], requests: int, rounds: int) -> bool:
     place = today.Today(estate)
     work = estate.state / "bench"
     try:
@@ -52,24 +74,30 @@ def main() -> int:
         say("update, today: stop, odoo -u, start")
         rows["update: stop, odoo -u, start"] = releases.theirs(estate, work / "today-update", place, True, 2)
         say("bare stop, odoo -u, start, without load")
-        bare = releases.bare(place, arguments.rounds)
+        bare = releases.bare(place, rounds)
         place.drop()
         say("our update, without load")
-        quiet = releases.quiet(estate, arguments.rounds)
+        quiet = releases.quiet(estate, rounds)
         for name, names, fails in (
             ("code", ("one-a", "one-b"), ""), ("update", ("one-a", "two"), ""), ("update that is undone", ("one-a", "blank"), "not_ready"),
         ):
             say(f"{name}: odoo_release")
-            rows[f"{name}: odoo_release"] = releases.ours(estate, work / name.replace(" ", "-"), names, arguments.requests, fails)
+            rows[f"{name}: odoo_release"] = releases.ours(estate, work / name.replace(" ", "-"), names, requests, fails)
     finally:
         place.drop()
-        estate.close()
-    _show(rows, unchanged, bare, quiet, estate.state / "bench.json")
+    _show(rows, unchanged, bare, quiet)
+    _keep(estate.state / "bench-releases.json", {"rows": {name: vars(seen) for name, seen in rows.items()}, "unchanged": unchanged,
+                                                 "bare": bare, "quiet": quiet})
     own = [seen for name, seen in rows.items() if name.endswith("odoo_release")]
-    return 1 if any(seen.failed or seen.unkept for seen in own) else 0
+    return not any(seen.failed or seen.unkept for seen in own)
 
 
-def _show(rows: dict[str, releases.Seen], unchanged: dict[str, float], bare: list[float], quiet: list[float], path: Path) -> None:
+def _keep(path: Path, figures: dict[str, Any]) -> None:
+    path.write_text(json.dumps(figures, indent=1), encoding="utf-8")
+    print(f"figures: {os.fspath(path)}")
+
+
+def _show(rows: dict[str, releases.Seen], unchanged: dict[str, float], bare: list[float], quiet: list[float]) -> None:
     table = [releases.HEADER, *(seen.row(name) for name, seen in rows.items())]
     widths = [max(len(line[column]) for line in table) for column in range(len(releases.HEADER))]
     print()
@@ -82,9 +110,6 @@ def _show(rows: dict[str, releases.Seen], unchanged: dict[str, float], bare: lis
           f"ratio {statistics.median(quiet) / statistics.median(bare):.2f}")
     print(f"converged odoo_release {unchanged['release']:.2f} s, unchanged docker_container {unchanged['container']:.2f} s, "
           f"ratio {unchanged['release'] / unchanged['container']:.2f}")
-    path.write_text(json.dumps({"rows": {name: vars(seen) for name, seen in rows.items()}, "unchanged": unchanged, "bare": bare, "quiet": quiet},
-                               indent=1), encoding="utf-8")
-    print(f"figures: {os.fspath(path)}")
 
 
 def _several(values: list[float]) -> str:

@@ -120,6 +120,14 @@ class Today:
         self.wait()
         return time.monotonic() - began
 
+    def start(self, release: str) -> None:
+        """Start the container that serves."""
+        self._run(self.estate.releases[release])
+
+    def once(self, command: str, how: str) -> None:
+        """Run a command in a container like it, with these further options of ``docker run``."""
+        self._docker(self.estate.releases["one-a"], f"--rm --name {NAME}-once {how}", command)
+
     def wait(self, seconds: float = 120) -> None:
         """Until the login page answers."""
         self.estate.machine.sh(
@@ -132,10 +140,13 @@ class Today:
 
     def _run(self, reference: str, how: str = f"-d --restart unless-stopped --name {NAME}", arguments: str = "") -> None:
         address = f"--ip {self._address()}" if " -d " in f" {how} " else ""
+        self._docker(reference, f"{how} {address}", f"odoo -c /etc/odoo/odoo.conf {arguments}")
+
+    def _docker(self, reference: str, how: str, command: str) -> None:
         self.estate.machine.sh(
-            f"docker run {how} --init --network {INSTANCE} {address} --user {self._uid()}:{self._uid()} -e HOME=/var/lib/odoo -e USER=odoo"
+            f"docker run {how} --init --network {INSTANCE} --user {self._uid()}:{self._uid()} -e HOME=/var/lib/odoo -e USER=odoo"
             f" -e PGPASSFILE=/etc/odoo/pgpass -v {ROOT}/config:/etc/odoo:ro -v {ROOT}/data:/var/lib/odoo -v {SOCKET}:/run/postgresql-instance"
-            f" {shlex.quote(reference)} odoo -c /etc/odoo/odoo.conf {arguments} >/dev/null")
+            f" {shlex.quote(reference)} {command} >/dev/null")
 
     def _address(self) -> str:
         found = self.estate.machine.sh(f"docker network inspect -f '{{{{(index .IPAM.Config 0).Subnet}}}}' {INSTANCE}").strip()

@@ -26,6 +26,7 @@ _MACHINE = (
 _WARM = (
     "docker.io", "docker-cli", "docker-registry", "postgresql-17", "redis-server", "redis-tools", "acl", "rsync", "unattended-upgrades",
     "apparmor", "chrony", "logrotate", "python3-boto3", "python3-docker", "python3-psycopg2", "restic", "python3-redis", "python3-requests", "python3-yaml", "openssl",
+    "nginx", "pigz", "python3-cryptography", "python3-packaging", "python3-venv",
 )  # fmt: skip
 _ODOO = ("ca-certificates", "curl", "procps", "python3-redis", "python3-pip")
 
@@ -37,7 +38,7 @@ _BOOT = 'systemctl --root="$1" enable lab-hosts.service ssh.service'
 _JOURNAL = 'mkdir -p "$1/var/log/journal" "$1/etc/lab"'
 _MACHINE_HOOKS = (_MASK, _QUIET, _BOOT, _JOURNAL)
 #: A warm machine has the packages, and nothing of them running but Docker: the roles decide.
-_WARM_HOOKS = ('systemctl --root="$1" disable redis-server.service docker-registry.service chrony.service 2>/dev/null || true',)
+_WARM_HOOKS = ('systemctl --root="$1" disable redis-server.service docker-registry.service chrony.service nginx.service 2>/dev/null || true',)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from typing import Any
 
 ROOT = "/var/lib/sysgenpro/instances"
 RUNNER = "/var/lib/sysgenpro/fault-runner.py"
+PAYLOAD = "/var/lib/sysgenpro/fault-payload"
 LOOPS_BOUND = 900
 
 
@@ -66,7 +67,6 @@ class Machine:
     def __init__(self, name: str, address: str) -> None:
         self.name, self.address = name, address
         self._parameters: dict[str, Any] = {}
-        self._module: dict[str, Any] = {}
 
     def sh(self, command: str, data: str | None = None, check: bool = True, timeout: float = LOOPS_BOUND) -> str:
         """Standard output of a shell command on the machine.
@@ -101,15 +101,11 @@ class Machine:
         found = self.sh(f"ls -t {kept}/*/AnsiballZ_odoo_release.py").split()
         assert found, "the playbook left no module behind"
         self.sh(f"python3 {found[0]} explode")
-        payload = f"{Path(found[0]).parent}/debug_dir"
-        self.sh(f"rm -rf {ROOT}/../fault-payload && cp -r {payload} {ROOT}/../fault-payload && rm -rf {kept}")
-        self._parameters = json.loads(self.sh(f"cat {ROOT}/../fault-payload/args"))["ANSIBLE_MODULE_ARGS"]
+        exploded = f"{Path(found[0]).parent}/debug_dir"
+        self.sh(f"rm -rf {PAYLOAD} && cp -r {exploded} {PAYLOAD} && rm -rf {kept}")
+        self._parameters = json.loads(self.sh(f"cat {PAYLOAD}/args"))["ANSIBLE_MODULE_ARGS"]
         runner = Path(__file__).with_name("runner.py").read_text(encoding="utf-8")
         self.sh(f"cat > {RUNNER}", runner)
-        self._module = {
-            "payload": f"{ROOT}/../fault-payload", "profile": "legacy",
-            "module": "ansible_collections.sysgenpro.odoo.plugins.modules.odoo_release",
-        }
 
     def parameters(self, changes: Mapping[str, Any]) -> dict[str, Any]:
         """The playbook's parameters with these instead; dictionaries are merged, None takes a parameter out."""
@@ -118,9 +114,18 @@ class Machine:
         return made
 
     def module(self, changes: Mapping[str, Any], at: Sequence[Mapping[str, Any]] = (), count: bool = False) -> Ran:
-        """Run the module on the machine; see ``runner.py`` for ``at``."""
-        parameters = self.parameters(changes)
-        spec = {**self._module, "parameters": parameters, "at": list(at), "count": count,
+        """Run ``odoo_release`` on the machine; see ``runner.py`` for ``at``."""
+        return self._run("odoo_release", self.parameters(changes), at, count)
+
+    def other_module(self, name: str, parameters: Mapping[str, Any]) -> Ran:
+        """Run another module, which needs no more of ``module_utils`` than ``odoo_release`` does, with just these parameters."""
+        source = Path(__file__).parents[4] / "plugins" / "modules" / f"{name}.py"
+        self.write(f"{PAYLOAD}/ansible_collections/sysgenpro/odoo/plugins/modules/{name}.py", source.read_bytes())
+        return self._run(name, parameters)
+
+    def _run(self, name: str, parameters: Mapping[str, Any], at: Sequence[Mapping[str, Any]] = (), count: bool = False) -> Ran:
+        spec = {"payload": PAYLOAD, "profile": "legacy", "module": f"ansible_collections.sysgenpro.odoo.plugins.modules.{name}",
+                "parameters": parameters, "at": list(at), "count": count,
                 "journal": f"{parameters.get('root', ROOT)}/{parameters['instance']}/state/journal.jsonl"}
         done = subprocess.run(
             ["docker", "exec", "-i", f"sgp-lab-{self.name}", "python3", RUNNER], input=json.dumps(spec), text=True, errors="replace",

@@ -168,11 +168,12 @@ class Estate:
     # -- playbooks ------------------------------------------------------------------------------
 
     def command(self, verb: str, **variables: Any) -> list[str]:
-        """The command line of a playbook: a verb of the collection, or the path of one."""
+        """The command line of a playbook: a verb of the collection, or the path of one. ``limit`` is none of its variables."""
         playbook = verb if "/" in verb else f"sysgenpro.odoo.{verb}"
         command = [str(Path(sys.executable).with_name("ansible-playbook")), playbook, "-i", str(self.state / "inventory")]
-        if verb in ("release", "plan", "status"):
-            command += ["--limit", INSTANCE]
+        limit = variables.pop("limit", INSTANCE if verb in ("release", "plan", "status") else "")
+        if limit:
+            command += ["--limit", limit]
         return command + (["--extra-vars", json.dumps(variables)] if variables else [])
 
     def environment(self) -> dict[str, str]:
