@@ -22,7 +22,7 @@ from .story import Load
 
 ACME, BODEGA, SCRATCH, CORNER = "acme-production", "bodega-production", "acme-scratch", "corner-production"
 BESIDE = ROOT / "inventories" / "demo" / "recovery"
-ORDERS = 12
+ORDERS, OTHERS = 12, 3
 
 
 class RecoveryStory:
@@ -34,6 +34,7 @@ class RecoveryStory:
         self.addresses: dict[str, str] = {}
         self.authority = ""
         self.load: Load | None = None
+        self.first = ""
 
     def tell(self) -> None:
         """All of it.
@@ -93,7 +94,7 @@ class RecoveryStory:
         self._run("release", limit=f"{ACME},{BODEGA}", variables={"instance_release": "r2", "release_reason": "where the story begins"})
 
     def _capture(self) -> None:
-        self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "the first"})
+        self.first = _point(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "the first"}))
         work.work(self._tenant(ACME), self.authority, 2)
         told = _told(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "after a little work"}))
         self.claims.check(0 < told["added"] < told["size"] / 4, "the second point brought {added:.1f} MB of {size:.0f} MB anew".format(**told))
@@ -101,27 +102,35 @@ class RecoveryStory:
 
     def _way_back(self) -> None:
         self._run("release", limit=ACME, variables={"instance_release": "r3", "release_reason": "a new field"})
-        made = work.work(self._tenant(ACME), self.authority, ORDERS)
-        told = self._run("rollback", limit=ACME)
-        text = told.log.read_text(encoding="utf-8")
-        found = re.search(r"confirm=(sha256:[0-9a-f]{64})", text)
-        self.claims.check(bool(found) and f"{ORDERS} orders" in text and not any(told.changed.values()),
-                          f"going back says that {ORDERS} orders would be lost, asks for a confirmation, and changes nothing")
-        if not found:
-            raise RuntimeError(f"rollback named no digest; see {told.log}")
-        self._run("rollback", limit=ACME, variables={"confirm": found.group(1), "rollback_reason": "the new field confuses the tills"})
+        made = work.work(self._tenant(ACME), self.authority, ORDERS, OTHERS)
+        price = f"{ORDERS} orders, {OTHERS} POS orders, {OTHERS} invoices"
+        self._go_back({"rollback_reason": "the new field confuses the tills"}, (price, f"{OTHERS} payments", "stock moves"))
         left = work.orders(self._tenant(ACME), self.authority, made)
-        self.claims.check(not left, f"the {ORDERS} orders of that hour are gone from acme")
-        exported = prepare.on("vm-prod-1", f"cat /var/lib/sysgenpro/instances/{ACME}/exports/*/sale_order.csv")
+        self.claims.check(not left, "the orders and invoices of that hour are gone from acme")
+        exported = prepare.on("vm-prod-1", f"cd /var/lib/sysgenpro/instances/{ACME}/exports && cat */sale_order.csv */account_move.csv")
         self.claims.check(all(name in exported for name in made), "and each of them is in the export")
 
     def _restore(self) -> None:
-        self._run("restore", limit=SCRATCH, variables={"restore_source": ACME})
+        self._run("restore", limit=SCRATCH, variables={"restore_source": ACME, "restore_point": self.first})
         there = work.orders(self._tenant(SCRATCH), self.authority, [])
         active = prepare.on("vm-prod-1", "psql -XAtq -h /run/sysgenpro/acme-scratch/postgresql -p 5503 -U postgres -d acme_scratch"
                                          " -c 'select count(*) from ir_cron where active'").strip()
         self.claims.check(there == [] and active == "0", "a login on the scratch instance works, and no scheduled action of it is active")
+        made = work.work(self._tenant(ACME), self.authority, 1)
+        self._go_back({"rollback_point": self.first, "rollback_reason": "what was seen in the scratch instance is what is wanted"}, ("3 orders",))
+        self.claims.check(not work.orders(self._tenant(ACME), self.authority, made), "the point that was looked at is the live one now")
         self._run("release", limit=SCRATCH, variables={"release_state": "absent", "release_purge": SCRATCH})
+
+    def _go_back(self, variables: Mapping[str, Any], price: tuple[str, ...]) -> None:
+        """Ask what it costs, and do it once that was confirmed."""
+        told = self._run("rollback", limit=ACME, variables=variables)
+        text = " ".join(told.log.read_text(encoding="utf-8").split())
+        found = re.search(r"confirm=(sha256:[0-9a-f]{64})", text)
+        self.claims.check(bool(found) and all(part in text for part in price) and not any(told.changed.values()),
+                          f"going back says that {', '.join(price)} would be lost, asks for a confirmation, and changes nothing")
+        if not found:
+            raise RuntimeError(f"rollback named no digest; see {told.log}")
+        self._run("rollback", limit=ACME, variables={**variables, "confirm": found.group(1)})
 
     def _import(self) -> None:
         archive = self.state / "corner.zip"
@@ -139,6 +148,14 @@ class RecoveryStory:
         self.claims.check("removes " in text and "keeps " in text, "expire says of each point why it goes or stays")
         again = self._run("expire", limit=BODEGA, variables=policy)
         self.claims.check(not any(again.changed.values()), "and finds nothing more to remove")
+
+
+def _point(outcome: Outcome) -> str:
+    """The id of the newest point that the playbook told of."""
+    found = re.search(r"([0-9]{8}T[0-9]{6}-[0-9a-f]{8}): verified", outcome.log.read_text(encoding="utf-8"))
+    if not found:
+        raise RuntimeError(f"{outcome.name} told of no verified point; see {outcome.log}")
+    return found.group(1)
 
 
 def _told(outcome: Outcome) -> dict[str, float]:

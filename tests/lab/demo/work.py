@@ -1,57 +1,118 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An hour's work of a shop in a few seconds: orders that are confirmed, so that goods move, and new customers."""
+"""An hour's work of a shop in a few seconds: orders confirmed so that goods move, invoices paid, sales at the till, new customers."""
 
 from __future__ import annotations
 
 import asyncio
+import datetime
 import secrets
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from load import Config, Records, Tenant
 from load.browser import Browser
 
 
-async def _work(tenant: Tenant, authority: str, orders: int) -> list[str]:
+class Clerk:
+    """Somebody at work in a browser."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+
+    async def call(self, model: str, method: str, *args: Any, **kwargs: Any) -> Any:
+        """A model's method, as the web client calls it. :raises load.browser.RpcError: where Odoo refuses."""
+        return await self._browser.call("work", model, method, list(args), kwargs)
+
+    async def create(self, model: str, values: dict[str, Any], **kwargs: Any) -> int:
+        """A new record's id: some models give a list of ids, some one."""
+        made = await self.call(model, "create", [values], **kwargs)
+        return int(made[0] if isinstance(made, list) else made)
+
+    async def order(self, customer: int, products: list[int]) -> int:
+        """An order that is confirmed, so that goods move."""
+        lines = [[0, 0, {"product_id": product, "product_uom_qty": 1}] for product in products]
+        order = await self.create("sale.order", {"partner_id": customer, "order_line": lines})
+        await self.call("sale.order", "action_confirm", [order])
+        return order
+
+    async def paid_invoice(self, customer: int, product: int) -> int:
+        """An invoice that is posted, and its payment."""
+        line = {"product_id": product, "quantity": 1, "price_unit": 50}
+        invoice = await self.create("account.move", {"move_type": "out_invoice", "partner_id": customer, "invoice_line_ids": [[0, 0, line]]})
+        await self.call("account.move", "action_post", [invoice])
+        payment = await self.create("account.payment.register", {}, context={"active_model": "account.move", "active_ids": [invoice]})
+        await self.call("account.payment.register", "action_create_payments", [payment])
+        return invoice
+
+    async def till(self) -> tuple[int, int]:
+        """The session of a till that is open, opened where it was not, and a way to pay there."""
+        found = await self._till()
+        if not found["current_session_id"]:
+            await self.call("pos.config", "open_ui", [found["id"]])
+            found = await self._till()
+            await self.call("pos.session", "action_pos_session_open", [found["current_session_id"][0]])
+        return found["current_session_id"][0], found["payment_method_ids"][0]
+
+    async def _till(self) -> dict[str, Any]:
+        found = await self.call("pos.config", "search_read", [], fields=["current_session_id", "payment_method_ids"], limit=1, order="id")
+        return dict(found[0])
+
+    async def sale(self, session: int, method: int, product: int) -> None:
+        """A sale at the till, as the till hands it over."""
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+        line = {"product_id": product, "qty": 1, "price_unit": 10, "price_subtotal": 10, "price_subtotal_incl": 10, "discount": 0,
+                "tax_ids": [[6, 0, []]], "pack_lot_ids": []}
+        await self.call("pos.order", "sync_from_ui", [{
+            "uuid": str(uuid.uuid4()), "session_id": session, "state": "paid", "date_order": now, "partner_id": False, "fiscal_position_id": False,
+            "amount_paid": 10, "amount_total": 10, "amount_tax": 0, "amount_return": 0, "to_invoice": False, "lines": [[0, 0, line]],
+            "payment_ids": [[0, 0, {"amount": 10, "payment_method_id": method, "name": now}]]}])
+
+    async def names(self, model: str, domain: list[Any]) -> list[str]:
+        """Numbers of documents."""
+        return [row["name"] for row in await self.call(model, "search_read", domain, fields=["name"])]
+
+
+@asynccontextmanager
+async def _at_work(tenant: Tenant, authority: str) -> AsyncIterator[Clerk]:
     browser = Browser(Config(tenants=(tenant,), ca=authority), tenant, Records())
     try:
         if not await browser.login():
             raise RuntimeError(f"cannot log in at {tenant.url}")
-        products = await browser.call("list", "product.product", "search", [[["sale_ok", "=", True], ["type", "=", "consu"]]], {"limit": 5})
-        customer = await browser.call("write", "res.partner", "create", [{"name": f"Walk-in {secrets.token_hex(4)}"}])
-        customer = customer[0] if isinstance(customer, list) else customer
-        lines = [[0, 0, {"product_id": product, "product_uom_qty": 1}] for product in products[:2]]
-        made = []
-        for _ in range(orders):
-            order = await browser.call("write", "sale.order", "create", [{"partner_id": customer, "order_line": lines}])
-            order = order[0] if isinstance(order, list) else order
-            await browser.call("write", "sale.order", "action_confirm", [[order]])
-            made.append(order)
-        found = await browser.call("list", "sale.order", "read", [made], {"fields": ["name"]})
-        return [row["name"] for row in found]
+        yield Clerk(browser)
     finally:
         await browser.close()
 
 
-def work(tenant: Tenant, authority: str, orders: int) -> list[str]:
-    """Make and confirm orders. Returns their numbers.
+def work(tenant: Tenant, authority: str, orders: int, others: int = 0) -> list[str]:
+    """Make and confirm orders, and as many paid invoices and sales at the till as ``others`` says. Returns the numbers of orders and invoices.
 
     :raises RuntimeError: where nobody can log in. :raises load.browser.RpcError: where Odoo refuses.
     """
-    return asyncio.run(_work(tenant, authority, orders))
 
+    async def run() -> list[str]:
+        async with _at_work(tenant, authority) as clerk:
+            products = await clerk.call("product.product", "search", [["sale_ok", "=", True], ["type", "=", "consu"]], limit=5)
+            customer = await clerk.create("res.partner", {"name": f"Walk-in {secrets.token_hex(4)}"})
+            made = [await clerk.order(customer, products[:2]) for _ in range(orders)]
+            invoices = [await clerk.paid_invoice(customer, products[0]) for _ in range(others)]
+            if others:
+                session, method = await clerk.till()
+                for _ in range(others):
+                    await clerk.sale(session, method, products[0])
+            return await clerk.names("sale.order", [["id", "in", made]]) + await clerk.names("account.move", [["id", "in", invoices]])
 
-async def _orders(tenant: Tenant, authority: str, names: list[str]) -> list[str]:
-    browser = Browser(Config(tenants=(tenant,), ca=authority), tenant, Records())
-    try:
-        if not await browser.login():
-            raise RuntimeError(f"cannot log in at {tenant.url}")
-        found = await browser.call("list", "sale.order", "search_read", [[["name", "in", names]]], {"fields": ["name"]})
-        return [row["name"] for row in found]
-    finally:
-        await browser.close()
+    return asyncio.run(run())
 
 
 def orders(tenant: Tenant, authority: str, names: list[str]) -> list[str]:
-    """Which of these orders are there. :raises RuntimeError: where nobody can log in."""
-    return asyncio.run(_orders(tenant, authority, names))
+    """Which of these orders and invoices are there. :raises RuntimeError: where nobody can log in."""
+
+    async def run() -> list[str]:
+        async with _at_work(tenant, authority) as clerk:
+            return [name for model in ("sale.order", "account.move") for name in await clerk.names(model, [["name", "in", names]])]
+
+    return asyncio.run(run())
