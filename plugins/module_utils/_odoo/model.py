@@ -18,7 +18,8 @@ from .._kernel.errors import DomainError
 from .._kernel.plan import canonical_json, digest_of
 from .._runtime.docker import parse_memory
 from .._runtime.front import HTTP, REALTIME
-from .database import COLOURS, KINDS
+from .cluster import KINDS
+from .database import COLOURS
 from .record import Reference, parse_reference
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -65,6 +66,11 @@ class Desired:
     @property
     def filestore(self) -> str:
         return os.path.join(self.directory, "data", "filestore", self.database)
+
+    @property
+    def image(self) -> str:
+        """Digest of the release's image; nothing where none is named."""
+        return self.reference.digest if self.reference else ""
 
     def address(self, what: str) -> str:
         """The address of ``front``, ``blue-web`` …"""

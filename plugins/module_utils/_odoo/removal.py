@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._kernel.execute import carry_out
 from .._kernel.plan import Plan, Step
+from .checks import check_owner
 from .database import COLOURS, DatabaseState
 from .model import Desired
-from .plan import check_owner
 from .processes import Processes
 
 if TYPE_CHECKING:

@@ -23,7 +23,8 @@ from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
 from . import neutralize, update
-from .database import COLOURS, KINDS, Database, Grants
+from .cluster import KINDS, Grants
+from .database import COLOURS, Database
 from .model import Desired, joined, other
 from .processes import Processes
 from .prove import edge_counts, prove

@@ -16,7 +16,8 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import Step
-from .._odoo.database import Database, apply_setting
+from .._odoo.cluster import apply_setting
+from .._odoo.database import Database
 from . import dump
 from .model import Desired, Point
 from .moment import checked, stream

@@ -14,9 +14,10 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors impo
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import Plan
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import rehearsal, removal
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.changes import Changes
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.checks import connections
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import DatabaseState
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import desired
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.plan import Observed, connections, make_plan
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.plan import Observed, make_plan
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import LABEL, Container
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.samples import module, params, release
 from hypothesis import given

@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of each kind of release, in their order. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .._kernel.plan import Step
+from .database import COLOURS
+from .model import Desired, joined
+from .recovery import Back, back_steps, capture_step
+
+if TYPE_CHECKING:
+    from .plan import Observed, Work
+
+
+def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) -> tuple[Step, ...]:
+    steps = [_pull(wanted), Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
+    steps += _stop_cron(wanted, seen)
+    steps.append(Step("switch", f"Lead the front to {new}", {"colour": new, "from": old}))
+    if old:
+        steps += [Step("finish", f"Let requests under way on {old} finish", {"colour": old}),
+                  Step("watch", "Watch the error rate at the edge", {"colour": new, "from": old})]
+    steps.append(_record(kind))
+    steps.append(start_cron(new))
+    steps.append(_settle(old, new))
+    return tuple(steps)
+
+
+def _stop_cron(wanted: Desired, seen: Observed) -> list[Step]:
+    """Of the colour where it runs, which is not the front's where somebody took the front away."""
+    cron = [c for c in COLOURS if (found := seen.container(wanted, c, "cron")) and found.running]
+    return [_cron_idle(), Step("stop_cron", f"End the cron process of {cron[0]}", {"colour": cron[0]})] if cron else []
+
+
+def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
+    change = {"update": sorted(work.update), "install": list(work.install), "uninstall": list(work.uninstall),
+              "languages": list(work.languages)}
+    hold = "Let requests wait" if strategy == "hold" else "Show the maintenance page"
+    return (
+        _pull(wanted),
+        Step("prepare", f"Make the containers of {new}, not started", {"colour": new}),
+        *capture_step(wanted),
+        *_stop_cron(wanted, seen),
+        Step("hold", hold, {"strategy": strategy, "from": old}),
+        Step("drain", "Let requests under way finish", {"colour": old}),
+        Step("retire", "Ask {} to end".format(old or "nothing"), {"colour": old}),
+        Step("fence", "Let nobody but the update into the database", {"colour": old}),
+        Step("undo_copy", "Copy the database aside"),
+        Step("update", _change_title(change), change),
+        Step("check_modules", "See that no module is left on its way"),
+        Step("open", f"Start {new} and let it into the database", {"colour": new}),
+        _prove(new),
+        _record("update"),
+        Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
+        start_cron(new),
+        _settle(old, new),
+    )
+
+
+def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, new: str) -> tuple[Step, ...]:
+    """Restored while the shop goes on working; held only while the two change places."""
+    restore, exchange = back_steps(back)
+    return (
+        _pull(wanted),
+        Step("prepare", f"Make the containers of {new}, not started", {"colour": new}),
+        restore,
+        *_stop_cron(wanted, seen),
+        Step("hold", "Let requests wait", {"strategy": "hold", "from": old}),
+        Step("drain", "Let requests under way finish", {"colour": old}),
+        Step("retire", "Ask {} to end".format(old or "nothing"), {"colour": old}),
+        Step("fence", "Let nobody into the database", {"colour": old}),
+        exchange,
+        Step("check_modules", "See that no module is left on its way"),
+        Step("open", f"Start {new} and let it into the database", {"colour": new}),
+        _prove(new),
+        _record("restore"),
+        Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
+        start_cron(new),
+        Step("export", "Write down what was abandoned, and close it", {"since": back.taken}),
+        _settle(old, new),
+    )
+
+
+def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step, ...]:
+    if seen.origin:
+        return _from_point(wanted, seen.origin, new)
+    make = Step("create_database", "Make the database", {}) if seen.template is None else \
+        Step("restore_template", "Make the database from the template", {"template": wanted.params["template"]})
+    have = set((seen.template or {}).get("modules", ()))
+    install = [name for name in work.install if name not in have]
+    if seen.template is None:
+        install = ["base", *install]
+    change = {"update": [], "install": install, "uninstall": [], "languages": list(work.languages),
+              "demo": wanted.params["demo"]}
+    steps = [_pull(wanted), make]
+    if install or work.languages:
+        steps.append(Step("update", _change_title(change), change))
+    steps += [
+        Step("check_modules", "See that no module is left on its way"),
+        Step("stage", f"Start {new}", {"colour": new}),
+        _prove(new),
+        _record("create"),
+        Step("let_go", f"Lead the front to {new}", {"colour": new}),
+        start_cron(new),
+        _settle(None, new),
+    ]
+    return tuple(steps)
+
+
+def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
+    """A new instance from another one's recovery point: nothing of it acts outside, unless that was asked for."""
+    given = wanted.params["from_point"]
+    quiet = [Step("neutralize", "Keep it from mail, scheduled actions, webhooks and payments")] if given["neutralize"] else []
+    return (
+        _pull(wanted),
+        Step("restore_here", "Restore {} of {}".format(origin.point, given["source"]), {"point": origin.point}),
+        *quiet,
+        Step("check_modules", "See that no module is left on its way"),
+        Step("stage", f"Start {new}", {"colour": new}),
+        _prove(new),
+        _record("create"),
+        Step("let_go", f"Lead the front to {new}", {"colour": new}),
+        start_cron(new),
+        _settle(None, new),
+    )
+
+
+def _pull(wanted: Desired) -> Step:
+    return Step("pull", "Have the image on the machine", {"image": wanted.image})
+
+
+def _prove(colour: str) -> Step:
+    return Step("prove", f"Prove {colour} ready on its own address", {"colour": colour})
+
+
+def _cron_idle() -> Step:
+    return Step("cron_idle", "Wait until no scheduled action runs")
+
+
+def start_cron(colour: str) -> Step:
+    return Step("start_cron", f"Start the cron process of {colour}", {"colour": colour})
+
+
+def _record(kind: str) -> Step:
+    return Step("record", "Write down in the database what was applied", {"class": kind})
+
+
+def _settle(old: str | None, new: str) -> Step:
+    return Step("settle", "End what is not needed any more", {"colour": old, "keep": new})
+
+
+def _change_title(change: Mapping[str, Any]) -> str:
+    words = [("update", "Update"), ("install", "install"), ("uninstall", "uninstall"), ("languages", "load")]
+    parts = [f"{verb} {joined(list(change[key]), 4)}" for key, verb in words if change[key]]
+    return ", ".join(parts)[:1].upper() + ", ".join(parts)[1:]
