@@ -24,6 +24,7 @@ attributes:
 extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup
+  - sysgenpro.odoo.repository
 options:
   instance:
     description: Name of the instance, as in the inventory.
@@ -33,40 +34,6 @@ options:
     description: Directory of all instances on the machine.
     type: path
     default: /var/lib/sysgenpro/instances
-  repository:
-    description: The tenant's repository.
-    type: dict
-    required: true
-    suboptions:
-      location:
-        description: A directory, or C(s3:https://host[:port]/bucket[/prefix]).
-        type: str
-        required: true
-      password:
-        description: Password of the restic repository.
-        type: str
-        required: true
-      access_key:
-        description: S3 access key.
-        type: str
-      secret_key:
-        description: Its secret.
-        type: str
-      region:
-        description: S3 region.
-        type: str
-        default: us-east-1
-      ca_path:
-        description: File with the certificate authority to trust. Default is the machine's own trust store.
-        type: path
-      lock_mode:
-        description: Object Lock's mode for the documents. Nothing is written here.
-        type: str
-        choices: [governance, compliance]
-      lock_days:
-        description: For how many days the documents are locked. Nothing is written here.
-        type: int
-        default: 0
   source:
     description: The instance whose points are meant, where it is another one.
     type: str
