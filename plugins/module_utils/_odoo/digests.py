@@ -73,6 +73,7 @@ def files_below(root: str) -> list[str]:
     """Relative paths of all files, sorted; links are followed once, byte code is left out."""
     found: list[str] = []
     seen: set[str] = set()
+    root = root.rstrip("/")
     for folder, subfolders, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:
@@ -80,9 +81,8 @@ def files_below(root: str) -> list[str]:
             continue
         seen.add(real)
         subfolders[:] = [name for name in subfolders if name not in ("__pycache__", ".git")]
-        found += [
-            os.path.relpath(os.path.join(folder, name), root) for name in names if not name.endswith((".pyc", ".pyo"))
-        ]
+        inner = folder[len(root) + 1 :] + "/" if len(folder) > len(root) else ""
+        found += [inner + name for name in names if not name.endswith((".pyc", ".pyo"))]
     return sorted(found)
 
 
