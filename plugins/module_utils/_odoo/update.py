@@ -25,6 +25,9 @@ _TRACEBACK = "Traceback (most recent call last):"
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
 # What follows a message and is no part of it: rows and queries of PostgreSQL, the context of a view.
 _ASIDE = re.compile(r"(DETAIL|HINT|CONTEXT|LINE \d+): |View error context:")
+_CHAIN = re.compile(r"(The above exception was the direct cause|During handling of the above exception)")
+# Of a data file that calls a function Odoo's last words are where it stood, and no longer why it fell (tools/convert.py).
+_WHERE = re.compile(r"(somewhere inside|, near)\b")
 _CRITICAL = re.compile(r" (?:CRITICAL|ERROR) \S+ [\w.]+: (.+)")
 
 _SCRIPT = """\
@@ -120,11 +123,15 @@ def cause(output: str, state: Mapping[str, Any]) -> str:
     if state.get("OOMKilled"):
         return "it needed more memory than it may have"
     raised: list[str] = []
-    inside = further = False
+    first: list[str] = []
+    inside = further = chained = False
     lines = output.splitlines()
     for line in lines:
         if line.startswith(_TRACEBACK):
-            inside, further = True, False
+            first = (first or raised) if chained else []
+            inside, further, chained = True, False, False
+        elif _CHAIN.match(line):
+            further, chained = False, True
         elif inside and line.strip() and not line.startswith(" "):
             # The first line that is not indented names the exception; of a chain the last one has the most to say.
             raised, inside, further = [line.strip()], False, True
@@ -134,7 +141,9 @@ def cause(output: str, state: Mapping[str, Any]) -> str:
             # Odoo tells what is wrong with a view or a data file in the lines that follow.
             raised.append(line.strip())
     if raised:
-        return " ".join(raised)[:500]
+        said = " ".join(raised)
+        reason = (": " + " ".join(first))[:300] if first and _WHERE.search(said) else ""
+        return said[: 500 - len(reason)] + reason
     for line in reversed(lines):
         found = _CRITICAL.search(line)
         if found:

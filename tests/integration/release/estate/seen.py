@@ -44,12 +44,12 @@ class Seen:
     def look(cls, estate: Estate, database: bool = True) -> Seen:
         """Look.
 
-        :param database: whether PostgreSQL can be asked.
+        :param database: whether PostgreSQL can be asked. Without it Docker starts Odoo's processes again and again.
         """
         machine = estate.machine
         containers = {
             item["Name"].lstrip("/"): {
-                "id": item["Id"], "running": item["State"]["Running"], "started": item["State"]["StartedAt"],
+                "id": item["Id"], "running": item["State"]["Running"], "started": item["State"]["StartedAt"] if database else "",
                 **{key.removeprefix("org.sysgenpro."): value for key, value in item["Config"]["Labels"].items() if "org.sysgenpro." in key},
             }
             for item in json.loads(machine.sh(_CONTAINERS) or "[]")

@@ -184,6 +184,8 @@ CAUSES = {
     "user": "odoo.exceptions.UserError: You cannot do this. The second line explains: Reason",
     "syntax": "SyntaxError: invalid syntax",
     "import": "ModuleNotFoundError: No module named 'no_such_library'",
+    "function": 'odoo.tools.convert.ParseError: while parsing /opt/addons/fault/sgp_fault/data/fault.xml:3, somewhere inside '
+                '<function model="fault.thing" name="_during_update"/>: ValueError: the shelves of 3 products cannot be told: 42',
     "depends": 'odoo.exceptions.UserError: You try to install module "x_depends" that depends on module "no_such_module". '
                "But the latter module is not available in your system.",
     "exit": "Odoo ended with code 3",
