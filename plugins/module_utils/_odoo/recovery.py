@@ -93,7 +93,7 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
                 "no_point", "{} has no verified recovery point of the release it ran before ({})".format(
                     wanted.instance, target.get("name") or target["release"]),
                 unchanged="Nothing was changed", advice="Name another one with point; pg_recovery_point_info lists those there are")
-        point = max(fitting, key=lambda each: each.taken)
+        point = fitting[0]
     applied = point.manifest["release"]
     if not applied:
         raise DomainError("no_point", f"recovery point {point.id} is of a time before the instance was released this way",

@@ -88,6 +88,20 @@ class Point:
         return moment(self.manifest["taken"]["at"])
 
     @property
+    def history(self) -> tuple[Any, Any] | None:
+        """Cluster and timeline, in which positions compare; None where the manifest cannot be believed."""
+        found = self.manifest.get("postgresql")
+        return (found["system"], found["timeline"]) if found and not self.problem else None
+
+    @property
+    def position(self) -> int:
+        """The position in the cluster's log, which no clock moves (pg_lsn: two hexadecimal halves); 0 where it is not known."""
+        if not self.history:
+            return 0
+        high, _slash, low = str(self.manifest["postgresql"]["lsn"]).partition("/")
+        return (int(high, 16) << 32) + int(low, 16)
+
+    @property
     def state(self) -> str:
         """``captured``, ``verified``, ``failed`` (did not pass its last verification) or ``untrusted``."""
         if self.problem:

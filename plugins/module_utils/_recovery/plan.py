@@ -18,6 +18,8 @@ from .retention import Decision, decide
 
 # A snapshot without manifest that is older than this, in seconds, is what a crash left; a younger one may be under way.
 ABANDONED = 86400
+# What is dated further than this in the future, in seconds, was written by a clock that was wrong; nobody knows how old it is.
+CLOCK = 300
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def _capture(wanted: Desired, seen: Observed) -> Plan:
     newest = next((point for point in seen.points if not point.problem and point.state != "failed"), None)
     age = (seen.now - newest.taken).total_seconds() if newest else None
     bound = wanted.params["max_age"]
-    young = bool(bound) and age is not None and age <= bound
+    young = bool(bound) and _young(age, bound)
     facts = {"newest": newest.id if newest else None, "age": round(age) if age is not None else None}
     steps = [] if young else [
         Step("prepare", "Make the repository" if not seen.repository else "Open the repository",
@@ -71,11 +73,15 @@ def _capture(wanted: Desired, seen: Observed) -> Plan:
     return _plan(wanted, seen, steps, {"points": {"(new)": "captured", **{p.id: p.state for p in seen.points}}}, subject, facts)
 
 
+def _young(age: float | None, bound: float) -> bool:
+    return age is not None and -CLOCK <= age <= bound
+
+
 def _verify(wanted: Desired, seen: Observed) -> Plan:
     point = find(list(seen.points), wanted.params["point"], wanted.source)
     age = (seen.now - moment(known(point.verification)["at"])).total_seconds() if point.state == "verified" else None
     bound = wanted.params["max_age"]
-    done = age is not None and (not bound or age <= bound)
+    done = age is not None and (not bound or _young(age, bound))
     steps = [] if done else [
         Step("read", f"Read all that was stored for {point.id} and prove every file", {"point": point.id}),
         Step("read_dump", "Read the dump as a restore would"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -37,8 +37,7 @@ class Points:
             _points, _instance, point, document = (*name.split("/", 3), "", "", "")[:4]
             if POINT.fullmatch(point):
                 documents.setdefault(point, []).append(document)
-        found = [self._read(point, sorted(names)) for point, names in documents.items()]
-        return sorted(found, key=lambda point: (point.taken, point.id), reverse=True)
+        return newest_first([self._read(point, sorted(names)) for point, names in documents.items()])
 
     def _read(self, point: str, names: list[str]) -> Point:
         try:
@@ -100,6 +99,21 @@ class Points:
         """The manifest goes last: until then the point is there and removing it goes on."""
         for name in sorted(point.documents, key=lambda name: name == MANIFEST):
             self.store.remove(self._name(point.id, name))
+
+
+def newest_first(points: Sequence[Point]) -> list[Point]:
+    """In the order in which they were taken, whatever the clock said: within one cluster's timeline the position in the log tells.
+
+    A point cannot be later than one that lies behind it in the log, so the earlier of the two clocks counts.
+    """
+    earliest: dict[tuple[Any, Any], datetime.datetime] = {}
+    keys: dict[str, tuple[datetime.datetime, int, str]] = {}
+    for point in sorted(points, key=lambda point: point.position, reverse=True):
+        taken = point.taken
+        if point.history:
+            taken = earliest[point.history] = min(taken, earliest.get(point.history, taken))
+        keys[point.id] = (taken, point.position, point.id)
+    return sorted(points, key=lambda point: keys[point.id], reverse=True)
 
 
 def find(points: list[Point], wanted: str, instance: str) -> Point:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from .._kernel.errors import DomainError
 from .model import Point, moment
+from .points import newest_first
 
 PERIODS: Mapping[str, Callable[[datetime.datetime], str]] = {
     "last": lambda at: at.isoformat(),
@@ -38,7 +39,7 @@ def decide(points: Sequence[Point], policy: Mapping[str, int] | None, named: Seq
     :param named: ids to remove whatever the policy says; never the newest verified one, never one that is held.
     :raises DomainError: ``unknown_point``, ``point_protected``, ``removes_everything``.
     """
-    ordered = sorted(points, key=lambda point: (point.taken, point.id), reverse=True)
+    ordered = newest_first(points)
     unknown = sorted(set(named) - {point.id for point in ordered})
     if unknown:
         raise DomainError("unknown_point", "there is no recovery point {}".format(", ".join(unknown)), unchanged="Nothing was changed",

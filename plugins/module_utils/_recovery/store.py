@@ -174,7 +174,9 @@ class S3Store:
         try:
             yield
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-            raise store_failed(f"{what} in {self.place}: {error}") from error
+            code = getattr(error, "response", {}).get("Error", {}).get("Code")
+            off = "; the clocks of this machine and of the store are too far apart" if code == "RequestTimeTooSkewed" else ""
+            raise store_failed(f"{what} in {self.place}: {error}{off}") from error
 
 
 def _only_new(params: dict[str, Any], **_further: Any) -> None:

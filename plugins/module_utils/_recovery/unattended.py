@@ -23,6 +23,7 @@ from .._kernel.wait import Deadline
 from .arguments import ARGUMENTS
 from .model import Point, desired, utc_now
 from .operation import RecoveryOperation, open_points
+from .plan import CLOCK
 
 SETTINGS = "/etc/sysgenpro/recovery"
 VERBS = {"capture": "captured", "verify": "verified", "expire": "absent", "check": "verified"}
@@ -80,7 +81,10 @@ def _check(params: Mapping[str, Any], oldest: float) -> str:
     verified = [point for point in open_points(desired(params)).all() if point.state == "verified"]
     if not verified:
         raise DomainError("no_verified_point", "{} has no verified recovery point".format(params["instance"]))
-    age = (utc_now() - max(verified, key=lambda point: point.taken).taken).total_seconds()
+    age = (utc_now() - verified[0].taken).total_seconds()
+    if age < -CLOCK:
+        raise DomainError("clock", "the newest verified recovery point of {} is dated {:.0f} s in the future: nobody knows how old it is".format(
+            params["instance"], -age), advice="Set the machine's clock, then capture again")
     if age > oldest:
         raise DomainError("point_too_old", "the newest verified recovery point of {} is {:.0f} s old, at most {:.0f} s are allowed".format(
             params["instance"], age, oldest), advice="Look at the units sysgenpro-recovery-capture@ and sysgenpro-recovery-verify@")

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from rig.instance import Instance, stored_name
-from rig.machine import PASSWORD, PLACE
+from rig.machine import PASSWORD, PLACE, Machine
 
 CAPTURE = ("prepare", "pin", "freeze", "dump", "store", "record")
 RESTORE = ("claim", "load", "compare", "mark")
@@ -254,6 +255,36 @@ def test_postgresql_restarted_while_dumping(bodega: Instance) -> None:
     bodega.run("captured", at=[{"event": "begin", "step": "dump", "do": "pg_ctlcluster 17 rp restart -m immediate; sleep 1"}]).fails("dump_failed")
     bodega.run("captured").ok()
     bodega.run("verified", point=point, max_age=1).ok()
+
+
+@pytest.fixture
+def cluster_clock(machine: Machine) -> Iterator[Callable[[int], None]]:
+    yield machine.cluster_clock
+    machine.cluster_clock(0)
+
+
+@pytest.mark.parametrize("ahead", [3600, -3600])
+def test_clock_an_hour_off(bodega: Instance, cluster_clock: Callable[[int], None], ahead: int) -> None:
+    """A point that such a clock dated is neither young for ever nor the newest for ever, and it can be restored."""
+    first = bodega.run("captured").ok().point["id"]
+    bodega.run("verified").ok()
+    cluster_clock(ahead)
+    bodega.attach("by the wrong clock", b"wrong")
+    wrong = bodega.run("captured", clock=ahead).ok().point["id"]
+    assert bodega.run("verified", point=wrong, clock=ahead).ok().point["state"] == "verified"
+    before = bodega.contents()
+    cluster_clock(0)
+    bodega.attach("by the right clock", b"right")
+    again = bodega.run("captured", max_age=1800 if ahead > 0 else 0).ok()
+    assert again.result["changed"], "a point of an hour to come counts as young"
+    bodega.run("verified", point=again.point["id"]).ok()
+    assert [point["id"] for point in bodega.info()["points"]] == [again.point["id"], wrong, first]
+    assert bodega.info()["latest_verified"]["id"] == again.point["id"]
+    target = bodega.target()
+    bodega.run("restored", point=wrong, target=target).ok()
+    assert bodega.contents(target["database"], target["filestore"]) == before
+    gone = bodega.run("absent", retention={"last": 1}).ok()
+    assert [point["id"] for point in gone.result["points"]] == [again.point["id"]]
 
 
 @pytest.mark.parametrize("where", ["work", "repository", "target"])

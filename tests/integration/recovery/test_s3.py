@@ -96,3 +96,25 @@ def test_s3_gone_while_reading(bodega: Instance, store: ObjectStore, state: str)
     store.go_on()
     assert bodega.info()["points"][0]["state"] == "captured"
     bodega.run(state, point=first, target=bodega.target()).ok()
+
+
+def test_s3_slow(bodega: Instance, store: ObjectStore) -> None:
+    """It answers in one tenth of the time only. What is patient gets through, what is not says so; neither harms what there is."""
+    first = bodega.run("captured").ok().point["id"]
+    with store.slow():
+        impatient = bodega.run("captured", bounds={"call": 1, "transfer": 1})
+        assert impatient.error == "repository_slow", impatient.message
+        second = bodega.run("captured").ok().point["id"]
+        bodega.run("verified", point=second).ok()
+    assert [p["id"] for p in bodega.info()["points"]] == [second, first]
+    bodega.run("verified", point=first).ok()
+    bodega.run("restored", point=second, target=bodega.target()).ok()
+
+
+def test_clock_too_far_from_the_stores(bodega: Instance) -> None:
+    """S3 refuses what is signed by a clock that is a quarter of an hour off."""
+    first = bodega.run("captured").ok().point["id"]
+    bodega.machine.cluster_clock(0)
+    bodega.run("captured", clock=3600).fails("store_failed", "clock")
+    assert [p["id"] for p in bodega.info()["points"]] == [first]
+    bodega.run("captured").ok()

@@ -112,8 +112,8 @@ class Instance:
         return {"instance": self.name, "repository": self.repository, "requested_by": "test", "reason": "trial",
                 "database": {"name": self.database, "port": PORT, "socket": SOCKET}, **changes}
 
-    def run(self, state: str, *, at: Any = (), check: bool = False, kill_after: float | None = None, **changes: Any) -> Ran:
-        return self.machine.module(self.parameters(state=state, **changes), at=at, check=check, kill_after=kill_after)
+    def run(self, state: str, *, at: Any = (), check: bool = False, kill_after: float | None = None, clock: int = 0, **changes: Any) -> Ran:
+        return self.machine.module(self.parameters(state=state, **changes), at=at, check=check, kill_after=kill_after, clock=clock)
 
     def info(self, **changes: Any) -> dict[str, Any]:
         given = {"instance": self.name, "repository": self.repository, **changes}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sgplab import tools
@@ -63,6 +65,17 @@ class ObjectStore:
     def go_on(self) -> None:
         self.machine.sh("systemctl start object-store; for i in $(seq 100); do bash -c '</dev/tcp/127.0.0.1/7070' 2>/dev/null && exit 0;"
                         " sleep 0.1; done; exit 1")
+
+    @contextmanager
+    def slow(self) -> Iterator[None]:
+        """It stands still for nine tenths of the time."""
+        beat = self.machine.background(
+            "exec 2>/dev/null; while kill -STOP $(pidof versitygw); do sleep 0.27; kill -CONT $(pidof versitygw); sleep 0.03; done")
+        try:
+            yield
+        finally:
+            self.machine.sh("pkill -f 'kill -STO[P]'; kill -CONT $(pidof versitygw)", check=False)
+            beat.wait(30)
 
     def stop(self) -> None:
         self.machine.sh("systemctl stop object-store 2>/dev/null; true")

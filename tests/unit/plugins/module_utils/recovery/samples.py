@@ -44,8 +44,10 @@ def point(days: float = 0, state: str = "captured", **changes: Any) -> Point:
     """A point taken so many days before NOW."""
     at = NOW - datetime.timedelta(days=days)
     name = f"{at:%Y%m%dT%H%M%S}-00000000"
+    position = changes.pop("position", int((2000 - days) * 1e6))  # in the cluster's log
     manifest = {"taken": {"at": at.isoformat()}, "locked_until": changes.pop("locked_until", ""),
-                "repository": {"snapshot": "snapshot-" + name}, "identity": {"instance": "acme-production"}, "keep_until": ""}
+                "repository": {"snapshot": "snapshot-" + name}, "identity": {"instance": "acme-production"}, "keep_until": "",
+                "postgresql": {"system": changes.pop("system", "7"), "timeline": 1, "lsn": f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"}}
     if state == "untrusted":
         return Point(name, {}, problem="its signature is wrong", documents=["manifest.json"])
     verification = {"verified": {"outcome": "verified", "at": at.isoformat()}, "failed": {"outcome": "failed", "at": at.isoformat()}}.get(state)

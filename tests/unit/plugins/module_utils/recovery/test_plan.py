@@ -54,7 +54,7 @@ HOUR = 1 / 24
 
 
 @pytest.mark.parametrize(("max_age", "points", "expected"), [
-    (0, [], CAPTURE), (0, [point(0)], CAPTURE), (7200, [point(HOUR)], []), (3000, [point(HOUR)], CAPTURE),
+    (0, [], CAPTURE), (0, [point(0)], CAPTURE), (7200, [point(HOUR)], []), (7200, [point(-HOUR)], CAPTURE), (3000, [point(HOUR)], CAPTURE),
     (7200, [point(HOUR, "failed")], CAPTURE), (7200, [point(HOUR, "untrusted")], CAPTURE), (7200, [point(HOUR, "failed"), point(1.5 * HOUR)], []),
 ])
 def test_capture(max_age: int, points: list[Any], expected: list[str]) -> None:

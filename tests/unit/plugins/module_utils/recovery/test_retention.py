@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import datetime
+import random
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import Point
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.points import newest_first
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.retention import decide
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import NOW, point
 from hypothesis import given
 from hypothesis import strategies as st
 
+HOUR = 1 / 24
 HELD = (NOW + datetime.timedelta(days=1)).isoformat()
 OVER = (NOW - datetime.timedelta(days=1)).isoformat()
 
@@ -73,6 +76,31 @@ def test_untrusted_goes_only_by_name_and_never_leaves_nothing() -> None:
     with pytest.raises(DomainError) as error:
         decide([newest, strange], None, [newest.id], NOW)
     assert error.value.code == "removes_everything"
+
+
+def test_a_point_dated_in_the_future_is_not_the_newest() -> None:
+    """It was taken before the other one, by a clock that was an hour ahead."""
+    ahead, right = point(-HOUR, "verified", position=10), point(HOUR / 2, "verified", position=11)
+    assert [p.id for p in newest_first([ahead, right])] == [right.id, ahead.id]
+    assert removed([ahead, right], {"last": 1}) == [ahead]
+
+
+def test_a_point_dated_an_hour_too_early_is_the_newest() -> None:
+    before, behind = point(HOUR / 2, "verified", position=10), point(HOUR, "verified", position=11)
+    assert removed([before, behind], {"last": 1}) == [before]
+
+
+def test_positions_of_another_cluster_say_nothing() -> None:
+    old, new = point(1, "verified", position=99, system="6"), point(0, "verified", position=1)
+    assert newest_first([old, new]) == [new, old]
+
+
+@given(st.lists(st.integers(-48, 48), min_size=1, max_size=12), st.randoms(use_true_random=False))
+def test_whatever_the_clocks_the_log_tells(skews: list[int], chance: random.Random) -> None:
+    points = [point(-number - skew * HOUR, "verified", position=1000 + number) for number, skew in enumerate(skews)]
+    mixed = list(points)
+    chance.shuffle(mixed)
+    assert newest_first(mixed) == points[::-1]
 
 
 def test_unknown() -> None:

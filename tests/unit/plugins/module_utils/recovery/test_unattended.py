@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
+import subprocess
+import sys
 import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import unattended
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import utc_now
@@ -48,10 +52,26 @@ def test_no_settings_are_named(place: Path, capsys: pytest.CaptureFixture[str]) 
     assert "no_settings: " in capsys.readouterr().err
 
 
+def test_what_the_role_takes_to_the_machine_is_enough(tmp_path: Path) -> None:
+    """Nothing but these files, without Ansible."""
+    role = Path(__file__).parents[5] / "roles" / "recovery_point"
+    parts = yaml.safe_load((role / "vars" / "main.yml").read_text(encoding="utf-8"))["__recovery_point_parts"]
+    (tmp_path / "alone").mkdir()
+    for part in parts:
+        for file in (role.parents[1] / "plugins" / "module_utils").glob(part):
+            (tmp_path / "alone" / part).parent.mkdir(exist_ok=True)
+            shutil.copy(file, (tmp_path / "alone" / part).parent)
+    done = subprocess.run([sys.executable, "-s", "-c", "import runpy, sys; sys.modules['ansible'] = None; sys.argv[1:] = [];"
+                           " runpy.run_module('alone._recovery.unattended', run_name='__main__')"],
+                          cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("usage: sysgenpro-recovery"), done.stderr
+
+
 @pytest.mark.parametrize(("points", "code", "said"), [
     ([], 1, "acme has no verified recovery point"),
     ([("captured", 0.1)], 1, "acme has no verified recovery point"),
     ([("verified", 3)], 1, "at most 7200 s are allowed"),
+    ([("verified", -1), ("verified", 1)], 1, "dated 3600 s in the future"),
     ([("captured", 0.1), ("verified", 1), ("verified", 9)], 0, "the newest verified point is 36")])
 def test_check(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], points: list[tuple[str, float]], code: int, said: str
