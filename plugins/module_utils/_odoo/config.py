@@ -71,7 +71,8 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
     """Environment of a process; secrets only as names of files."""
     values = {key: str(value) for key, value in params["environment_variables"].items()}
     values.update({
-        "HOME": "/var/lib/odoo", "ODOO_RC": ETC + "/odoo.conf", "PGPASSFILE": ETC + "/pgpass", "PYTHONUNBUFFERED": "1",
+        # The user's number is in no passwd file of the image, and Odoo 14 asks for its name (odoo/cli/server.py, check_root_user).
+        "HOME": "/var/lib/odoo", "USER": "odoo", "ODOO_RC": ETC + "/odoo.conf", "PGPASSFILE": ETC + "/pgpass", "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     })
     if kind == "web":
