@@ -111,8 +111,9 @@ def _wait_for_realtime(address: str, series: Series, host: str, deadline: Deadli
 def _realtime(address: str, series: Series, host: str) -> None:
     """A websocket opens (RFC 6455, section 4.1), or before Odoo 16 the longpolling process answers."""
     if not series.websocket:
-        status = request(address, REALTIME, "GET", series.health, host)[0]
-        if status != 200:
+        status, said, _headers = request(address, REALTIME, "POST", "/web/webclient/version_info", host, {"Content-Type": "application/json"},
+                                         body=b'{"jsonrpc": "2.0", "method": "call", "params": {}}')
+        if status != 200 or b"server_version" not in said:
             raise NotReady(f"the longpolling process answers {status}")
         return
     headers = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
@@ -123,19 +124,19 @@ def _realtime(address: str, series: Series, host: str) -> None:
 
 
 def request(address: str, port: int, method: str, path: str, host: str, headers: Mapping[str, str] | None = None,
-            timeout: float = _REQUEST, read: bool = True) -> tuple[int, bytes, Mapping[str, str]]:
+            timeout: float = _REQUEST, read: bool = True, body: bytes = b"") -> tuple[int, bytes, Mapping[str, str]]:
     """One HTTP request to a process' own address. :raises OSError: also where HTTP is not spoken."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
         values = {"Host": host, "X-Forwarded-Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1",
-                  "Content-Length": "0", **(headers or {})}
+                  "Content-Length": str(len(body)), **(headers or {})}
         for key, value in values.items():
             connection.putheader(key, value)
-        connection.endheaders()
+        connection.endheaders(body or None)
         response = connection.getresponse()
-        body = response.read() if read and response.status != 101 else b""
-        return response.status, body, dict(response.getheaders())
+        content = response.read() if read and response.status != 101 else b""
+        return response.status, content, dict(response.getheaders())
     except http.client.HTTPException as error:
         raise OSError(f"no HTTP from {address}:{port}: {error!r}") from None
     finally:
