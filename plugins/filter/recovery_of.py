@@ -22,7 +22,7 @@ def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, str]) -> dic
 
     :param variables: the instance's ``hostvars``.
     :param secrets: its secrets; ``recovery`` is the repository's password.
-    :raises AnsibleFilterError: naming a key that there is not.
+    :raises AnsibleFilterError: naming a key that there is not, or one that is missing.
     """
     name = str(variables.get("inventory_hostname"))
     given = variables.get("instance_recovery", {})
@@ -34,8 +34,10 @@ def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, str]) -> dic
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise AnsibleFilterError(f"instance {name}: instance_recovery has {', '.join(unknown)}, expected some of {', '.join(known)}")
+    if not secrets.get("recovery") and "password" not in given:
+        raise AnsibleFilterError(f"instance {name}: its secrets lack recovery, the password of its recovery points' repository")
     # One repository and one key for each instance, so that an end of one is the end of its data and of nobody else's.
-    repository = {"location": f"{LOCAL}/{name}", "password": secrets["recovery"], **{key: given[key] for key in KEYS if key in given}}
+    repository = {"location": f"{LOCAL}/{name}", "password": secrets.get("recovery"), **{key: given[key] for key in KEYS if key in given}}
     return {"repository": repository, **{key: given[key] for key in POLICY if key in given}}
 
 

@@ -64,3 +64,8 @@ def test_points_are_told_with_why_they_stay_or_go() -> None:
         "acme: Forget 1 snapshots", "  keeps A: last 1, daily", "  removes B: no rule keeps it",
         "  stored in 1.500 s, attachments locked for 0.0123 s",
         "  A: verified, 2 min old, 3 files, 2 MB, 0.5 MB of it new", "  C: untrusted, 1 min old: its manifest is not signed"]
+
+
+def test_a_missing_password_is_named() -> None:
+    with pytest.raises(AnsibleFilterError, match="acme: its secrets lack recovery"):
+        recovery_of({"inventory_hostname": "acme"}, {"session": "x"})
