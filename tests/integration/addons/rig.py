@@ -29,6 +29,8 @@ DATABASE = "shop"
 UID = 20001
 PASSWORD = "s3 {{ é' $cret"
 TOKEN = "probe-token-42"
+#: Images that can print; Odoo 14's can by its packages.
+PRINTING = {"19.0": "odoo-19.0-print"}
 ADDONS = ("sysgenpro_session", "sysgenpro_drain", "sysgenpro_assets", "sysgenpro_ready")
 #: What docs/addons.md says the ACL has to allow; the tests would fail if it were too little.
 ACL = "~sgp:session:* -@all +get +set +mget +del +exists +expire +sadd +srem +smembers +scan"
@@ -171,7 +173,7 @@ class Rig:
         return docker("exec", self.name("pg"), "psql", "-XAtq", "-U", "odoo", "-d", database, "-c", query, check=check)
 
     def image(self) -> str:
-        return os.environ.get(f"SYSGENPRO_TEST_ODOO_{self.major}") or images.ensure(f"odoo-{self.series}")
+        return os.environ.get(f"SYSGENPRO_TEST_ODOO_{self.major}") or images.ensure(PRINTING.get(self.series, f"odoo-{self.series}"))
 
     def odoo(self, part: str, **options: Any) -> "Odoo":
         found = Odoo(self, part, **options)

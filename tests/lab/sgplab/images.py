@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from . import host
@@ -39,6 +40,9 @@ _JOURNAL = 'mkdir -p "$1/var/log/journal" "$1/etc/lab"'
 _MACHINE_HOOKS = (_MASK, _QUIET, _BOOT, _JOURNAL)
 #: A warm machine has the packages, and nothing of them running but Docker: the roles decide.
 _WARM_HOOKS = ('systemctl --root="$1" disable redis-server.service docker-registry.service chrony.service nginx.service 2>/dev/null || true',)
+#: Of the tree of wkhtmltopdf nothing runs but that.
+_PRINT = ('chmod 755 "$1/usr/local/bin/wkhtmltopdf"; cd "$1/opt/wkhtmltopdf" && rm -rf dev var sbin usr/sbin usr/share/doc usr/share/man usr/share/locale'
+          ' usr/share/icons usr/share/perl* usr/lib/systemd usr/lib/x86_64-linux-gnu/perl* usr/lib/x86_64-linux-gnu/dri usr/lib/x86_64-linux-gnu/libLLVM*')
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Recipe:
     changes: tuple[str, ...] = ()
     keep_lists: bool = False
     setup: tuple[str, ...] = ()
+    # A tree of another Debian inside: its directory, suite and packages.
+    inside: tuple[str, str, tuple[str, ...]] | None = None
 
 
 def _machine(name: str, suite: str, extra: tuple[str, ...] = (), hooks: tuple[str, ...] = ()) -> Recipe:
@@ -83,6 +89,9 @@ RECIPES = {
         Recipe("odoo-14.0", ("bullseye",), (*_ODOO, "odoo-14")),
     )
 }
+RECIPES["odoo-19.0-print"] = replace(
+    RECIPES["odoo-19.0"], name="odoo-19.0-print", files=("etc/apt/preferences.d/sid", "usr/local/bin/wkhtmltopdf"),
+    hooks=(_PRINT,), inside=("opt/wkhtmltopdf", "bookworm", ("wkhtmltopdf", "fonts-dejavu-core")))
 #: What demo and tests need; the others are made when somebody asks for them.
 DEFAULT = ("debian13", "debian13-warm", "odoo-19.0")
 
@@ -90,7 +99,8 @@ DEFAULT = ("debian13", "debian13-warm", "odoo-19.0")
 def key(recipe: Recipe) -> str:
     """Return the recipe's digest, which also covers the files and what the host gives."""
     files = {name: (FILES / name).read_text(encoding="utf-8") for name in recipe.files}
-    text = json.dumps([asdict(recipe), files, host.overlay(), host.apt_options()], sort_keys=True)
+    parts = {name: value for name, value in asdict(recipe).items() if value is not None}
+    text = json.dumps([parts, files, host.overlay(), host.apt_options()], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -126,6 +136,13 @@ def _overlay(recipe: Recipe, directory: Path) -> Path:
     return root
 
 
+def _tree(directory: str, suite: str, packages: tuple[str, ...]) -> str:
+    """A hook that unpacks packages of another Debian, with all they need, and runs nothing of them."""
+    sources = [shlex.quote(line) for line in host.sources_list([suite])]
+    options = [shlex.quote(f"--aptopt={line}") for line in host.apt_options()]
+    return " ".join(["mmdebstrap", "--quiet", "--variant=extract", f"--include={','.join(packages)}", *options, suite, f'"$1/{directory}"', *sources])
+
+
 def _build(recipe: Recipe, reference: str) -> None:
     for tool in ("mmdebstrap", "docker"):
         if shutil.which(tool) is None:
@@ -138,9 +155,13 @@ def _build(recipe: Recipe, reference: str) -> None:
         command += ["--dpkgopt=force-confold", *(f"--aptopt={line}" for line in host.apt_options())]
         command += [f"--setup-hook={hook}" for hook in (copy, *recipe.setup)]
         # Packages bring their own version of a directory's mode; the files come once more on top of them.
-        command += [f"--customize-hook={hook}" for hook in (copy, 'chroot "$1" update-ca-certificates >/dev/null', *recipe.hooks)]
+        command += [f"--customize-hook={hook}" for hook in (copy, 'chroot "$1" update-ca-certificates >/dev/null')]
         # Host keys and the machine's id are made per machine.
         command += ['--customize-hook=rm -f "$1"/etc/ssh/ssh_host_*; : > "$1/etc/machine-id"']
+        if recipe.inside:
+            command.append("--customize-hook=" + _tree(*recipe.inside))
+        # What takes away of it comes after it.
+        command += [f"--customize-hook={hook}" for hook in recipe.hooks]
         if recipe.keep_lists:
             command.append("--skip=cleanup/apt/lists")
         archive = Path(directory) / "image.tar"
