@@ -3,10 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Two versions of the code on one database: bundles of both are served, and readiness tells a good one from a bad one."""
 
-from __future__ import re
-import annotations
+from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
