@@ -104,7 +104,8 @@ options:
             description: Requests a second on average; V(0) sets no limit.
             type: int
           burst:
-            description: Requests at once above that. Default is four times the average.
+            description: Requests at once above that. Default is four times the average; with no average given either, 1000 for public and
+              500 for partner routes.
             type: int
       hsts:
         description: Seconds that browsers shall insist on HTTPS; V(0) leaves the header out. Default is a year, 0

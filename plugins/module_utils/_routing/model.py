@@ -53,10 +53,10 @@ class Exposure:
     indexed: bool
 
 
-# One page of Odoo's web client asks for up to a hundred assets, and a shop's tills share one address.
+# One page of Odoo's web client asks for up to a hundred assets, a shop's tills share one address, and after a hold they all ask at once.
 EXPOSURES: Mapping[str, Exposure] = {
-    "public": Exposure("websecure", True, (), 100, 400, 31536000, True),
-    "partner": Exposure("websecure", True, (), 50, 200, 31536000, False),
+    "public": Exposure("websecure", True, (), 100, 1000, 31536000, True),
+    "partner": Exposure("websecure", True, (), 50, 500, 31536000, False),
     "internal": Exposure("internal", False, _PRIVATE, 0, 0, 0, False),
 }
 

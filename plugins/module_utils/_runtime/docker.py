@@ -32,6 +32,10 @@ DAEMON_PATIENCE = 90
 LOG_TAIL = 2000
 
 
+# A daemon that restarts under running containers (live-restore) may keep an endpoint of one that ended since (libnetwork/network.go).
+_LEFT_BEHIND = re.compile(r"endpoint with name \S+ already exists in network ([\w.-]+)")
+
+
 @dataclass(frozen=True)
 class Container:
     """What one container says of itself."""
@@ -171,11 +175,29 @@ class DockerRuntime:
     def start(self, name: str) -> None:
         """Start a container; one that runs is left alone."""
         try:
-            self._call(lambda: self._client.api.start(name))
+            try:
+                self._call(lambda: self._client.api.start(name))
+            except APIError as error:
+                left = _LEFT_BEHIND.search(error.explanation or "")
+                if not left:
+                    raise
+                self._forget_endpoint(name, left.group(1))
+                self._call(lambda: self._client.api.start(name))
         except NotFound:
             raise DomainError("container_missing", f"there is no container {name}") from None
         except APIError as error:
             raise DomainError("start_failed", f"starting {name}: {error.explanation}") from None
+
+    def _forget_endpoint(self, name: str, network: str) -> None:
+        """Docker drops an endpoint by name only where no container has the name, so the new one goes by another for a moment."""
+        aside = name + "-starting"
+        self._call(lambda: self._client.api.rename(name, aside))
+        try:
+            self._call(lambda: self._client.api.disconnect_container_from_network(name, network, force=True))
+        except NotFound:
+            pass
+        finally:
+            self._call(lambda: self._client.api.rename(aside, name))
 
     def terminate(self, name: str) -> None:
         """Ask a container to end and do not wait; it is not restarted by the daemon any more."""

@@ -234,7 +234,7 @@ def test_session_that_keeps_a_lock(estate: Estate, mark: str) -> None:
     """A superuser's program takes its lock again whenever it is ended: the update waits for its bound, is undone, and the program named."""
     current, target = estate.other_schema()
     program = (
-        "PGAPPNAME=nightly_copy timeout 300 sh -c 'while :; do psql -qX -h /run/sysgenpro/fault-one/postgresql -p 5501 -U postgres -d fault_one"
+        "env PGAPPNAME=nightly_copy timeout 300 sh -c 'while :; do psql -qX -h /run/sysgenpro/fault-one/postgresql -p 5501 -U postgres -d fault_one"
         " -c \"begin; lock table fault_thing in access exclusive mode; select pg_sleep(120)\" >/dev/null 2>&1; sleep 0.1; done'")
     stop = estate.machine.background(f"until [ -e /run/fault-go ]; do sleep 0.02; done; rm -f /run/fault-go; exec {program}")
     try:

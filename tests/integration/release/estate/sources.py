@@ -62,7 +62,7 @@ class FaultThing(models.Model):
             self.env.cr.commit()
             raise ValueError("the shelves of 3 products cannot be told: " + value)
         elif what == "fill":
-            self.env.cr.execute("create table fault_filler as select repeat(md5(g::text), 64) t from generate_series(1, %s) g", [int(value)])
+            self.env.cr.execute("create table fault_filler as select repeat(md5(g::text), 60) t from generate_series(1, %s) g", [int(value)])
 
     @api.model
     def _cron_sleep(self):

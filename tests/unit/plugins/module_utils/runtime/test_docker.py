@@ -1,13 +1,21 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sizes as Docker takes them."""
+"""Sizes as Docker takes them, and what a daemon left behind."""
 
 from __future__ import annotations
 
+import types
+from typing import Any
+
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import parse_memory
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import (
+    APIError,
+    DockerRuntime,
+    NotFound,
+    parse_memory,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,3 +39,47 @@ def test_any_text_gives_a_size_or_the_error(text: str) -> None:
         assert parse_memory("x", text) > 0
     except DomainError as error:
         assert error.code == "bad_input"
+
+
+class Daemon:
+    """Has an endpoint of a container that is gone; forgets it only by a name that no container has."""
+
+    def __init__(self, left: bool, reason: str = "endpoint with name acme-blue-web already exists in network acme") -> None:
+        self.left, self.reason = left, reason
+        self.containers = {"acme-blue-web": "created"}
+
+    def start(self, name: str) -> None:
+        if self.left:
+            raise APIError("409", explanation=self.reason)
+        self.containers[name] = "running"
+
+    def rename(self, old: str, new: str) -> None:
+        self.containers[new] = self.containers.pop(old)
+
+    def disconnect_container_from_network(self, container: str, network: str, force: bool) -> None:
+        assert force and network == "acme"
+        if container in self.containers:
+            raise APIError("403", explanation="is not connected")
+        if not self.left:
+            raise NotFound("404")
+        self.left = False
+
+
+def runtime(daemon: Daemon) -> Any:
+    made = DockerRuntime.__new__(DockerRuntime)
+    made._client = types.SimpleNamespace(api=daemon)
+    return made
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_an_endpoint_left_behind_does_not_keep_a_container_from_starting(left: bool) -> None:
+    daemon = Daemon(left)
+    runtime(daemon).start("acme-blue-web")
+    assert daemon.containers == {"acme-blue-web": "running"}
+
+
+def test_another_reason_is_told() -> None:
+    daemon = Daemon(True, "driver failed programming external connectivity")
+    with pytest.raises(DomainError, match="starting acme-blue-web: driver failed"):
+        runtime(daemon).start("acme-blue-web")
+    assert daemon.containers == {"acme-blue-web": "created"}
