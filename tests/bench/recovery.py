@@ -126,7 +126,7 @@ class RecoveryBench:
             time.sleep(2)
         quiet, meanwhile = load.summary(since=began, until=capture), load.summary(since=capture, until=ended)
         self.facts["load"] = {"quiet": quiet.p99, "meanwhile": meanwhile.p99, "requests": meanwhile.requests, "failed": load.summary().failed,
-                              "lock": taken["timings"]["lock_held"] * 1000}
+                              "lock": taken["point"]["timings"]["lock_held"] * 1000}
 
     # -- as people do today ---------------------------------------------------------------------
 
@@ -174,11 +174,11 @@ class RecoveryBench:
     def _back(self) -> None:
         """Over an update, by its recovery point."""
         self.estate.release("two").ok()
-        planned = self.estate.release("two", state="rolled_back")
-        digest = planned.result["details"]["plan"]["digest"] if planned.failed else planned.result["plan"]["digest"]
+        asked = self.machine.module({"state": "rolled_back", "release": None})
+        digest = asked.result["details"]["plan"]["digest"]
 
         def back() -> None:
-            self.estate.release("two", state="rolled_back", expected_plan_digest=digest).ok()
+            self.machine.module({"state": "rolled_back", "release": None, "expected_plan_digest": digest}).ok()
             self._login(HOST, "fault_one")
 
         self._timed("back over an update to a first login: ours", back)
