@@ -100,7 +100,7 @@ class RecoveryBench:
         location = self.machine.parameters({})["recovery"]["repository"]["location"]
         instance = f"/var/lib/sysgenpro/instances/{INSTANCE}"
         self.machine.sh(f"rm -rf {location} {instance}/recovery {instance}/state/recovery-repository.json {BARE}; mkdir -p {BARE};"
-                        f" RESTIC_PASSWORD=bench restic -q -r {BARE}/restic init >/dev/null; cat {shop.FILESTORE}/*/* >/dev/null")
+                        f" RESTIC_PASSWORD=bench restic -q -r {BARE}/restic init >/dev/null; find {shop.FILESTORE} -type f -exec cat {{}} + >/dev/null")
         bare = _BARE_CAPTURE.format(BARE, shop.SOCKET, shop.PORT, shop.FILESTORE)
         self._timed("capture, first: bare tools", lambda: self.machine.sh(bare))
         self._timed("capture, first: ours", lambda: self._point("captured"))
