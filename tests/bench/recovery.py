@@ -24,7 +24,7 @@ from .releases import BUSY
 
 BARE = "/var/lib/sysgenpro/bench"
 QUIET = 20.0
-"""Seconds of load without a capture, before it and after."""
+"""Seconds of load before a capture, to compare with."""
 CLICK = ("click-odoo-contrib==1.24", "click-odoo==1.8.0")
 _BARE_CAPTURE = """
 set -eu
@@ -92,7 +92,7 @@ class RecoveryBench:
     def _point(self, state: str, **more: Any) -> dict[str, Any]:
         recovery = self.machine.parameters({})["recovery"]
         given = {"instance": INSTANCE, "state": state, "repository": recovery["repository"], "requested_by": "bench", "reason": "bench",
-                 "database": {"name": "fault_one", "port": shop.PORT, "socket": shop.SOCKET}, **more}
+                 "database": {"name": "fault_one", "port": today.PORT, "socket": today.SOCKET}, **more}
         return dict(self.machine.other_module("pg_recovery_point", given).ok().result)
 
     def _captures(self) -> None:
@@ -101,7 +101,7 @@ class RecoveryBench:
         instance = f"/var/lib/sysgenpro/instances/{INSTANCE}"
         self.machine.sh(f"rm -rf {location} {instance}/recovery {instance}/state/recovery-repository.json {BARE}; mkdir -p {BARE};"
                         f" RESTIC_PASSWORD=bench restic -q -r {BARE}/restic init >/dev/null; find {shop.FILESTORE} -type f -exec cat {{}} + >/dev/null")
-        bare = _BARE_CAPTURE.format(BARE, shop.SOCKET, shop.PORT, shop.FILESTORE)
+        bare = _BARE_CAPTURE.format(BARE, today.SOCKET, today.PORT, shop.FILESTORE)
         self._timed("capture, first: bare tools", lambda: self.machine.sh(bare))
         self._timed("capture, first: ours", lambda: self._point("captured"))
         self._timed("verify, first: ours", lambda: self._point("verified"))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from estate import Estate
 from estate.place import INSTANCE
 
+from .today import PORT, SOCKET
+
 FILESTORE = f"/var/lib/sysgenpro/instances/{INSTANCE}/data/filestore/fault_one"
-SOCKET = f"/run/sysgenpro/{INSTANCE}/postgresql"
-PORT = 5501
 DATABASE_BYTES, FILES, FILES_BYTES = 500_000_000, 20_000, 1_000_000_000
 MESSAGES = 50_000
 """Messages written at a time until the database is as large as it should be."""

@@ -48,6 +48,10 @@ class Observed:
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
 
+    def cron_colours(self, wanted: Desired) -> list[str]:
+        """Where cron runs: in one colour, unless somebody's hand was in it."""
+        return [colour for colour in COLOURS if (found := self.container(wanted, colour, "cron")) and found.running]
+
 
 @dataclass(frozen=True)
 class Work:
@@ -169,7 +173,7 @@ def _target_id(seen: Observed) -> str | None:
 
 def _before(wanted: Desired, seen: Observed, colour: str | None) -> dict[str, Any]:
     applied = seen.database.applied or {}
-    cron = [c for c in COLOURS if (found := seen.container(wanted, c, "cron")) and found.running]
+    cron = seen.cron_colours(wanted)
     return {
         "instance": wanted.instance, "colour": colour, "release": applied.get("release"), "image": applied.get("image"),
         "config": applied.get("config_digest"), "cron": cron[0] if len(cron) == 1 else cron or None,

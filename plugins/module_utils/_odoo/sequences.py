@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.plan import Step
-from .database import COLOURS
 from .model import Desired, joined
 from .recovery import Back, back_steps, capture_step
 
@@ -32,31 +31,24 @@ def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) 
 
 def _stop_cron(wanted: Desired, seen: Observed) -> list[Step]:
     """Of the colour where it runs, which is not the front's where somebody took the front away."""
-    cron = [c for c in COLOURS if (found := seen.container(wanted, c, "cron")) and found.running]
-    return [_cron_idle(), Step("stop_cron", f"End the cron process of {cron[0]}", {"colour": cron[0]})] if cron else []
+    cron = seen.cron_colours(wanted)
+    return [Step("cron_idle", "Wait until no scheduled action runs"),
+            Step("stop_cron", f"End the cron process of {cron[0]}", {"colour": cron[0]})] if cron else []
 
 
 def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
     change = {"update": sorted(work.update), "install": list(work.install), "uninstall": list(work.uninstall),
               "languages": list(work.languages)}
-    hold = "Let requests wait" if strategy == "hold" else "Show the maintenance page"
     return (
         _pull(wanted),
-        Step("prepare", f"Make the containers of {new}, not started", {"colour": new}),
+        _prepare(new),
         *capture_step(wanted),
         *_stop_cron(wanted, seen),
-        Step("hold", hold, {"strategy": strategy, "from": old}),
-        Step("drain", "Let requests under way finish", {"colour": old}),
-        Step("retire", "Ask {} to end".format(old or "nothing"), {"colour": old}),
+        *_let_wait(old, strategy),
         Step("fence", "Let nobody but the update into the database", {"colour": old}),
         Step("undo_copy", "Copy the database aside"),
         Step("update", _change_title(change), change),
-        Step("check_modules", "See that no module is left on its way"),
-        Step("open", f"Start {new} and let it into the database", {"colour": new}),
-        _prove(new),
-        _record("update"),
-        Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
-        start_cron(new),
+        *_let_go(new, "update"),
         _settle(old, new),
     )
 
@@ -66,20 +58,13 @@ def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, 
     restore, exchange = back_steps(back)
     return (
         _pull(wanted),
-        Step("prepare", f"Make the containers of {new}, not started", {"colour": new}),
+        _prepare(new),
         restore,
         *_stop_cron(wanted, seen),
-        Step("hold", "Let requests wait", {"strategy": "hold", "from": old}),
-        Step("drain", "Let requests under way finish", {"colour": old}),
-        Step("retire", "Ask {} to end".format(old or "nothing"), {"colour": old}),
+        *_let_wait(old, "hold"),
         Step("fence", "Let nobody into the database", {"colour": old}),
         exchange,
-        Step("check_modules", "See that no module is left on its way"),
-        Step("open", f"Start {new} and let it into the database", {"colour": new}),
-        _prove(new),
-        _record("restore"),
-        Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
-        start_cron(new),
+        *_let_go(new, "restore"),
         Step("export", "Write down what was abandoned, and close it", {"since": back.taken}),
         _settle(old, new),
     )
@@ -99,16 +84,7 @@ def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step,
     steps = [_pull(wanted), make]
     if install or work.languages:
         steps.append(Step("update", _change_title(change), change))
-    steps += [
-        Step("check_modules", "See that no module is left on its way"),
-        Step("stage", f"Start {new}", {"colour": new}),
-        _prove(new),
-        _record("create"),
-        Step("let_go", f"Lead the front to {new}", {"colour": new}),
-        start_cron(new),
-        _settle(None, new),
-    ]
-    return tuple(steps)
+    return (*steps, *_first_colour(new))
 
 
 def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
@@ -119,7 +95,35 @@ def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
         _pull(wanted),
         Step("restore_here", "Restore {} of {}".format(origin.point, given["source"]), {"point": origin.point}),
         *quiet,
-        Step("check_modules", "See that no module is left on its way"),
+        *_first_colour(new),
+    )
+
+
+def _let_wait(old: str | None, strategy: str) -> tuple[Step, ...]:
+    """Until nobody serves."""
+    return (
+        Step("hold", "Let requests wait" if strategy == "hold" else "Show the maintenance page", {"strategy": strategy, "from": old}),
+        Step("drain", "Let requests under way finish", {"colour": old}),
+        Step("retire", "Ask {} to end".format(old or "nothing"), {"colour": old}),
+    )
+
+
+def _let_go(new: str, kind: str) -> tuple[Step, ...]:
+    """From a database that is whole to a colour that serves those who wait."""
+    return (
+        _check_modules(),
+        Step("open", f"Start {new} and let it into the database", {"colour": new}),
+        _prove(new),
+        _record(kind),
+        Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
+        start_cron(new),
+    )
+
+
+def _first_colour(new: str) -> tuple[Step, ...]:
+    """From a new database that is whole to the first colour that serves."""
+    return (
+        _check_modules(),
         Step("stage", f"Start {new}", {"colour": new}),
         _prove(new),
         _record("create"),
@@ -133,12 +137,16 @@ def _pull(wanted: Desired) -> Step:
     return Step("pull", "Have the image on the machine", {"image": wanted.image})
 
 
+def _prepare(colour: str) -> Step:
+    return Step("prepare", f"Make the containers of {colour}, not started", {"colour": colour})
+
+
+def _check_modules() -> Step:
+    return Step("check_modules", "See that no module is left on its way")
+
+
 def _prove(colour: str) -> Step:
     return Step("prove", f"Prove {colour} ready on its own address", {"colour": colour})
-
-
-def _cron_idle() -> Step:
-    return Step("cron_idle", "Wait until no scheduled action runs")
 
 
 def start_cron(colour: str) -> Step:
