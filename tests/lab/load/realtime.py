@@ -28,8 +28,8 @@ QUIET = 15.0
 
 
 BACKLOG = 3.0
-"""Seconds after the first connection in which what comes is older than the page that the browser just loaded: Odoo hands a client
-without a last notification all those of its last 50 s (``bus/models/bus.py``, ``TIMEOUT``)."""
+"""Seconds after a connection in which what comes may be older than the page that the browser loaded: Odoo hands a client without a
+last notification all those of its last 50 s (``bus/models/bus.py``, ``TIMEOUT``), when it reconnects as well as at first."""
 
 
 class Realtime:
@@ -47,7 +47,6 @@ class Realtime:
 
     async def run(self) -> None:
         """Stay connected until the run is to stop."""
-        self._new = time.monotonic() + BACKLOG
         connect = self._websocket if self.work.tenant.websocket else self._poll
         while not self._stopping.is_set():
             await connect()
@@ -69,6 +68,7 @@ class Realtime:
                 self._socket = socket
                 if self._stopping.is_set():  # while it was opening, when there was nothing to close yet
                     return
+                self._subscribes()
                 await socket.send_json({"event_name": "subscribe", "data": {"channels": [], "last": self._last}})
                 async for message in socket:
                     if message.type in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
@@ -90,6 +90,7 @@ class Realtime:
             self._socket = None
 
     async def _poll(self) -> None:
+        self._subscribes()
         params = {"channels": [], "last": self._last, "options": {}}
         answer = await self.browser.send(
             "longpolling", "POST", "/longpolling/poll", judge_rpc, waits=False,
@@ -99,6 +100,11 @@ class Realtime:
             await asyncio.sleep(RECONNECT)
         else:
             self._notified(json.loads(answer.body)["result"])
+
+    def _subscribes(self) -> None:
+        """What a client without a last notification is handed now says nothing about the page it holds."""
+        if not self._last:
+            self._new = time.monotonic() + BACKLOG
 
     def _notified(self, notifications: list[dict[str, Any]]) -> None:
         for notification in notifications:
