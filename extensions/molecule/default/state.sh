@@ -1,9 +1,9 @@
 #!/bin/sh
 # Print what a role may have written: files with owner, mode, time and size, packages, units, packet filter, containers, PostgreSQL's roles.
-# What daemons write on their own (logs, PostgreSQL's and Docker's data, caches, /run) and the lab's own names are left out.
+# What daemons write on their own (logs, PostgreSQL's, Docker's and Odoo's data, caches, /run) and the lab's own names are left out.
 set -eu
 find /etc /opt /srv /usr/local /var/lib/sysgenpro /var/lib/systemd/linger /root /home \
-  \( -path /root/.ansible -o -path /etc/docker/key.json -o -path /etc/lab -o -path /etc/hosts -o -path /etc/resolv.conf -o -name '.bash_history' -o -name '__pycache__' \) -prune -o \
+  \( -path /root/.ansible -o -path /etc/docker/key.json -o -path /etc/lab -o -path /etc/hosts -o -path /etc/resolv.conf -o -path '/var/lib/sysgenpro/instances/*/data/*' -o -name '.bash_history' -o -name '__pycache__' \) -prune -o \
   \( -type d -printf 'directory %p %m %u %g\n' -o -printf 'file %p %m %u %g %s %T@ %l\n' \) 2>/dev/null | sort
 dpkg-query -W -f 'package ${Package} ${Version} ${db:Status-Status}\n'
 systemctl list-unit-files --no-legend --plain | sed 's/^/unit-file /'

@@ -37,7 +37,7 @@ class Page(HTMLParser):
         assert self._open and self._open.pop() == tag, f"{self.name}: </{tag}> where another element is open"
 
     def handle_data(self, data: str) -> None:
-        if self._open[-1:] != ["style"]:
+        if self._open[-1:] not in (["style"], ["script"]):
             self.words.append(data)
 
     def says(self, *texts: object) -> None:
