@@ -70,6 +70,12 @@ options:
     description: Environment of the installing processes, such as C(PIP_INDEX_URL). In no layer.
     type: dict
     default: {}
+  cache:
+    description:
+      - Directory of the builder that keeps what was read of a base image's modules, so that the next build on the same base reads only the
+        add-ons. It is made if missing; the files of the four bases built on last stay.
+      - Without it the base is read anew in every build. The digests are the same.
+    type: path
   timeout:
     description: Seconds for the push, and for the first look at the registry.
     type: int
@@ -82,6 +88,7 @@ EXAMPLES = r"""
     source: "{{ source.resolved }}"
     lock: "{{ source.lock }}"
     archive: /var/lib/sysgenpro/build/r3.tar.gz
+    cache: /var/cache/sysgenpro/digests
     registry: registry.example.test:5000
     ca_path: /etc/docker/certs.d/registry.example.test:5000/ca.crt
 """
@@ -150,6 +157,7 @@ def main() -> None:
                 },
             },
             "environment": {"type": "dict", "default": {}, "no_log": True},
+            "cache": {"type": "path"},
             "timeout": {"type": "int", "default": 900},
         },
         supports_check_mode=True,

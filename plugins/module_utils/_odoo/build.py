@@ -14,7 +14,8 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step, canonical_json, digest_of
-from .container import PYTHON, BuildContainer
+from .base_cache import BaseCache
+from .container import PYTHON, BuildContainer, companions
 from .layers import single_file_layer
 from .publish import find_tag, push_image
 from .record import FORMAT, Record, Reference, Release, parse_record, parse_reference
@@ -104,6 +105,7 @@ class ImageBuild:
         mounts = [(mount["source"], mount["target"]) for mount in self.params["mounts"]]
         network = self.params["network"] if installs else "none"
         with BuildContainer(client, str(self.base), name, network, mounts, self.params["environment"]) as container:
+            base = self._timed(timings, "base", lambda: self._read_base(container))
             if self.source["system_packages"]:
                 packages = self.source["system_packages"]
                 self._timed(timings, "system_packages", lambda: container.install_packages(packages))
@@ -115,16 +117,28 @@ class ImageBuild:
                 layers.append((layer, "system packages and Python lock"))
             container.unpack(archive)
             layers.append((archive, "add-ons"))
-            content = self._timed(timings, "digests", lambda: self._record(container))
+            content = self._timed(timings, "digests", lambda: self._record(container, base))
         layer = os.path.join(work, "record.tar.gz")
         single_file_layer(layer, RECORD_PATH, content)
         layers.append((layer, "release record"))
         reference = self._timed(timings, "push", lambda: self._push(layers, content))
         return Release(reference.digest, str(reference), parse_record(content))
 
-    def _record(self, container: BuildContainer) -> bytes:
+    def _read_base(self, container: BuildContainer) -> bytes:
+        """What is kept of the base's modules; read now if nothing is, since nothing is installed yet."""
+        if not self.params["cache"]:
+            return b""
+        cache = BaseCache(self.params["cache"], self.base.digest, companions())
+        found = cache.read()
+        if not found:
+            found = container.read_base()
+            if found:
+                cache.write(found)
+        return found
+
+    def _record(self, container: BuildContainer, base: bytes) -> bytes:
         places = ["/" + addon["place"] for addon in self.source["addons"]]
-        said = container.describe(places)
+        said = container.describe(places, base)
         if said["series"] != self.source["series"]:
             raise DomainError(
                 "wrong_series",

@@ -20,11 +20,12 @@ from types import ModuleType
 from typing import Any
 
 from .._kernel.errors import DomainError
-from . import declarations, digests
+from . import declarations, digests, kept
 from .layers import LayerWriter
 
 SCRATCH = "/tmp/sysgenpro"  # noqa: S108 - in the container, which is ours alone
 PYTHON = "opt/sysgenpro/python"  # where the Python lock is installed
+_KEPT = "base.kept"
 _PIP = "/tmp/sysgenpro-pip"  # noqa: S108
 # Changed by every installation, and of no use in an image (byte code carries the time of its source).
 _DROPPED = re.compile(
@@ -157,13 +158,41 @@ class BuildContainer:
                     layer.add(os.path.join(os.path.dirname(path), ".wh." + os.path.basename(path)), "file", 0o644, b"")
         return len(kept) + len(removed)
 
-    def describe(self, places: Sequence[str]) -> dict[str, Any]:
-        """What digests.py says of the modules. :param places: add-on directories besides Odoo's own."""
-        for module in (digests, declarations):
-            self.put(module.__name__.rsplit(".", 1)[-1] + ".py", _text_of(module))
+    def describe(self, places: Sequence[str], base: bytes = b"") -> dict[str, Any]:
+        """What digests.py says of the modules.
+
+        :param places: add-on directories besides Odoo's own. :param base: what ``read_base`` returned.
+        """
         options = [word for place in places for word in ("--addons", place)]
-        said: dict[str, Any] = json.loads(self.run(["python3", SCRATCH + "/digests.py", *options], "digests"))
+        if base:
+            self.put(_KEPT, base)
+            options += ["--kept", f"{SCRATCH}/{_KEPT}"]
+        said: dict[str, Any] = json.loads(self._run_digests(options))
         return said
+
+    def read_base(self) -> bytes:
+        """Read the base's modules. :returns: what spares ``describe`` that work, in every container of this image.
+
+        To be called before anything is installed: no release's package may have a hand in what others are given.
+        Empty where that cannot be done: a base may get its Odoo with the packages. What else is wrong, ``describe`` tells.
+        """
+        try:
+            self._run_digests(["--kept", f"{SCRATCH}/{_KEPT}"])
+        except DomainError:
+            return b""
+        return self._get(_KEPT)
+
+    def _run_digests(self, options: Sequence[str]) -> str:
+        for name, text in companions().items():
+            self.put(name, text)
+        return self.run(["python3", SCRATCH + "/digests.py", *options], "digests")
+
+    def _get(self, name: str) -> bytes:
+        """A file of the scratch directory."""
+        blocks = self._container.get_archive(f"{SCRATCH}/{name}")[0]
+        with tarfile.open(fileobj=io.BytesIO(b"".join(blocks))) as tar:
+            stream = tar.extractfile(name)
+            return stream.read() if stream else b""
 
     def packages(self) -> dict[str, str]:
         """Version of every installed Debian package by name."""
@@ -177,6 +206,11 @@ class BuildContainer:
         )
         found = re.search(rb"wkhtmltopdf ([0-9][^\s]*)", output or b"")
         return found[1].decode() if code == 0 and found else None
+
+
+def companions() -> dict[str, bytes]:
+    """The scripts that read modules inside an image, by name."""
+    return {module.__name__.rsplit(".", 1)[-1] + ".py": _text_of(module) for module in (digests, declarations, kept)}
 
 
 def _builders_pip() -> str:

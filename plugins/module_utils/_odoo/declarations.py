@@ -31,6 +31,7 @@ ROOTS = {
 # Fields of nodes that differ between Python versions or never carry meaning.
 _IGNORED = {"ctx", "type_comment", "type_ignores", "kind", "lineno", "col_offset", "end_lineno", "end_col_offset"}
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_ADDONS = "odoo.addons."
 _BLOCKS = ("body", "orelse", "finalbody", "handlers")
 
 
@@ -102,11 +103,28 @@ def parse(content: bytes) -> ast.Module | None:
 
 
 class Function:
-    """A function at module or class level."""
+    """A function at module or class level. A pickle has its body where that was asked for, and never its tree."""
+
+    node: ast.FunctionDef | ast.AsyncFunctionDef | None = None
 
     def __init__(self, unit: Unit, node: ast.FunctionDef | ast.AsyncFunctionDef, owner: Owner | None) -> None:
         self.unit, self.name, self.owner = unit, node.name, owner
+        self.rendered: tuple[bytes, References] | None = None
         self.node = node
+
+    def body(self) -> tuple[bytes, References]:
+        """Its tree as bytes, and what it uses."""
+        if self.rendered is None:
+            if self.node is None:
+                self.unit.parse_again()
+            out: list[str] = []
+            references = References()
+            write(self.node, out, references)
+            self.rendered = _bytes(out), references
+        return self.rendered
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "node"}
 
 
 class Owner:
@@ -126,27 +144,42 @@ class Owner:
 
 
 class Unit:
-    """One Python file: its declarations, what they reference, and its functions."""
+    """One Python file: its declarations, what they reference, and its functions.
 
-    def __init__(self, module: str, path: str, content: bytes) -> None:
-        self.module, self.path = module, path
+    :param file: where the file lies. :param path: its path in the module.
+    """
+
+    def __init__(self, module: str, path: str, content: bytes, file: str) -> None:
+        self.module, self.path, self.file = module, path, file
         tree = parse(content)
         self.readable = tree is not None
         self.declared = b""
         self.functions: list[Function] = []
         self.imports: dict[str, tuple[str, str]] = {}
-        self.references: list[tuple[Owner | None, References]] = []  # (Owner or None, References)
+        self.references: dict[Owner | None, References] = defaultdict(References)
         if tree is not None:
             self._declare(tree)
+
+    def parse_again(self) -> None:
+        """Give its functions their syntax trees, which a pickle leaves out."""
+        with open(self.file, "rb") as stream:
+            again = Unit(self.module, self.path, stream.read(), self.file)
+        for function, found in zip(self.functions, again.functions):
+            function.node = found.node
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "declared": b""}  # its module has it among its parts
 
     def _declare(self, tree: ast.Module) -> None:
         out: list[str] = []
         self._block(tree.body, None, out)
-        used = {name for _owner, found in self.references for name in found.names}
+        used = {name for found in self.references.values() for name in found.names}
         if self.path.rsplit("/", 1)[-1] == "__init__.py":
             used |= set(self.imports)
         out += [f"import {name!r}={self.imports[name]!r}" for name in sorted(used & set(self.imports))]
         self.declared = _bytes(out)
+        # Through the others no function of an add-on is found.
+        self.imports = {name: found for name, found in self.imports.items() if found[0].startswith(_ADDONS)}
 
     def _block(self, statements: list[Any], owner: Owner | None, out: list[str]) -> None:
         for statement in _without_docstring(statements):
@@ -163,9 +196,7 @@ class Unit:
                 self._expression(statement, owner, out)
 
     def _expression(self, node: Any, owner: Owner | None, out: list[str]) -> None:
-        found = References()
-        write(node, out, found)
-        self.references.append((owner, found))
+        write(node, out, self.references[owner])
 
     def _decorators(self, function: Any, owner: Owner | None, out: list[str]) -> None:
         kept = [item for item in function.decorator_list if _terminal(item) != "route"]
@@ -198,8 +229,8 @@ class Unit:
 
 def collect(
     units: list[Unit], hooks: Mapping[str, list[str]], calls: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], list[bytes]]:
-    """The schema's Python of each module: ``{(module, "python" or "hooks"): [bytes, …]}``.
+) -> dict[str, list[bytes]]:
+    """By module, the functions with whose bodies the database depends on it.
 
     :param hooks: names of hook functions by module. :param calls: (model, method) that data files call.
     """
@@ -208,13 +239,11 @@ def collect(
         wanted.by_name(module, names)
     for model, method in calls:
         wanted.by_model({model}, {method})
-    result: dict[tuple[str, str], list[bytes]] = defaultdict(list)
     for unit in units:
         wanted.roots(unit)
-        if unit.declared:
-            result[unit.module, "python"] += [unit.path.encode(), unit.declared]
+    result: dict[str, list[bytes]] = defaultdict(list)
     for function, body in sorted(wanted.bodies(), key=lambda pair: (pair[0].unit.path, pair[0].name, pair[1])):
-        result[function.unit.module, "hooks"] += [function.unit.path.encode(), function.name.encode(), body]
+        result[function.unit.module] += [function.unit.path.encode(), function.name.encode(), body]
     return result
 
 
@@ -236,7 +265,7 @@ class _Closure:
         for function in unit.functions:
             if function.owner and function.name in ROOTS:
                 self._want(function)
-        for owner, references in unit.references:
+        for owner, references in unit.references.items():
             self._follow(unit, owner, references)
 
     def by_name(self, module: str, names: Iterable[str]) -> None:
@@ -254,11 +283,9 @@ class _Closure:
     def bodies(self) -> Iterator[tuple[Function, bytes]]:
         while self._queue:
             function = self._queue.pop()
-            out: list[str] = []
-            references = References()
-            write(function.node, out, references)
+            body, references = function.body()
             self._follow(function.unit, function.owner, references)
-            yield function, _bytes(out)
+            yield function, body
 
     def _follow(self, unit: Unit, owner: Owner | None, references: References) -> None:
         if owner:
@@ -269,7 +296,7 @@ class _Closure:
                 if function.owner is None or function.owner is owner:
                     self._want(function)
             place, original = unit.imports.get(name, ("", ""))
-            if place.startswith("odoo.addons."):
+            if place:
                 self.by_name(place.split(".")[2], [original])
 
     def _want(self, function: Function) -> None:

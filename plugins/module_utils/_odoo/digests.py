@@ -20,17 +20,20 @@ import hashlib
 import importlib.util
 import json
 import os
+import pickle
 import re
 import runpy
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-if not TYPE_CHECKING and not __package__:  # run as a script: its companion lies in the same directory
+if not TYPE_CHECKING and not __package__:  # run as a script: its companions lie in the same directory
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import declarations
+    import kept
 else:
-    from . import declarations
+    from . import declarations, kept
 
 VERSION = 1
 MANIFESTS = ("__manifest__.py", "__openerp__.py")
@@ -87,7 +90,13 @@ def files_below(root: str) -> list[str]:
 
 
 class Module:
-    """One add-on: its files, sorted into what decides the schema, translations and the rest."""
+    """One add-on: its files, sorted into what decides the schema, translations and the rest.
+
+    A pickle has its entry in the record, and the rest only as far as other modules can change that entry.
+    """
+
+    known: tuple[list[bytes], dict[str, Any]] | None = None  # of a pickle: hooks, and the entry with these hooks
+    packed = b""  # of a pickle: the parts, which are most of the bytes and seldom wanted
 
     def __init__(self, name: str, path: str, notes: list[str]) -> None:
         self.name, self.path, self._notes = name, path, notes
@@ -96,6 +105,8 @@ class Module:
         self.parts: dict[str, list[bytes]] = {}  # name of the part -> list of bytes
         self.languages: dict[str, list[bytes]] = {}
         self.units: list[declarations.Unit] = []  # declarations.Unit of each Python file that declares
+        self.hook_names = [self.manifest[key] for key in HOOKS if self.manifest.get(key)]
+        self.hooks: list[bytes] = []  # functions with their bodies, known when all modules are
         self.calls: list[tuple[str, str]] = []  # (model, method) that data files call while they load
         self._add("manifest", [repr(_stable({k: v for k, v in self.manifest.items() if k not in COSMETIC})).encode()])
         code = hashlib.blake2b(digest_size=16)
@@ -107,6 +118,9 @@ class Module:
                 code.update(digest([os.fsencode(relative), content]).encode())
                 self._python(relative, content)
         self.code = code.hexdigest()
+        for unit in self.units:
+            if unit.declared:
+                self._add("python", [unit.path.encode(), unit.declared])
         self._data()
 
     def _manifest(self) -> dict[str, Any]:
@@ -139,7 +153,7 @@ class Module:
             text = declarations.whole(content) if relative.endswith(".py") else content
             self._add("migrations", [relative.encode(), text if text is not None else content])
         elif relative.endswith(".py") and top not in ("tests", "static") and relative not in MANIFESTS:
-            unit = declarations.Unit(self.name, relative, content)
+            unit = declarations.Unit(self.name, relative, content, os.path.join(self.path, relative))
             if not unit.readable:
                 self._notes.append(f"{self.name}: {relative} is no Python that this Python reads")
                 self._add("python", [relative.encode(), content])
@@ -174,19 +188,32 @@ class Module:
 
     def result(self) -> dict[str, Any]:
         """The module's entry in the record."""
+        hooks, entry = self.known or ([], None)
+        if entry is None:
+            entry = self._entry()
+        elif hooks == self.hooks:
+            return entry
+        found = pickle.loads(zlib.decompress(self.packed)) if self.packed else dict(self.parts)  # noqa: S301 - as kept.py
+        if self.hooks:
+            found["hooks"] = self.hooks
+        schema = digest([piece for name in sorted(found) for piece in (name.encode(), *found[name])])
+        return {**entry, "schema": schema, "parts": {name: digest(pieces, 4) for name, pieces in found.items()}}
+
+    def _entry(self) -> dict[str, Any]:
         manifest = self.manifest
-        parts = {name: digest(pieces, 4) for name, pieces in self.parts.items()}
-        schema = digest([piece for name in sorted(self.parts) for piece in (name.encode(), *self.parts[name])])
         return {
             "version": str(manifest.get("version") or "1.0"),
             "depends": [] if self.name == "base" else list(manifest.get("depends") or ["base"]),
             "installable": bool(manifest.get("installable", True)),
             "auto_install": bool(manifest.get("auto_install", False)),
-            "schema": schema,
             "code": self.code,
-            "parts": parts,
             "i18n": {language: digest(pieces, 8) for language, pieces in sorted(self.languages.items())},
         }
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: getattr(self, name) for name in ("name", "path", "hook_names", "calls", "units")}
+        packed = zlib.compress(pickle.dumps(self.parts, 4), 1)
+        return {**state, "known": (self.hooks, self.result()), "packed": packed}
 
 
 def _data_part(relative: str, content: bytes) -> str:
@@ -208,9 +235,10 @@ def _stable(value: Any) -> Any:
     return value
 
 
-def find_modules(addons_path: list[str], notes: list[str], only: Iterable[str] = ()) -> dict[str, Module]:
-    """Modules by name; of two with one name the first in the path counts, as for Odoo."""
-    modules: dict[str, Module] = {}
+def find_modules(
+    modules: dict[str, Module], addons_path: Iterable[str], notes: list[str], only: Iterable[str] = ()
+) -> None:
+    """Add modules by name; of two with one name the first in the path counts, as for Odoo."""
     for folder in addons_path:
         for name in sorted(os.listdir(folder)):
             path = os.path.join(folder, name)
@@ -218,7 +246,6 @@ def find_modules(addons_path: list[str], notes: list[str], only: Iterable[str] =
                 continue
             if any(os.path.isfile(os.path.join(path, manifest)) for manifest in MANIFESTS):
                 modules[name] = Module(name, path, notes)
-    return modules
 
 
 def add_framework(base: Module, odoo: str) -> None:
@@ -242,20 +269,55 @@ def _odoo_places() -> list[str]:
     return list(found.submodule_search_locations)
 
 
-def describe(addons: list[str], odoo: str = "", only: Iterable[str] = ()) -> dict[str, Any]:
-    """What the record says about the image's modules."""
-    places = [odoo] if odoo else _odoo_places()
-    addons_path = [os.path.join(place, "addons") for place in places] + list(addons)
-    addons_path = [path for path in dict.fromkeys(map(os.path.normpath, addons_path)) if os.path.isdir(path)]
+def _existing(folders: Iterable[str]) -> list[str]:
+    return [path for path in dict.fromkeys(map(os.path.normpath, folders)) if os.path.isdir(path)]
+
+
+def own_modules(places: list[str], only: Iterable[str], kept_file: str) -> tuple[dict[str, Module], list[str]]:
+    """Odoo's own modules with the framework, and what is odd about them; out of ``kept_file`` if nothing changed."""
+    signature = ""
+    if kept_file:
+        texts = [read(path) for path in (__file__, declarations.__file__, kept.__file__)]
+        rules = [VERSION, sys.version, __name__, *texts]  # the name, since a pickle finds classes by it
+        signature = kept.signature(rules, {place: files_below(place) for place in places})
+        found: tuple[dict[str, Module], list[str]] | None = kept.load(kept_file, signature)
+        if found:
+            return found
+    modules: dict[str, Module] = {}
     notes: list[str] = []
-    modules = find_modules(addons_path, notes, set(only))
+    find_modules(modules, _existing(os.path.join(place, "addons") for place in places), notes, only)
     if "base" in modules:
         add_framework(modules["base"], places[0])
-    hooks = {name: [m.manifest[key] for key in HOOKS if m.manifest.get(key)] for name, m in modules.items()}
+    if kept_file:
+        find_hooks(modules)  # so that bodies are there which Odoo's own modules ask for
+        kept.store(kept_file, signature, (modules, notes))
+    return modules, notes
+
+
+def find_hooks(modules: dict[str, Module]) -> None:
+    """Give every module the functions that count with their bodies."""
+    names = {name: module.hook_names for name, module in modules.items()}
     calls = [call for module in modules.values() for call in module.calls]
     units = [unit for module in modules.values() for unit in module.units]
-    for (name, part), pieces in declarations.collect(units, hooks, calls).items():
-        modules[name].parts.setdefault(part, []).extend(pieces)
+    found = declarations.collect(units, names, calls)
+    for name, module in modules.items():
+        module.hooks = found.get(name, [])
+
+
+def describe(addons: list[str], odoo: str = "", only: Iterable[str] = (), kept_file: str = "") -> dict[str, Any]:
+    """What the record says about the image's modules.
+
+    :param kept_file: keeps what is read of Odoo's own modules from run to run; not for a choice of modules (``only``).
+    """
+    places = [odoo] if odoo else _odoo_places()
+    addons_path = _existing([*(os.path.join(place, "addons") for place in places), *addons])
+    only = set(only)
+    modules, notes = own_modules(places, only, "" if only else kept_file)
+    own = set(modules)
+    find_modules(modules, addons_path, notes, only)
+    if "base" in modules and "base" not in own:
+        add_framework(modules["base"], places[0])
+    find_hooks(modules)
     return {
         "digests": VERSION,
         "series": runpy.run_path(os.path.join(places[0], "release.py"))["series"],
@@ -270,9 +332,11 @@ def main() -> None:
     parser.add_argument("--addons", action="append", default=[], help="a further directory with add-ons, in order")
     parser.add_argument("--odoo", default="", help="the directory of the package odoo; default: as Python finds it")
     parser.add_argument("--only", action="append", default=[], help="only this module")
+    parser.add_argument("--kept", default="", help="a file that keeps what is read of Odoo's own modules")
     arguments = parser.parse_args()
     gc.disable()  # syntax trees are millions of small objects, and none of them is garbage before the end
-    json.dump(describe(arguments.addons, arguments.odoo, arguments.only), sys.stdout, sort_keys=True)
+    said = describe(arguments.addons, arguments.odoo, arguments.only, arguments.kept)
+    json.dump(said, sys.stdout, sort_keys=True)
 
 
 if __name__ == "__main__":

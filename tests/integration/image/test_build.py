@@ -75,7 +75,8 @@ class Builder:
             "source": dict(wanted.resolved), "lock": wanted.lock, "archive": archive, "registry": self.host,
             "repository": repository, "username": None, "password": None, "ca_path": None, "network": "none",
             "mounts": [{"source": str(self.directory / "wheels"), "target": "/mnt"}],
-            "environment": {"PIP_FIND_LINKS": "/mnt", "PIP_NO_INDEX": "1", "TOKEN": SECRET}, "timeout": 300, **further,
+            "environment": {"PIP_FIND_LINKS": "/mnt", "PIP_NO_INDEX": "1", "TOKEN": SECRET}, "timeout": 300,
+            "cache": str(self.directory / "cache"), **further,
         })  # fmt: skip
         plan = operation.plan()
         if plan.steps:
