@@ -28,11 +28,13 @@ QUIET = 20.0
 CLICK = ("click-odoo-contrib==1.24", "click-odoo==1.8.0")
 _BARE_CAPTURE = """
 set -eu
+export RESTIC_PASSWORD=bench
+[ -e {0}/restic/config ] || restic -q -r {0}/restic init >/dev/null
 rm -rf {0}/dump
 pg_dump -Fd -j2 --compress=zstd:1 -h {1} -p {2} -U postgres -f {0}/dump fault_one
-cd {3}
-RESTIC_PASSWORD=bench restic -q -r {0}/restic backup --host bench .
+restic -q -r {0}/restic backup --host bench {0}/dump {3}
 """
+"""From nothing, as ours: a repository that is not there is made, and the dump lies in it as well."""
 
 
 class RecoveryBench:
@@ -83,6 +85,8 @@ class RecoveryBench:
     # -- capture --------------------------------------------------------------------------------
 
     def _timed(self, name: str, work: Callable[[], Any]) -> Any:
+        # What the one before left to be written is not this one's.
+        self.machine.sh("sync")
         began = time.monotonic()
         result = work()
         self.seconds[name] = time.monotonic() - began
@@ -100,7 +104,7 @@ class RecoveryBench:
         location = self.machine.parameters({})["recovery"]["repository"]["location"]
         instance = f"/var/lib/sysgenpro/instances/{INSTANCE}"
         self.machine.sh(f"rm -rf {location} {instance}/recovery {instance}/state/recovery-repository.json {BARE}; mkdir -p {BARE};"
-                        f" RESTIC_PASSWORD=bench restic -q -r {BARE}/restic init >/dev/null; find {shop.FILESTORE} -type f -exec cat {{}} + >/dev/null")
+                        f" find {shop.FILESTORE} -type f -exec cat {{}} + >/dev/null")
         bare = _BARE_CAPTURE.format(BARE, today.SOCKET, today.PORT, shop.FILESTORE)
         self._timed("capture, first: bare tools", lambda: self.machine.sh(bare))
         self._timed("capture, first: ours", lambda: self._point("captured"))
