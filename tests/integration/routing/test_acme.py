@@ -22,7 +22,7 @@ import pytest
 from .conftest import Edge, free_port
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
-from sgplab import tools  # noqa: E402
+from sgplab import tools
 
 pytestmark = pytest.mark.slow
 
