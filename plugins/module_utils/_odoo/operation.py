@@ -27,6 +27,7 @@ from .model import Desired, colour_of, desired
 from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
 from .registry import fetch_record
+from .session import check_session
 from .steps import Steps, template_of
 
 # Past these steps an operation is finished, not undone: requests were let go to the new colour.
@@ -97,6 +98,8 @@ class ReleaseOperation:
         if self.wanted.state == "absent":
             return removal.make_plan(self.wanted, self.seen)
         plan = make_plan(self.wanted, self.seen)
+        if plan.steps:
+            check_session(self.wanted.params["session"])
         if self.wanted.state == "rehearsed":
             return rehearsal.make_plan(self.wanted, self.seen, plan)
         if self.wanted.state == "staged":

@@ -67,6 +67,8 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "another environment's": ("foreign_database", ("environment", "production"), {"environment": "production"}),
     "not rehearsed": ("not_rehearsed", ("rehears",), {"rehearsal": "required"}),
     "another plan approved": ("plan_changed", ("expected_plan_digest", NOWHERE), {"expected_plan_digest": NOWHERE}),
+    "wrong session password": ("session_denied", ("session.password", "WRONGPASS"), {"session": {"password": "Ö'wrong"}}),
+    "no session store": ("session_down", ("/nowhere.sock",), {"session": {"socket": "/run/sysgenpro/fault-one/redis/nowhere.sock"}}),
     "nobody listens": ("registry_unreachable", ("127.0.0.1:9",), {"release": f"127.0.0.1:9/odoo@{NOWHERE}"}),
     "wrong password": ("registry_denied", ("fault-1.lab.test:5000", "401"), {"registry": {"password": "Ö'wrong"}}),
 }
