@@ -47,7 +47,6 @@ def route_spec() -> Spec:
         "hosts": {"type": "list", "elements": "str"},
         "exposure": {"type": "str", "choices": list(EXPOSURES), "default": "public"},
         "front": {"type": "str"},
-        "series": {"type": "str"},
         "entry_point": {"type": "str"},
         "redirect": {"type": "bool"},
         "allow_list": networks,

@@ -21,8 +21,9 @@ from .certificates import Certificate
 HTTP_PORT = 8069
 WEBSOCKET_PORT = 8072
 
-# Odoo 16 replaced longpolling by a websocket (odoo/addons/bus, 16.0).
-WEBSOCKET_SERIES = 16
+# Where Odoo's bus lies: longpolling up to 15, a websocket from 16 on (odoo/addons/bus). Every route has both, so that it is right before a first
+# release and whatever the inventory says; the process at that port serves any other request, too.
+BUS_PATHS = ("/websocket", "/longpolling")
 
 # What routers and services of an instance are called after its name; no instance may bear such a name itself.
 RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect")
@@ -87,7 +88,6 @@ class Route:
     entry_point: str
     redirect: bool
     front: str
-    websocket_path: str
     hold: Hold
     certificate: Certificate | None
     resolver: str
@@ -133,14 +133,6 @@ def parse_name(value: Any, where: str) -> str:
     return name
 
 
-def websocket_path(series: str, where: str = "route") -> str:
-    """Where Odoo of a series takes the bus: ``/websocket`` from 16 on, ``/longpolling`` before."""
-    match = re.fullmatch(r"(?:saas[~-])?(\d{2})(?:\.\d+)?", str(series))
-    if not match:
-        raise invalid(where, "series", 'Odoo\'s series, such as "19.0", not {0!r}'.format(series))
-    return "/websocket" if int(match.group(1)) >= WEBSOCKET_SERIES else "/longpolling"
-
-
 def _parse(index: int, value: Mapping[str, Any]) -> Route:
     name = parse_name(value.get("name"), "routes[{0}]".format(index))
     exposure = EXPOSURES.get(value.get("exposure") or "public")
@@ -168,7 +160,6 @@ def _parse(index: int, value: Mapping[str, Any]) -> Route:
         entry_point=entry_point,
         redirect=exposure.redirect if value.get("redirect") is None else bool(value["redirect"]),
         front=_address(name, value.get("front")),
-        websocket_path=websocket_path(value.get("series") or "19.0", name),
         hold=_hold(name, value.get("hold") or {}),
         certificate=certificate,
         resolver=resolver,

@@ -242,7 +242,7 @@ def test_short_name_that_nobody_knows(runs: Estate) -> None:
 def test_host_of_another_tenant(runs: Estate) -> None:
     """``traefik_route`` refuses a host name that another instance serves, and the edge goes on as before."""
     before = Seen.look(runs)
-    route = {"name": "intruder", "hosts": [HOST, "intruder.example.test"], "front": "172.28.9.2", "exposure": "public", "series": "19.0",
+    route = {"name": "intruder", "hosts": [HOST, "intruder.example.test"], "front": "172.28.9.2", "exposure": "public",
              "tls": {"resolver": "none"}}
     command = [shutil.which("ansible", path=str(Path(sys.executable).parent)) or "ansible", runs.machine.name, "-i", str(runs.state / "inventory"),
                "-m", "sysgenpro.odoo.traefik_route", "-a", json.dumps({"routes": [route]})]

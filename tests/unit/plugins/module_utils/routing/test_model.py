@@ -23,7 +23,7 @@ def value(**further: Any) -> dict[str, Any]:
     [
         ({"name": "Acme"}, "name"), ({"name": "acme-websocket"}, "name"), ({"name": "a" * 63}, "name"),
         ({"name": "../etc"}, "name"), ({"hosts": []}, "hosts"), ({"hosts": ["a b"]}, "hosts"),
-        ({"hosts": ["`"]}, "hosts"), ({"front": "front"}, "front"), ({"series": "nineteen"}, "series"),
+        ({"hosts": ["`"]}, "hosts"), ({"front": "front"}, "front"),
         ({"exposure": "partner"}, "allow_list"), ({"allow_list": ["10.0.0.1/8"]}, "allow_list"),
         ({"database_manager": True}, "database_manager"), ({"tls": {}}, "tls"),
         ({"tls": {"resolver": "a", "certificate": "b"}}, "tls"), ({"hold": {"timeout": 901}}, "hold.timeout"),
@@ -59,13 +59,13 @@ def test_exposure_decides(exposure: str) -> None:
     assert ("X-Robots-Tag" in response) is (exposure != "public")
 
 
-@pytest.mark.parametrize(
-    "series,path",
-    [("14.0", "/longpolling"), ("15.0", "/longpolling"), ("16.0", "/websocket"), ("19.0", "/websocket"),
-     ("saas~18.3", "/websocket")],
-)
-def test_the_bus(series: str, path: str) -> None:
-    assert model.websocket_path(series) == path
+def test_the_bus_of_every_series_goes_to_its_port() -> None:
+    config = render_file.configuration(model.parse_routes([value()])[0], "http://p", "/c")["http"]
+    rule = config["routers"]["acme-websocket"]["rule"]
+    for path in ("/websocket", "/longpolling"):
+        assert "Path(`{0}`)".format(path) in rule and "PathPrefix(`{0}/`)".format(path) in rule
+    server = config["services"][config["routers"]["acme-websocket"]["service"]]["loadBalancer"]["servers"][0]
+    assert server["url"].endswith(":8072")
 
 
 @pytest.mark.parametrize("opened", [False, True])
