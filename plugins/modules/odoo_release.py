@@ -211,6 +211,7 @@ options:
   rehearsal:
     description:
       - Whether an update must have been rehearsed. V(auto) uses a stored rehearsal where there is one.
+      - With V(required), O(state=released) is refused until a rehearsal of exactly this change succeeded; V(planned) only says so.
     type: str
     choices: [auto, required]
     default: auto
@@ -492,6 +493,11 @@ plan:
       description: What a rehearsal of this very step measured, where there is one.
       type: dict
       sample: {pause: 14.2}
+    must_be_rehearsed:
+      description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
+      returned: where it is so
+      type: bool
+      sample: true
 timings:
   description: Seconds by phase, on the monotonic clock.
   returned: always

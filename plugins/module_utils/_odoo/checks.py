@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._kernel.errors import DomainError, known
 from .._runtime.docker import parse_memory
-from .changes import full_version
+from .changes import full_version, missing_modules
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
@@ -74,6 +74,13 @@ def check_target(wanted: Desired, seen: Observed) -> None:
         raise DomainError(
             "module_unknown", f"modules.install names {joined(unknown)}, which the release does not hold",
             unchanged="Nothing was changed", advice="Build a release with the module in it")
+    for name in wanted.install:
+        missing = missing_modules(record, [name])
+        if missing:
+            raise DomainError(
+                "module_not_installable", "modules.install names {}, which cannot be installed: {}".format(
+                    name, "its manifest says so" if missing == (name,) else f"the release does not offer {joined(missing)}, which it needs"),
+                unchanged="Nothing was changed", advice="Build a release that offers it, or take it from the list")
     base = seen.database.modules.get("base", ("", ""))[1]
     if base and series_of(base).number != series.number:
         raise DomainError(

@@ -78,6 +78,11 @@ class DatabaseState:
     identity: Mapping[str, str] | None = None
     applied: Mapping[str, Any] | None = None
 
+    @property
+    def installed(self) -> set[str]:
+        """Names of the modules that are installed."""
+        return {name for name, (state, _version) in self.modules.items() if state == "installed"}
+
 
 class Database(Cluster):
     """The database of one instance, in its cluster."""
@@ -122,13 +127,14 @@ class Database(Cluster):
             return [row[0] for row in cursor.fetchall()]
 
     def module_states(self) -> tuple[dict[str, str], str | None]:
-        """Modules on their way (``to install`` …) by name, and Odoo's mark of a database left half-updated."""
+        """States of the modules that are installed or on their way (``to install`` …) by name, and Odoo's mark of a database
+        left half-updated."""
         with self.session() as cursor:
-            cursor.execute("select name, state from ir_module_module where state like 'to %'")
-            moving = dict(cursor.fetchall())
+            cursor.execute("select name, state from ir_module_module where state = 'installed' or state like 'to %'")
+            states = dict(cursor.fetchall())
             cursor.execute("select value from ir_config_parameter where key = 'base.partially_updated_database'")
             row = cursor.fetchone()
-            return moving, row[0] if row else None
+            return states, row[0] if row else None
 
     def running_cron(self) -> list[str]:
         """Names of the scheduled actions that run now: Odoo locks the row of each, in every series."""

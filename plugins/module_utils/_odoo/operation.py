@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from .._kernel.errors import DomainError, known
@@ -71,11 +72,12 @@ class ReleaseOperation:
             self.wanted, back = self._previous(database)
             wanted = self.wanted
         target, changes = self._target(wanted, database, back)
-        return Observed(
+        seen = Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
-            rehearsal=rehearsal.stored(wanted, database, target), back=back, origin=origin)
+            back=back, origin=origin)
+        return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
 
     def plan(self) -> Plan:
         entries = self.journal.read()
@@ -93,12 +95,15 @@ class ReleaseOperation:
 
     def _target(self, wanted: Desired, database: DatabaseState, back: recovery.Back | None) -> tuple[Release | None, Changes | None]:
         reference, applied = wanted.reference, database.applied
-        if reference is None or (applied and applied["image"] == reference.digest):
+        if reference is None:
             return None, None
+        if applied and applied["image"] == reference.digest:
+            # Whether something can be installed is told by the record of what runs, which is not read otherwise.
+            return self._running_release(applied) if set(wanted.install) - database.installed else None, None
         target = self._fetch(str(reference))
         if not applied or back:
             return target, None
-        installed = {name: version for name, (state, version) in database.modules.items() if state == "installed"}
+        installed = {name: database.modules[name][1] for name in database.installed}
         before = Record.parse(self.database.applied_record())
         return target, classify(before, target.record, installed, list(database.languages))
 
@@ -285,11 +290,11 @@ class ReleaseOperation:
 
     def release_to_run(self) -> Release:
         """The release asked for: from the registry, or the one that runs from the database's own record."""
-        return known(self.seen).target or self._running_release()
+        seen = known(self.seen)
+        return seen.target or self._running_release(known(seen.database.applied))
 
-    def _running_release(self) -> Release:
+    def _running_release(self, applied: Mapping[str, Any]) -> Release:
         """The release that runs, from the database's own record."""
-        applied = known(known(self.seen).database.applied)
         return Release(applied["image"], applied["reference"], Record.parse(self.database.applied_record()))
 
     @property

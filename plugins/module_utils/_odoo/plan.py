@@ -21,12 +21,14 @@ from .model import Desired, colour_of, other
 from .record import Release
 from .recovery import Back
 
+MEND_RELEASE = "Build a release that mends it, or mend its cause and rehearse it again"
+
 
 @dataclass(frozen=True)
 class Observed:
     """What one pass found.
 
-    :param target: the release asked for; None where it is the one that runs.
+    :param target: the release asked for; None where it is the one that runs and nothing is to be installed.
     :param memory: bytes the machine can give.
     :param rehearsal: what a rehearsal of exactly this step measured.
     :param back: the recovery point to go back to, where going back takes one.
@@ -65,7 +67,13 @@ class Work:
 
     @property
     def touches_database(self) -> bool:
-        return bool(self.update or self.install or self.uninstall or self.languages)
+        return any(self.change.values())
+
+    @property
+    def change(self) -> dict[str, list[str]]:
+        """What an update carries into the database; a rehearsal is of exactly this."""
+        return {"update": sorted(self.update), "install": list(self.install), "uninstall": list(self.uninstall),
+                "languages": list(self.languages)}
 
 
 def make_plan(wanted: Desired, seen: Observed) -> Plan:
@@ -118,21 +126,24 @@ def decide(wanted: Desired, seen: Observed) -> Work:
         raise DomainError("not_adopted", f"the database {wanted.database} was never released this way",
                           unchanged="Nothing was changed",
                           advice="Set adopt: true to record it as running this release, without touching it")
-    installed = {name for name, (state, version) in database.modules.items() if state == "installed"}
-    install = [name for name in wanted.install if name not in installed]
-    uninstall = [name for name in wanted.uninstall if name in installed]
-    languages = [code for code in wanted.languages if code not in database.languages]
-    update: dict[str, Sequence[str]] = {}
     if seen.target:
         check_target(wanted, seen)
-        check_modules(wanted, seen, installed)
-        if seen.changes:
-            update = {name: why for name, why in seen.changes.update.items() if name not in uninstall}
-    if update or install or uninstall or languages:
-        return Work("update", update, install, uninstall, languages)
+        check_modules(wanted, seen, database.installed)
+    work = update_of(wanted, seen)
+    if work.touches_database:
+        return work
     if not database.applied:
         return Work("adopt", {}, (), (), ())
     return Work(_drift(wanted, seen), {}, (), (), ())
+
+
+def update_of(wanted: Desired, seen: Observed) -> Work:
+    """What an update would carry into the database; of nothing where there is nothing to carry."""
+    installed, languages = seen.database.installed, seen.database.languages
+    uninstall = [name for name in wanted.uninstall if name in installed]
+    update = {name: why for name, why in (seen.changes.update if seen.changes else {}).items() if name not in uninstall}
+    return Work("update", update, [name for name in wanted.install if name not in installed], uninstall,
+                [code for code in wanted.languages if code not in languages])
 
 
 def _drift(wanted: Desired, seen: Observed) -> str:
@@ -153,12 +164,12 @@ def _drift(wanted: Desired, seen: Observed) -> str:
 def _strategy(wanted: Desired, seen: Observed, work: Work) -> str:
     if work.kind != "update":
         return "hold" if work.kind == "restore" else "switch"
-    if seen.rehearsal is None and wanted.params["rehearsal"] == "required":
+    if seen.rehearsal is None and wanted.params["rehearsal"] == "required" and wanted.state == "released":
         raise DomainError("not_rehearsed", "this update was not rehearsed, and rehearsal is required",
-                          unchanged="Nothing was changed", advice="Run with state: rehearsed first")
+                          unchanged="Nothing was changed", advice="Run with state: rehearsed first, which the playbook plan does with -e plan_rehearse=true")
     if seen.rehearsal and not seen.rehearsal.get("ok", True) and wanted.state == "released":
         raise DomainError("rehearsal_failed", "the rehearsal of this update failed: {}".format(
-            seen.rehearsal.get("error", "?")), unchanged="Nothing was changed", advice="Build a release that mends it")
+            seen.rehearsal.get("error", "?")), unchanged="Nothing was changed", advice=MEND_RELEASE)
     predicted = float(seen.rehearsal["pause"]) if seen.rehearsal and seen.rehearsal.get("pause") else 0.0
     return "maintenance" if predicted > wanted.params["bounds"]["max_pause"] else "hold"
 
@@ -187,8 +198,7 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
         "identity": dict(wanted.identity),
         "from": before["release"], "to": _target_id(seen) if steps else before["release"], "image": wanted.image,
         "config": wanted.config_digest, "class": work.kind, "strategy": strategy,
-        "update": sorted(work.update), "install": list(work.install), "uninstall": list(work.uninstall),
-        "languages": list(work.languages), "ddl": (seen.rehearsal or {}).get("ddl_fingerprint"),
+        **work.change, "ddl": (seen.rehearsal or {}).get("ddl_fingerprint"),
         "bounds": {key: bounds[key] for key in ("drain", "cron", "max_pause")}, "steps": [step.name for step in steps],
     }
     facts: dict[str, Any] = {
@@ -196,6 +206,8 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
         "reasons": {name: list(why) for name, why in sorted(work.update.items())},
         "rehearsal": dict(seen.rehearsal) if seen.rehearsal else None,
     }
+    if work.kind == "update" and wanted.params["rehearsal"] == "required" and not (seen.rehearsal or {}).get("ok"):
+        facts["must_be_rehearsed"] = True
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
     if seen.origin:

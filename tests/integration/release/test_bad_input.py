@@ -64,7 +64,6 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "production data wanted": ("data_class_mismatch", ("synthetic", "production"), {"data_class": "production"}),
     "another tenant's": ("foreign_database", ("tenant", "fault-one", "bodega"), {"tenant": "bodega"}),
     "another environment's": ("foreign_database", ("environment", "production"), {"environment": "production"}),
-    "not rehearsed": ("not_rehearsed", ("rehears",), {"rehearsal": "required"}),
     "another plan approved": ("plan_changed", ("expected_plan_digest", NOWHERE), {"expected_plan_digest": NOWHERE}),
     "nobody listens": ("registry_unreachable", ("127.0.0.1:9",), {"release": f"127.0.0.1:9/odoo@{NOWHERE}"}),
     "wrong password": ("registry_denied", ("fault-1.lab.test:5000", "401"), {"registry": {"password": "Ö'wrong"}}),
@@ -80,6 +79,29 @@ def test_parameters(runs: Estate, name: str) -> None:
     refused(runs, code, *words, **{"release": "two", **given})
 
 
+def test_not_rehearsed(runs: Estate) -> None:
+    """The plan says it, the release is refused."""
+    before = Seen.look(runs)
+    assert runs.release("two", state="planned", rehearsal="required").ok().result["plan"]["must_be_rehearsed"]
+    ran = runs.release("two", rehearsal="required")
+    assert ran.error == "not_rehearsed" and "rehears" in ran.message, ran.message
+    Seen.look(runs).same_as(before)
+
+
+def test_what_is_to_be_installed_where_the_release_stays(runs: Estate) -> None:
+    refused(runs, "module_unknown", "no_such_module", release="one-a", modules={"install": ["no_such_module"]})
+
+
+def test_a_language_is_rehearsed_where_the_release_stays(runs: Estate) -> None:
+    """What was rehearsed is the language and nothing else."""
+    more: dict[str, Any] = {"languages": ["pt_PT"], "rehearsal": "required"}
+    assert runs.release("one-a", state="rehearsed", **more).ok().result["rehearsal"]["ok"]
+    planned = runs.release("one-a", state="planned", **more).ok().result["plan"]
+    assert planned["class"] == "update" and planned["rehearsal"]["ok"] and "must_be_rehearsed" not in planned
+    assert runs.release("one-a", state="planned", rehearsal="required", languages=["pt_PT", "nl_NL"]).ok().result["plan"]["must_be_rehearsed"]
+    sound(runs, "one-a")
+
+
 def test_digest_that_the_registry_has_not(runs: Estate) -> None:
     refused(runs, "release_not_found", NOWHERE, release=runs.releases["two"].split("@")[0] + "@" + NOWHERE)
 
@@ -93,7 +115,7 @@ def test_base_image_alone(runs: Estate) -> None:
 RECORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "no JSON": ("malformed_record", ()), "another format": ("malformed_record", ("format",)), "no modules": ("malformed_record", ("modules",)),
     "another label": ("release_damaged", ()), "another series": ("other_series", ("18.0", "19.0")),
-    "a module is missing": ("module_missing", ("sgp_fault",)),
+    "a module is missing": ("module_missing", ("sgp_fault",)), "not installable": ("module_not_installable", ("sgp_away", "manifest")),
 }
 
 
@@ -110,12 +132,14 @@ def test_record(runs: Estate, name: str) -> None:
         text = json.dumps({key: value for key, value in record.items() if key != "modules"})
     elif name == "another label":
         text, label = json.dumps(record), NOWHERE
+    elif name == "not installable":
+        text = json.dumps({**record, "modules": {**record["modules"], "sgp_away": {**record["modules"]["sgp_fault"], "installable": False}}})
     elif name == "another series":
         text = json.dumps({**record, "series": "18.0"})
     else:
         text = json.dumps({**record, "modules": {key: value for key, value in record["modules"].items() if key != "sgp_fault"}})
     code, words = RECORDS[name]
-    given: dict[str, Any] = {"modules": {"install": []}} if name == "a module is missing" else {}
+    given: dict[str, Any] = {"a module is missing": {"modules": {"install": []}}, "not installable": {"modules": {"install": ["sgp_away"]}}}.get(name, {})
     refused(runs, code, *words, release=registry.push(runs, text, label), **given)
 
 

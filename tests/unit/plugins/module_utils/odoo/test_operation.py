@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import locked
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import update
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import way_back
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig import (
     R1,
     R2,
@@ -21,6 +23,8 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig
     released,
     running_r1,
 )
+
+R4 = samples.release("r4", sale=samples.module())
 
 
 @pytest.fixture
@@ -149,10 +153,69 @@ def test_a_failed_rehearsal_stops_the_release(rig: Rig) -> None:
     error = refused(rig, "rehearsal_failed", rig.params(R3, state="rehearsed"))
     assert "it cannot be" in error.message
     rig.world.update_ends = "well"
-    assert refused(rig, "rehearsal_failed", rig.params(R3)).advice == "Build a release that mends it"
+    assert "mends it" in refused(rig, "rehearsal_failed", rig.params(R3)).advice
     rig.run(rig.params(R3, state="rehearsed"))
     rig.run(rig.params(R3))
     assert released(rig.world, R3) == []
+
+
+@pytest.mark.parametrize("how", ["killed", "too long", "no space"])
+def test_a_rehearsal_that_failed_for_a_passing_reason_says_nothing(rig: Rig, how: str) -> None:
+    running_r1(rig)
+    rig.world.update_ends, rig.world.exit_code = ("never", 1) if how == "too long" else ("badly", 137 if how == "killed" else 1)
+    if how == "no space":
+        rig.fail_at(6, "error")
+    error = refused(rig, "rehearsal_failed", rig.params(R3, state="rehearsed"))
+    assert "says nothing about the release" in error.advice
+    rig.mend()
+    rig.world.update_ends = "well"
+    assert refused(rig, "not_rehearsed", rig.params(R3, rehearsal="required"))
+    rig.run(rig.params(R3))
+    assert released(rig.world, R3) == []
+
+
+def test_a_rehearsal_is_of_what_it_carried(rig: Rig) -> None:
+    """Of one step from a release to another, and of none with a language more; also where the release stays."""
+    running_r1(rig)
+    rig.run(rig.params(R3, state="rehearsed"))
+    required = {"rehearsal": "required"}
+    refused(rig, "not_rehearsed", rig.params(R3, languages=["fr_FR"], **required))
+    assert rig.run(rig.params(R3, languages=["fr_FR"], state="rehearsed"))["rehearsal"]["ok"]
+    assert rig.run(rig.params(R3, languages=["fr_FR"], state="planned"))["plan"].facts["rehearsal"]["ok"]
+    refused(rig, "not_rehearsed", rig.params(R1, languages=["fr_FR"], **required))
+    assert rig.run(rig.params(R1, languages=["fr_FR"], state="rehearsed"))["rehearsal"]["ok"]
+    assert rig.run(rig.params(R1, languages=["fr_FR"], **required))["operation"]["outcome"] == "done"
+
+
+def test_a_module_that_odoo_passed_over_is_no_endless_plan(rig: Rig) -> None:
+    """Odoo ends well although it could not install it: the release is undone, and the rehearsal says so beforehand."""
+    running_r1(rig)
+    rig.world.releases[R4.reference], rig.world.schemas[R4.reference] = R4, "s1"
+    wished = rig.params(R4, modules={"install": ["sale"], "uninstall": []})
+    for state in ("rehearsed", "released"):
+        with pytest.raises(DomainError) as error:
+            rig.run({**wished, "state": state})
+        assert "sale is not installed" in error.value.message
+    assert error.value.code == "rehearsal_failed"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"install": ["sale"]}, "sale is not installed"), ({"install": ["stock"]}, ""), ({"uninstall": ["stock"]}, "stock is still installed"),
+    ({"uninstall": ["sale"]}, ""), ({}, "")])
+def test_what_an_update_left_is_compared_with_what_was_asked(rig: Rig, change: dict[str, Any], said: str) -> None:
+    running_r1(rig)
+    database = rig.operation(rig.params(R1)).database
+    if not said:
+        update.check(database, change)
+        return
+    with pytest.raises(DomainError, match=said) as error:
+        update.check(database, change)
+    assert error.value.code == "not_installed"
+
+
+def test_what_is_to_be_installed_is_looked_up_in_the_record_that_runs(rig: Rig) -> None:
+    running_r1(rig)
+    refused(rig, "module_unknown", rig.params(R1, modules={"install": ["nowhere"], "uninstall": []}))
 
 
 def test_a_plan_writes_nothing(rig: Rig) -> None:

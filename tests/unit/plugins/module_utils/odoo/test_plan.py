@@ -132,6 +132,9 @@ def test_what_is_planned(wished: dict[str, Any], found: dict[str, Any], kind: st
         assert plan.before == plan.after
 
 
+NOT_INSTALLABLE = release("r4", sale={**module(), "installable": False})
+LACKING = release("r4", sale=module(depends=("base", "sales_team")))
+
 REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("another instance's", "foreign_database", {}, {"database": state(identity={**IDENTITY, "instance": "bodega"})}),
     ("another tenant's", "foreign_database", {}, {"database": state(identity={**IDENTITY, "tenant": "bodega"})}),
@@ -151,6 +154,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("an installed module is missing", "module_missing", {"release_": R2}, {
         **R2_CODE, "database": state(modules={**MODULES, "sale": ("installed", "19.0.1.0")})}),
     ("a wished module is unknown", "module_unknown", {"release_": R2, "modules__install": ["nowhere"]}, R2_CODE),
+    ("a wished module cannot be installed", "module_not_installable", {"release_": NOT_INSTALLABLE, "modules__install": ["sale"]},
+     {"target": NOT_INSTALLABLE, "changes": CODE}),
+    ("what a wished module needs is not there", "module_not_installable", {"release_": LACKING, "modules__install": ["sale"]},
+     {"target": LACKING}),
     ("unknown in a new database", "module_unknown", {"modules__install": ["nowhere"]}, {**NOTHING, "target": R1}),
     ("another series", "other_series", {"release_": R2}, {"target": release("r2", "18.0"), "changes": CODE}),
     ("an unknown series", "unknown_series", {"release_": R2}, {"target": release("r2", "13.0"), "changes": CODE}),
@@ -276,6 +283,14 @@ def test_a_rehearsal_is_of_an_update_and_once() -> None:
     assert rehearsal.make_plan(wanted, failed, make_plan(wanted, failed)).steps
     code = seen(**R2_CODE)
     assert rehearsal.make_plan(wanted, code, make_plan(wanted, code)).steps == ()
+
+
+@pytest.mark.parametrize(("measured", "said"), [(None, True), ({"ok": False, "error": "x"}, True), ({"ok": True, "pause": 1}, False)])
+@pytest.mark.parametrize("state_", ["planned", "rehearsed"])
+def test_that_a_rehearsal_is_required_is_said_before_it_is_demanded(state_: str, measured: Any, said: bool) -> None:
+    plan = make_plan(wish(R2, rehearsal="required", state=state_), seen(**R2_UPDATE, rehearsal=measured))
+    assert plan.facts.get("must_be_rehearsed", False) is said
+    assert "must_be_rehearsed" not in make_plan(wish(R2, rehearsal="required", state=state_), seen(**R2_CODE)).facts
 
 
 REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [

@@ -95,6 +95,7 @@ class World:
         self.effects: list[str] = []
         self.fault: tuple[int, str] | None = None
         self.update_ends = "well"
+        self.exit_code = 1
         self.not_ready: set[str] = set()
         self.busy_cron: list[str] = []
         self.open_requests = 0
@@ -295,7 +296,7 @@ class FakeRuntime(DockerRuntime):
             if not box.running:
                 box.state, box.ending, box.by_hand = "running", False, False
                 self.world.proven.discard(name)
-                if "update" in name or ("rehearsal" in name and "-u" in " ".join(box.spec.command)):
+                if "update" in name or ("rehearsal" in name and "sh" in box.spec.command):
                     self.world.begin_work(box)
 
     def terminate(self, name: str) -> None:
@@ -316,7 +317,7 @@ class FakeRuntime(DockerRuntime):
         box = self.world.boxes.get(name)
         if box is None:
             return {}
-        return {"Running": box.running, "Status": box.state, "ExitCode": 1 if box.work < 0 else 0, "Pid": 1}
+        return {"Running": box.running, "Status": box.state, "ExitCode": self.world.exit_code if box.work < 0 else 0, "Pid": 1}
 
     def remove(self, name: str) -> None:
         if name in self.world.boxes:
@@ -390,7 +391,7 @@ class FakeDatabase(Database):
 
     def module_states(self) -> tuple[dict[str, str], str | None]:
         data = self.world.databases[self.name]
-        return {name: state for name, (state, _) in data.modules.items() if state.startswith("to ")}, None
+        return {name: state for name, (state, _) in data.modules.items() if state != "uninstalled"}, None
 
     def running_cron(self) -> list[str]:
         return self.world.busy_cron
