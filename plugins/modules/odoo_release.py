@@ -134,10 +134,21 @@ options:
   config:
     description:
       - Options of C(odoo.conf), by name. What the platform sets itself (database, addresses, workers, paths) cannot be given.
+      - An option whose name says that it is a secret (C(admin_passwd), C(smtp_password), and what ends in C(_password), C(_passwd), C(_passphrase),
+        C(_secret) or C(_token)) is refused here; give it as O(config_secrets).
+    type: dict
+    default: {}
+  config_secrets:
+    description:
+      - Options of C(odoo.conf) that are secrets, by name. They show in no log, plan or label, and lie on the machine only in the files that the processes
+        read. A changed one takes effect as a release of class V(code).
+      - Their values are blanked out wherever they occur in what the module returns, so give nothing here that is no secret.
     type: dict
     default: {}
   environment_variables:
-    description: Further environment variables of all processes. Never secrets; they show in C(docker inspect).
+    description:
+      - Further environment variables of all processes. They show in C(docker inspect), so one whose name says that it is a secret is refused; Odoo's
+        code reads options of O(config_secrets) as well.
     type: dict
     default: {}
   processes:
