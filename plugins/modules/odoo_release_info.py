@@ -105,7 +105,7 @@ instance:
       type: str
       sample: "2026-11-21T10:15:00+00:00"
     way_back:
-      description: C(release), C(class) V(code) or V(data), and a sentence.
+      description: C(class) V(code), V(data) or V(none), a sentence, and with the first two C(release) and C(name); null where nothing was released.
       type: dict
       sample: {class: code, name: r2}
     processes:

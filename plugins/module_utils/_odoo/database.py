@@ -42,6 +42,10 @@ _OBSERVE_PLATFORM = """
   , 'applied', (select row_to_json(a) from (select id, release, image, reference, config_digest, class, operation, who,
                 reason, at from sysgenpro.applied order by id desc limit 1) a)
 """
+_ROWS = """
+select row_to_json(a) from (select id, release, image, reference, record->'source'->>'name' as name, config_digest, class, operation, who,
+  reason, at from sysgenpro.applied {}) a
+"""
 _SCHEMA = """
 create schema if not exists sysgenpro authorization postgres;
 create table if not exists sysgenpro.identity (
@@ -117,13 +121,19 @@ class Database(Cluster):
             record: dict[str, Any] = cursor.fetchone()[0]
             return record
 
-    def history(self, limit: int = 20) -> list[dict[str, Any]]:
+    def history(self, limit: int) -> list[dict[str, Any]]:
         """The newest rows of what was applied, without records."""
+        return self._rows("order by id desc limit %s", (limit,))
+
+    def since_another(self) -> list[dict[str, Any]]:
+        """The rows of what was applied, the newest first, down to the newest one of another image than what runs; where there is none, the newest."""
+        return self._rows(
+            "where id >= coalesce((select max(id) from sysgenpro.applied where image <>"
+            " (select image from sysgenpro.applied order by id desc limit 1)), (select max(id) from sysgenpro.applied)) order by id desc", ())
+
+    def _rows(self, which: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         with self.session() as cursor:
-            cursor.execute(
-                "select row_to_json(a) from (select id, release, image, reference, record->'source'->>'name' as name,"
-                " config_digest, class, operation, who, reason, at from sysgenpro.applied order by id desc limit %s) a",
-                (limit,))
+            cursor.execute(_ROWS.format(which), values)
             return [row[0] for row in cursor.fetchall()]
 
     def module_states(self) -> tuple[dict[str, str], str | None]:

@@ -28,13 +28,12 @@ from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
 from .registry import fetch_record
 from .steps import Steps, template_of
+from .way_back import way_back
 
 # Past these steps an operation is finished, not undone: requests were let go to the new colour.
 NO_RETURN = ("let_go", "settle")
 # Recovery points are taken by a timer, of which who releases knows nothing.
 WAITED_FOR = ("recovery point captured", "recovery point verified", "recovery point absent")
-# Classes that led back: to go back once more is to stay.
-BACK = ("rollback", "restore")
 
 
 class ReleaseOperation:
@@ -114,7 +113,7 @@ class ReleaseOperation:
 
     def _previous(self, database: DatabaseState) -> tuple[Desired, recovery.Back | None]:
         """The wish for the release that ran before, with the recovery point it takes where more than code lies between."""
-        rows = self.database.history() if database.applied else []
+        rows = self.database.since_another() if database.applied else []
         point = self.wanted.params["point"]
         if point:
             # Gone back and nothing released since: to ask once more is to stay. An id is compared before the repository is asked anything.
@@ -126,22 +125,20 @@ class ReleaseOperation:
         if not rows:
             raise DomainError("nothing_before", f"nothing was released on {self.wanted.instance} yet",
                               unchanged="Nothing was changed")
-        target = rows[0] if rows[0]["class"] in BACK else next(
-            (row for row in rows if row["image"] != rows[0]["image"]), None)
-        if target is None:
+        way = way_back(rows)
+        if way is None:
             raise DomainError("nothing_before", f"{self.wanted.instance} never ran another release than this",
                               unchanged="Nothing was changed")
-        between = [row for row in rows if row["id"] > target["id"] and row["class"] not in ("code", "adopt", *BACK)]
-        if between and self.wanted.params["recovery"]:
-            back = recovery.find_back(self.wanted, self.database, target)
+        if way.between and self.wanted.params["recovery"]:
+            back = recovery.find_back(self.wanted, self.database, way.target)
             return self._wish_for(back.applied), back
-        if between:
+        if way.between:
             raise DomainError(
                 "update_between",
-                "between this release and the one before lies an update of the database ({})".format(between[0]["operation"]),
+                "between this release and the one before lies an update of the database ({})".format(way.between[0]["operation"]),
                 unchanged="Nothing was changed",
                 advice="Going back costs data: give recovery, the repository with the recovery points, and a confirmation")
-        return self._wish_for(target), None
+        return self._wish_for(way.target), None
 
     def _wish_for(self, applied: Mapping[str, Any]) -> Desired:
         return Desired(self.wanted.instance, self.wanted.identity, self.wanted.state, parse_reference(applied["reference"]), self.wanted.params)

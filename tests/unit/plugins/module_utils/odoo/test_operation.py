@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import locked
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import update
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import way_back
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.way_back import described
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig import (
     R1,
@@ -277,10 +277,25 @@ ROWS = [("r1", "create"), ("r2", "code"), ("r3", "update"), ("r4", "code")]
     ([], None, None), (ROWS[:1], "none", "nothing else"), (ROWS[:2], "code", "to r1 by a switch"),
     (ROWS[:3], "data", "to r2 only with the data of before 3"), (ROWS, "code", "to r3 by a switch"),
     ([ROWS[0], ROWS[1], ("r2", "code")], "code", "to r1 by a switch"),
-    ([ROWS[0], ROWS[2], ("r3", "code")], "data", "to r1 only with the data of before 2")])
+    ([ROWS[0], ROWS[2], ("r3", "code")], "data", "to r1 only with the data of before 2"),
+    ([ROWS[0], ROWS[1], ("r1", "rollback")], "none", "it was gone back to r1"),
+    ([ROWS[0], ROWS[2], ("r1", "restore")], "none", "it was gone back to r1"),
+    ([ROWS[0], ROWS[1], ("r1", "rollback"), ("r1", "code")], "code", "to r2 by a switch"),
+    ([ROWS[0], ("r5", "create")], "data", "to r1 only with the data of before 2"),
+    ([ROWS[0], ("r2", "adopt")], "code", "to r1 by a switch")])
 def test_the_way_back(rows: list[tuple[str, str]], way: str | None, said: str | None) -> None:
+    """What is told and what is done are of one function."""
     history = [{"id": number, "image": name, "name": name, "class": kind, "release": "sha256:" + name, "at": number}
                for number, (name, kind) in enumerate(rows, 1)][::-1]
-    found = way_back(history)
+    found = described(history)
     assert (found and found["class"]) == way
     assert said is None or (found and found["said"].startswith(said))
+
+
+def test_many_releases_of_a_configuration_do_not_hide_the_release_before(rig: Rig) -> None:
+    running_r1(rig)
+    rig.run(rig.params(R2))
+    for number in range(25):
+        rig.run(rig.params(R2, config={"limit_time_real": 100 + number}))
+    rig.run(rig.params(state="rolled_back"))
+    assert released(rig.world, R1) == []

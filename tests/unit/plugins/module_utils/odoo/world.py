@@ -383,8 +383,10 @@ class FakeDatabase(Database):
         found: dict[str, Any] = self.world.databases[self.name].applied[-1]["record"]
         return found
 
-    def history(self, limit: int = 20) -> list[dict[str, Any]]:
-        return self.world.databases[self.name].applied[::-1][:limit]
+    def since_another(self) -> list[dict[str, Any]]:
+        rows = self.world.databases[self.name].applied[::-1]
+        end = next((number for number, row in enumerate(rows) if row["image"] != rows[0]["image"]), 0)
+        return rows[: end + 1]
 
     def comment(self) -> str:
         return self.world.databases[self.name].comment
