@@ -216,7 +216,7 @@ options:
   adopt:
     description:
       - Take over a database that was never released this way. It is recorded and not touched, and O(release) must
-        hold the modules it has.
+        hold the modules it has. Whatever is connected to it so far must have ended.
     type: bool
     default: false
   rehearsal:
@@ -504,6 +504,12 @@ plan:
       description: What a rehearsal of this very step measured, where there is one.
       type: dict
       sample: {pause: 14.2}
+    in_use:
+      description: Roles other than the instance's that are connected to a database which is to be adopted; while there are any it is refused.
+      returned: where there are some
+      type: list
+      elements: str
+      sample: [odoo]
     must_be_rehearsed:
       description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
       returned: where it is so

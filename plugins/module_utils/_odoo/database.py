@@ -11,13 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .cluster import PATIENCE, Cluster
+from .cluster import COLOURS, PATIENCE, Cluster
 
 with contextlib.suppress(ImportError):  # Cluster says so
     import psycopg2
     from psycopg2 import sql
-
-COLOURS = ("blue", "green")
 
 _OBSERVE = """
 select json_build_object(
@@ -28,7 +26,13 @@ select json_build_object(
   'roles', (select json_object_agg(rolname, rolcanlogin) from pg_roles where rolname like %(prefix)s),
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
-  'prepared', (select json_agg(gid) from pg_prepared_xacts where database = current_database())
+  'prepared', (select json_agg(gid) from pg_prepared_xacts where database = current_database()),
+  'replication', (select json_agg(what order by what) from (
+    select 'slot ' || slot_name from pg_replication_slots where database = current_database()
+    union all select 'subscription ' || subname from pg_subscription
+      where subdbid = (select oid from pg_database where datname = current_database())) r (what)),
+  'sessions', (select json_agg(distinct usename) from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend' and usename <> current_user)
   {odoo} {platform})
 """
 _OBSERVE_ODOO = """
@@ -65,6 +69,8 @@ class DatabaseState:
 
     :param exists: whether the database is there.
     :param odoo: whether Odoo's tables are in it.
+    :param replication: slots and subscriptions of logical replication that belong to the database.
+    :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
@@ -81,6 +87,8 @@ class DatabaseState:
     languages: Sequence[str] = ()
     identity: Mapping[str, str] | None = None
     applied: Mapping[str, Any] | None = None
+    replication: Sequence[str] = ()
+    sessions: Sequence[str] = ()
 
     @property
     def installed(self) -> set[str]:
@@ -213,5 +221,9 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
     return DatabaseState(
         exists=True, odoo=odoo, settings=found["settings"], roles=found["roles"] or {},
         databases=found["databases"] or (), owner=found["owner"] or "", prepared=found["prepared"] or (),
+        replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"))
+
+
+__all__ = ["COLOURS", "Database", "DatabaseState"]

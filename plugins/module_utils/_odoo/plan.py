@@ -14,7 +14,16 @@ from .._kernel.plan import Plan, Step
 from .._runtime.docker import Container
 from . import sequences
 from .changes import Changes
-from .checks import check_identity, check_modules, check_owner, check_room, check_target
+from .checks import (
+    check_identity,
+    check_in_use,
+    check_modules,
+    check_owner,
+    check_replication,
+    check_room,
+    check_target,
+    others_in,
+)
 from .cluster import KINDS
 from .database import COLOURS, DatabaseState
 from .model import Desired, colour_of, other
@@ -95,6 +104,10 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
     check_room(wanted, seen)
+    if work.kind in ("update", "restore"):
+        check_replication(wanted, seen.database)
+    if _adopts(seen) and wanted.state == "released":
+        check_in_use(wanted, seen.database)
     strategy = _strategy(wanted, seen, work)
     if work.kind in ("code", "adopt"):
         # What goes back is told apart, so that going back twice is going back once.
@@ -161,6 +174,10 @@ def _drift(wanted: Desired, seen: Observed) -> str:
     return "none"
 
 
+def _adopts(seen: Observed) -> bool:
+    return seen.database.odoo and not seen.database.applied
+
+
 def _strategy(wanted: Desired, seen: Observed, work: Work) -> str:
     if work.kind != "update":
         return "hold" if work.kind == "restore" else "switch"
@@ -208,6 +225,8 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     }
     if work.kind == "update" and wanted.params["rehearsal"] == "required" and not (seen.rehearsal or {}).get("ok"):
         facts["must_be_rehearsed"] = True
+    if _adopts(seen) and others_in(wanted, seen.database):
+        facts["in_use"] = others_in(wanted, seen.database)
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
     if seen.origin:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from estate import Estate, Seen, registry, sound
 from estate.machine import ROOT
-from estate.place import HOST, NEIGHBOUR_HOST
+from estate.place import HOST, INSTANCE, NEIGHBOUR_HOST
 
 pytestmark = pytest.mark.slow
 
@@ -159,6 +159,10 @@ STATES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "module_missing", ("lost_module",),
         "insert into ir_module_module (name, state, latest_version) values ('lost_module', 'installed', '19.0.1.0')",
         "delete from ir_module_module where name = 'lost_module'"),
+    "subscription": (
+        "replication", ("fault_one", "subscription fault_headquarters"),
+        "create subscription fault_headquarters connection 'host=/nowhere dbname=hq' publication prices with (connect = false)",
+        "alter subscription fault_headquarters set (slot_name = none); drop subscription fault_headquarters"),
     "production data below": (
         "data_class_mismatch", ("production", "synthetic"),
         "update sysgenpro.identity set data_class = 'production'", "update sysgenpro.identity set data_class = 'synthetic'"),
@@ -194,6 +198,30 @@ def refused_away(estate: Estate, code: str, words: tuple[str, ...], spoil: str, 
         estate.machine.sql(mend)
     assert ran.error == code and all(word in ran.message for word in words), ran.message
     Seen.look(estate).same_as(before)
+
+
+def test_adoption_while_another_is_connected(runs: Estate) -> None:
+    """As the Odoo that ran on it so far: told beforehand, refused when it is meant."""
+    machine = runs.machine
+    machine.sql("create role fault_bi login password 'fault_bi'; grant connect on database fault_one to fault_bi")
+    other = machine.background(
+        f"PGPASSWORD=fault_bi exec psql -X -h /run/sysgenpro/{INSTANCE}/postgresql -p 5501 -U fault_bi -d fault_one -c 'select pg_sleep(600)'")
+    connected = "select count(*) from pg_stat_activity where usename = 'fault_bi'"
+    machine.sh(f"for n in $(seq 100); do [ \"$(psql -XAtq -h /run/sysgenpro/{INSTANCE}/postgresql -p 5501 -U postgres -c \"{connected}\")\" = 1 ]"
+               " && exit; sleep 0.1; done; exit 1")
+    before = Seen.look(runs)
+    machine.sql("alter schema sysgenpro rename to sysgenpro_away")
+    try:
+        planned = runs.release("one-a", state="planned", adopt=True).ok()
+        ran = runs.release("one-a", adopt=True)
+    finally:
+        machine.sql("alter schema sysgenpro_away rename to sysgenpro")
+        machine.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'fault_bi'")
+        other.wait(30)
+    assert planned.kind == "adopt" and planned.result["plan"]["in_use"] == ["fault_bi"], planned.result["plan"]
+    assert ran.error == "in_use" and "fault_bi" in ran.message, ran.message
+    Seen.look(runs).same_as(before)
+    machine.sql("revoke connect on database fault_one from fault_bi; drop role fault_bi")
 
 
 def test_neighbours_database(runs: Estate) -> None:

@@ -18,6 +18,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.checks import
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import DatabaseState
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.plan import Observed, make_plan
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.recovery import Back
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import LABEL, Container
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.samples import module, params, release
 from hypothesis import given
@@ -95,6 +96,8 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str, str, list[str]]] = [
     ("adopted, and a language more", {"adopt": True, "languages": ["fr_FR"]},
      {"database": state(applied=None, identity=None), "target": R1, "front": {}, "containers": {}},
      "update", "hold", [name for name in UPDATE_STEPS if name not in ("cron_idle", "stop_cron")]),
+    ("other code beside replication", {"release_": R2}, {**R2_CODE, "database": state(replication=("slot bi",))}, "code", "switch", CODE_STEPS),
+    ("other code beside other sessions", {"release_": R2}, {**R2_CODE, "database": state(sessions=("bi",))}, "code", "switch", CODE_STEPS),
     ("install", {"modules__install": ["sale"]}, {}, "update", "hold", UPDATE_STEPS),
     ("installed already", {"modules__install": ["stock"]}, {}, "none", "none", []),
     ("uninstall", {"modules__uninstall": ["stock"]}, {}, "update", "hold", UPDATE_STEPS),
@@ -132,6 +135,8 @@ def test_what_is_planned(wished: dict[str, Any], found: dict[str, Any], kind: st
         assert plan.before == plan.after
 
 
+ADOPTED: dict[str, Any] = {"target": R1, "front": {}, "containers": {}, "database": state(
+    applied=None, identity=None, sessions=("acme_production_blue_web", "acme_production_owner", "odoo"))}
 NOT_INSTALLABLE = release("r4", sale={**module(), "installable": False})
 LACKING = release("r4", sale=module(depends=("base", "sales_team")))
 
@@ -145,6 +150,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("a module on its way out", "half_updated", {}, {"database": state(modules={**MODULES, "sale": ("to remove", "1")})}),
     ("Odoo's own mark", "half_updated", {}, {"database": state(partially_updated="sale")}),
     ("prepared transactions", "prepared_transactions", {}, {"database": state(prepared=("gid",))}),
+    ("a slot, and an update", "replication", {"release_": R2}, {**R2_UPDATE, "database": state(replication=("slot bi",))}),
+    ("a subscription, and a way back", "replication", {"release_": R2, "state": "rolled_back"}, {
+        "target": R2, "back": Back("p", "2026", {}, {}), "database": state(replication=("subscription hq",))}),
+    ("adopted in use", "in_use", {"adopt": True}, ADOPTED),
+    ("adopted in use, and a language more", "in_use", {"adopt": True, "languages": ["fr_FR"]}, ADOPTED),
     ("no filestore", "filestore_missing", {}, {"filestore": False}),
     ("never released", "not_adopted", {}, {"database": state(applied=None), "target": R1}),
     ("adopt another version", "adopt_mismatch", {"adopt": True}, {"database": state(
@@ -176,6 +186,12 @@ def test_what_is_refused(code: str, wished: dict[str, Any], found: dict[str, Any
         make_plan(wanted, seen(**found))
     assert error.value.code == code and error.value.unchanged.startswith("Nothing was changed")
     assert error.value.advice or code == "unknown_series"
+
+
+def test_who_must_leave_before_an_adoption_is_planned_beforehand() -> None:
+    plan = make_plan(wish(adopt=True, state="planned"), seen(**ADOPTED))
+    assert plan.facts["in_use"] == ["odoo"] and plan.facts["class"] == "adopt"
+    assert "in_use" not in make_plan(wish(), seen(database=state(sessions=("bi",)))).facts
 
 
 def test_nothing_is_refused_for_room_where_nothing_is_started() -> None:
