@@ -418,7 +418,9 @@ options:
     description: Refuse when the plan computed now has another digest than this, the approved one.
     type: str
   purge:
-    description: With O(state=absent), repeat the instance's name to drop its database and filestore too.
+    description:
+      - With O(state=absent), repeat the instance's name to drop its database and filestore too, with every copy that releases left beside them
+        (the undo copy, clones, databases that were gone back from) and what was exported of those.
     type: str
 requirements:
   - python3-docker
@@ -548,6 +550,11 @@ operation:
       type: list
       elements: str
       sample: []
+purged:
+  description: Names of the C(databases) that were dropped, and paths of the C(directories) that were removed.
+  returned: when O(purge) dropped something
+  type: dict
+  sample: {databases: [acme_production], directories: [/var/lib/sysgenpro/instances/acme-production/exports]}
 code:
   description: Stable, machine-readable name of the error.
   returned: on failure

@@ -141,7 +141,7 @@ operations:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import CLUSTER
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail, unexpected
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import WHERE
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import status
 
@@ -159,6 +159,8 @@ def main():
         found = status(module.params)
     except DomainError as error:
         fail(module, error)
+    except Exception as error:
+        fail(module, unexpected(error))
     module.exit_json(changed=False, **found)
 
 

@@ -18,6 +18,7 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig
     R1,
     R2,
     R3,
+    Data,
     Killed,
     Rig,
     released,
@@ -268,6 +269,25 @@ def test_an_interrupted_release_is_finished_without_the_registry(rig: Rig) -> No
     again.world.releases = {}
     result = again.run(again.params(R2))
     assert result["operation"]["outcome"] == "finished" and released(again.world, R2) == []
+
+
+def test_a_purge_leaves_nothing_of_the_instances_data(rig: Rig) -> None:
+    """Nor anything of what releases left beside it; what is another's stays."""
+    running_r1(rig)
+    wanted = rig.operation(rig.params(R1)).wanted
+    stores, was = Path(wanted.filestore).parent, "acme_production_was_2611211530"
+    for name in (was, "acme_production_undo", "acme_production_rehearsal", "acme_production_bi"):
+        rig.world.databases[name] = Data(schema="s1")
+    mine = [stores / was, Path(wanted.directory, "exports", "one"), Path(wanted.directory, "rehearsal"), Path(wanted.filestore)]
+    for path in (*mine, stores / "acme_production_bi"):
+        path.mkdir(parents=True, exist_ok=True)
+    rig.world.purging = True
+    purged = rig.run(rig.params(state="absent", purge="acme-production"))["purged"]
+    assert purged["databases"] == ["acme_production", "acme_production_rehearsal", "acme_production_undo", was]
+    assert sorted(purged["directories"]) == sorted(str(path if path.name != "one" else path.parent) for path in mine)
+    assert list(rig.world.databases) == ["acme_production_bi"] and not any(path.exists() for path in mine)
+    assert (stores / "acme_production_bi").is_dir()
+    assert not rig.run(rig.params(state="absent", purge="acme-production"))["changed"]
 
 
 ROWS = [("r1", "create"), ("r2", "code"), ("r3", "update"), ("r4", "code")]

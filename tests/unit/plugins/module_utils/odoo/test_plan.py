@@ -317,6 +317,12 @@ REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("only a filestore", {"purge": "acme-production"}, {**NOTHING, "filestore": True}, ["purge"]),
     ("only an undo copy", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
         False, databases=("acme_production_undo",))}, ["purge"]),
+    ("nothing left but a person's role", {}, {"containers": {}, "front": {}, "database": state(roles={
+        "acme_production_bi": True, "acme_production_update": False})}, []),
+    ("only what was abandoned", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
+        False, databases=("acme_production_was_2611211530",))}, ["purge"]),
+    ("another's database", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
+        False, databases=("acme_production_bi", "acme_production_was_x"))}, []),
     ("half-updated data", {"purge": "acme-production"}, {"database": state(partially_updated="x")},
      ["close_front", "remove_containers", "shut_logins", "purge"]),
 ]
@@ -326,6 +332,14 @@ REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
 def test_what_is_removed(wished: dict[str, Any], found: dict[str, Any], steps: list[str]) -> None:
     plan = removal.make_plan(wish(None, state="absent", **wished), seen(**found))
     assert [step.name for step in plan.steps] == steps
+
+
+def test_whatever_releases_left_is_purged_and_named() -> None:
+    left = [f"acme_production{end}" for end in ("_back", "_failed", "_rehearsal", "_rehearsal_copy", "_undo", "_was_2611211530")]
+    found = seen(database=state(databases=("acme_production", "acme_production_bi", *left)))
+    step = removal.make_plan(wish(None, state="absent", purge="acme-production"), found).steps[-1]
+    assert step.parameters == {"databases": ["acme_production", *left]}
+    assert all(name in step.title for name in step.parameters["databases"])
 
 
 def test_what_is_not_ones_own_is_not_purged() -> None:
