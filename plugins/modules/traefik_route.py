@@ -142,7 +142,10 @@ options:
             description: Requests under way or waiting at a time, websockets not counted. Default is 500.
             type: int
       tls:
-        description: Either a certificate with its key or O(routes[].tls.resolver).
+        description:
+          - Either a certificate with its key or O(routes[].tls.resolver).
+          - A certificate that expired, is not valid yet, is for other host names or has another key is refused. What there is of its route stays as it is,
+            the other routes are brought about, and then the task fails and names it.
         type: dict
         suboptions:
           certificate:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._kernel.errors import DomainError
-from .certificates import Certificate
+from .certificates import UNFIT, Certificate
 
 # Ports of an instance's front, docs/architecture.md.
 HTTP_PORT = 8069
@@ -103,22 +103,33 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_routes(values: Iterable[Mapping[str, Any]]) -> list[Route]:
+def parse_routes(values: Iterable[Mapping[str, Any]], refused: list[DomainError] | None = None) -> list[Route]:
     """Check and complete the routes of one machine.
 
+    :param refused: takes what is wrong with certificates, whose routes are then left out; without it that is raised as well.
     :raises DomainError: ``invalid_route``, ``host_taken`` or a code of ``certificates``, naming route and field.
     """
-    routes = [_parse(index, value) for index, value in enumerate(values)]
+    routes: list[Route] = []
     names: set[str] = set()
     owners: dict[str, str] = {}
-    for route in routes:
-        if route.name in names:
-            raise invalid(route.name, "name", "to be given once; it is given twice")
-        names.add(route.name)
-        for host in route.hosts:
+    for index, value in enumerate(values):
+        try:
+            route = _parse(index, value)
+        except DomainError as error:
+            if refused is None or error.code not in UNFIT:
+                raise
+            refused.append(error)
+            name, hosts = str(error.details["route"]), _hosts(str(error.details["route"]), value.get("hosts"))
+        else:
+            routes.append(route)
+            name, hosts = route.name, route.hosts
+        if name in names:
+            raise invalid(name, "name", "to be given once; it is given twice")
+        names.add(name)
+        for host in hosts:
             if host in owners:
-                raise host_taken(host, route.name, owners[host])
-            owners[host] = route.name
+                raise host_taken(host, name, owners[host])
+            owners[host] = name
     return routes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -43,6 +44,23 @@ def test_a_host_twice_and_a_name_twice_are_refused() -> None:
         model.parse_routes([value(), value(name="bodega", hosts=["A.test."])])
     with pytest.raises(DomainError, match="given twice"):
         model.parse_routes([value(), value(hosts=["b.test"])])
+
+
+def test_a_certificate_that_does_not_fit_is_its_own_routes_trouble(issue: Callable[..., tuple[str, str]]) -> None:
+    chain, key = issue("a.test", start=-9000, end=-8000)
+    expired = value(tls={"certificate": chain, "private_key": key})
+    with pytest.raises(DomainError, match="expired"):
+        model.parse_routes([expired])
+    refused: list[DomainError] = []
+    found = model.parse_routes([expired, value(name="bodega", hosts=["b.test"])], refused)
+    assert [route.name for route in found] == ["bodega"]
+    assert [(error.code, error.details["route"]) for error in refused] == [("certificate_expired", "acme")]
+    # Its name and hosts are taken all the same, and what is wrong otherwise is wrong for all.
+    for other in (value(name="bodega"), value(hosts=["b.test"])):
+        with pytest.raises(DomainError, match=r"already serves|given twice"):
+            model.parse_routes([expired, other], [])
+    with pytest.raises(DomainError, match="front"):
+        model.parse_routes([expired, value(name="bodega", hosts=["b.test"], front="x")], [])
 
 
 @pytest.mark.parametrize("exposure", ["public", "partner", "internal"])
