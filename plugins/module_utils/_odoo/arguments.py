@@ -59,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "config": {"type": "dict", "default": {}},
+    "config_secrets": {"type": "dict", "default": {}, "no_log": True},
     "environment_variables": {"type": "dict", "default": {}},
     "processes": {
         "type": "dict",
