@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import loss, neutralize
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import loss
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.recovery import abandoned, exchange_directories
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig import (
     NAME,
     R1,
@@ -121,11 +120,6 @@ def test_directories_change_places_though_killed(tmp_path: Path, monkeypatch: py
     assert os.listdir(live) == ["new"] and os.listdir(aside) == ["live"] and not os.path.exists(new)
     exchange_directories(live, aside, new)
     assert os.listdir(live) == ["live"] and os.listdir(new) == ["new"] and not os.path.exists(aside)
-
-
-def test_series_that_neutralize_themselves() -> None:
-    assert neutralize.command(samples.record(series="19.0"), "acme") == ["/usr/bin/odoo", "neutralize", "-d", "acme"]
-    assert neutralize.command(samples.record(series="14.0"), "acme") is None
 
 
 def test_nothing_lost_is_said() -> None:
