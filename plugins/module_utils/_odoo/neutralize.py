@@ -25,7 +25,7 @@ STATEMENTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
     ("ir_cron", ("active",), "update ir_cron set active = false"),
     # A template or a mail may name its server, and 14.0 and 15.0 then send by one that is archived: all lead nowhere.
     ("ir_mail_server", ("active", "smtp_host"),
-     "update ir_mail_server set smtp_host = 'invalid'," f" active = (name = '{BARRIER}')"),
+     " ".join(("update ir_mail_server set smtp_host = 'invalid', active =", f"(name = '{BARRIER}')"))),
     # The column is required where it is there, from 15.0 on.
     ("ir_mail_server", ("active", "smtp_authentication"),
      "insert into ir_mail_server (name, smtp_port, smtp_host, smtp_encryption, active, smtp_authentication)"
