@@ -323,13 +323,20 @@ options:
         choices: [always, never]
         default: always
       keep_abandoned:
-        description: For how many days a database that was gone back from is kept. A later release drops what is older.
+        description:
+          - For how many days a database that was gone back from is kept. A later release drops what is older.
+          - The recovery point before an update is held for as long.
         type: int
         default: 14
       jobs:
         description: How many processes dump and load.
         type: int
         default: 2
+      secret_names:
+        description: Names, never values, of the secrets that a rebuild of the instance needs. Recorded in each point's manifest.
+        type: list
+        elements: str
+        default: []
   point:
     description:
       - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).

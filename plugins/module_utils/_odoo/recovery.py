@@ -59,7 +59,7 @@ def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
         "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))],
-        "jobs": given["jobs"], "database": place, "state": state,
+        "jobs": given["jobs"], "secret_names": given.get("secret_names") or [], "database": place, "state": state,
         **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
         "requested_by": params["requested_by"], **more})
 
