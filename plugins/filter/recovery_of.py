@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 LOCAL = "/var/lib/sysgenpro/recovery"
 # Kept for the role recovery_point.
-TIMERS = ("pruning", "schedule", "retention", "oldest")
+TIMERS = ("pruning", "schedule", "retention", "oldest", "reread")
 KEYS = ("location", "access_key", "secret_key", "region", "ca_path", "lock_mode", "lock_days", "password")
 POLICY = ("trusted_signers", "before_update", "keep_abandoned", "jobs")
 
