@@ -74,7 +74,10 @@ class ReleaseOperation:
         front = self.front.observe()
         database = self.database.observe()
         back = origin = None
-        if wanted.params["from_point"] and not database.exists:
+        restores = wanted.params["from_point"] and wanted.state not in ("rolled_back", "absent")
+        if restores and database.exists:
+            recovery.check_origin(wanted, self.database)
+        if restores and not database.exists:
             origin = recovery.find_origin(wanted)
             self.wanted = wanted = self._wish_for(origin.applied)
         elif wanted.reference is None and database.applied and wanted.state not in ("rolled_back", "absent"):

@@ -74,6 +74,8 @@ class Data:
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)
     restored: str = ""
     comment: str = ""
+    why: str = ""
+    keep_until: str = ""
 
 
 class World:
