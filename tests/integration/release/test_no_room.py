@@ -31,7 +31,7 @@ entry = {"at": "2000-01-01T00:00:00.000+00:00", "seconds": 0.0, "event": "paddin
 bare = len(json.dumps(entry)) + 1
 entry["text"] = "x" * ((-os.path.getsize(path) - bare) % 4096)
 with open(path, "a") as stream:
-    stream.write(json.dumps(entry) + "\n")
+    stream.write(json.dumps(entry) + "\\n")
 assert os.path.getsize(path) % 4096 == 0
 try:
     with open(os.path.join(state, "filler"), "wb", 0) as stream:
@@ -69,8 +69,12 @@ def cluster_on(estate: Estate, what: str, room: int) -> Iterator[Callable[[int],
     machine.sh(
         f"systemctl stop {CLUSTER}; mkdir -p {SMALL}; mount -t tmpfs -o size={used + room}m,mode=700,uid=$(id -u postgres),gid=$(id -g postgres)"
         f" tmpfs {SMALL}; cp -a {place}/. {SMALL}/; mount --bind {SMALL} {place}; systemctl start {CLUSTER}")
+
+    def grow(more: int) -> None:
+        machine.sh(f"mount -o remount,size={used + more}m {SMALL}")
+
     try:
-        yield lambda more: machine.sh(f"mount -o remount,size={used + more}m {SMALL}") and None
+        yield grow
     finally:
         machine.sh(
             f"systemctl stop {CLUSTER}; umount {place}; rsync -a --delete {SMALL}/ {place}/ || (rm -rf {place}/* && cp -a {SMALL}/. {place}/);"

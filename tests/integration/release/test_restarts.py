@@ -109,7 +109,6 @@ def test_machine_rebooted_during_the_hold(estate: Estate, mark: str, here: None,
     waiting = Asked(estate, HOST, "/fault/release")
     time.sleep(2)
     assert not waiting.done, f"a request was not held: {waiting.answer()}"
-    estate.machine.sql("update ir_config_parameter set value = 'sleep 1' where key = 'fault.during_update'", "fault_one_undo", check=False)
     estate.machine.sql("alter database fault_one_undo allow_connections true", "postgres")
     estate.machine.sql("update ir_config_parameter set value = 'sleep 1' where key = 'fault.during_update'", "fault_one_undo")
     estate.machine.sql("alter database fault_one_undo allow_connections false", "postgres")

@@ -55,7 +55,7 @@ def test_module_and_language_come_and_module_goes(
     """Installed with its data and in a language, kept by a release of code, uninstalled with all that it brought, and with nothing else."""
     sql = estate.machine.sql
     assert state_of(estate, EXTRA) != "installed" and sql("select active from res_lang where code = 'fr_FR'") == "f"
-    wishes = {"modules": {"install": [ADDON, EXTRA]}, "languages": ["fr_FR"]}
+    wishes: dict[str, Any] = {"modules": {"install": [ADDON, EXTRA]}, "languages": ["fr_FR"]}
     with shop(estate, HOST, tmp_path, ORDINARY) as load:
         came = once(estate, "update", **wishes)
         sound(estate, "one-a", mark)
