@@ -14,7 +14,7 @@ from .._kernel.plan import Plan, Step
 from .._runtime.docker import Container
 from . import sequences
 from .changes import Changes
-from .checks import check_identity, check_modules, check_owner, check_room, check_target
+from .checks import check_disk, check_identity, check_modules, check_new, check_owner, check_room, check_target
 from .cluster import KINDS
 from .database import COLOURS, DatabaseState
 from .model import Desired, colour_of, other
@@ -27,7 +27,8 @@ class Observed:
     """What one pass found.
 
     :param target: the release asked for; None where it is the one that runs.
-    :param memory: bytes the machine can give.
+    :param filestore: whether its directory is there. :param files: whether anything lies in it; only looked at where there is no database.
+    :param memory: bytes the machine can give. :param disk: bytes free where the cluster's files lie; 0 where that is not known.
     :param rehearsal: what a rehearsal of exactly this step measured.
     :param back: the recovery point to go back to, where going back takes one.
     :param origin: the recovery point of another instance that a new one is made from.
@@ -44,6 +45,8 @@ class Observed:
     template: Mapping[str, Any] | None = None
     back: Back | None = None
     origin: Back | None = None
+    files: bool = False
+    disk: int = 0
 
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
@@ -87,6 +90,8 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
     check_room(wanted, seen)
+    if work.kind == "update":
+        check_disk(wanted, seen)
     strategy = _strategy(wanted, seen, work)
     if work.kind in ("code", "adopt"):
         # What goes back is told apart, so that going back twice is going back once.
@@ -106,6 +111,7 @@ def decide(wanted: Desired, seen: Observed) -> Work:
     """What kind of work it is, module by module."""
     database = seen.database
     if not database.exists or not database.odoo:
+        check_new(wanted, seen)
         check_target(wanted, seen)
         return Work("create", {}, wanted.install, (), wanted.languages)
     if not seen.filestore:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import errno
 import os
 import types
 from pathlib import Path
@@ -54,6 +55,8 @@ class TickingJournal(Journal):
                 stream.write('{"at": "2026-11-21T10:00:00.000+00:00", "event": "' + event)
             raise Killed("journal")
         try:
+            if self.world.journal_full:
+                raise OSError(errno.ENOSPC, "No space left on device")
             with self.world.effect("journal " + event):
                 super().write(event, **data)
         except OSError as error:
@@ -115,6 +118,7 @@ class Rig:
         patch.setattr(operation_module, "Database", FakeDatabase)
         patch.setattr(operation_module, "Journal", TickingJournal)
         patch.setattr(operation_module, "Front", lambda name, address: Front(name, address, str(self.directory)))
+        patch.setattr(operation_module, "check_session", lambda options: None)
         patch.setattr(operation_module, "memory_available", lambda: 8 * 1024 ** 3)
         patch.setattr(operation_module, "fetch_record", lambda reference, *_login: world.releases[reference])
         for module in (steps, removal):
@@ -159,7 +163,7 @@ class Rig:
             raise DomainError("not_ready", f"{address} is not ready: its process ended while starting")
         clone = box.label("kind") == "update"
         data = self.world.databases[database]
-        if box.spec.image in self.world.not_ready or not (clone or self.world.may_connect(box)):
+        if box.spec.image in self.world.not_ready | self.world.spoilt or not (clone or self.world.may_connect(box)):
             raise DomainError("not_ready", f"{address} is not ready: web client: 500")
         if data.half or data.schema != self.world.schemas[box.spec.image]:
             raise DomainError("not_ready", f"{address} is not ready: registry: a column is missing")
