@@ -35,11 +35,11 @@ class _Connection(http.client.HTTPSConnection):
         self._create_connection = lambda _to, *rest: socket.create_connection((address, 443), *rest)
 
 
-def get(estate: Estate, host: str, path: str) -> tuple[int, str]:
-    """Status and body of one request over a connection of its own."""
+def get(estate: Estate, host: str, path: str, call: str = "") -> tuple[int, str]:
+    """Status and body of one request over a connection of its own. :param call: JSON that is posted."""
     connection = _Connection(host, estate.machine.address, estate.authority)
     try:
-        connection.request("GET", path)
+        connection.request("POST" if call else "GET", path, call or None, {"Content-Type": "application/json"} if call else {})
         answer = connection.getresponse()
         return answer.status, answer.read().decode("utf-8", "replace")
     finally:
