@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -34,14 +35,20 @@ class DocumentError(Exception):
 
 
 def install() -> None:
-    """While a proof prints, wkhtmltopdf gets styles and pictures from this process. The configured address leads
-    through the edge, which may hold every request until this very proof is done."""
+    """wkhtmltopdf gets styles and pictures from this colour's own websocket process, whatever ``report.url`` says in the
+    database. The configured address leads through the edge: while requests are held there, a document under way could
+    never finish, and in a copy of the database it may be another instance's. A worker that prints is busy, and two that
+    print at once would wait for each other; the websocket process always has room.
+
+    While a proof prints, ``web.base.url`` is that address, too."""
     from odoo.addons.base.models.ir_config_parameter import IrConfigParameter
 
     get_param = IrConfigParameter.get_param
 
     def own_address_first(self: Any, key: str, default: Any = False) -> Any:
-        if key in ("report.url", "web.base.url") and getattr(_local, "address", None):
+        if key == "report.url":
+            return _own_address() or get_param(self, key, default)
+        if key == "web.base.url" and getattr(_local, "address", None):
             return _local.address
         return get_param(self, key, default)
 
@@ -51,9 +58,11 @@ def install() -> None:
 
 
 def _own_address() -> str:
-    """With a single worker, which is busy with the proof, nobody would answer: an address that refuses at once, so the
-    document comes without its styles."""
-    return "http://127.0.0.1:1" if config["workers"] == 1 else f"http://127.0.0.1:{config['http_port']}"
+    """Given for processes without HTTP of their own, as cron; nothing where there is no websocket process."""
+    given = os.environ.get("SYSGENPRO_REPORT_URL", "")
+    if given or not config["workers"] or not config["http_enable"]:
+        return given
+    return "http://127.0.0.1:{}".format(config.get("gevent_port") or config.get("longpolling_port"))
 
 
 def print_one(database: str) -> tuple:

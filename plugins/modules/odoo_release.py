@@ -335,13 +335,20 @@ options:
         choices: [always, never]
         default: always
       keep_abandoned:
-        description: For how many days a database that was gone back from is kept. A later release drops what is older.
+        description:
+          - For how many days a database that was gone back from is kept. A later release drops what is older.
+          - The recovery point before an update is held for as long.
         type: int
         default: 14
       jobs:
         description: How many processes dump and load.
         type: int
         default: 2
+      secret_names:
+        description: Names, never values, of the secrets that a rebuild of the instance needs. Recorded in each point's manifest.
+        type: list
+        elements: str
+        default: []
   point:
     description:
       - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).
@@ -350,7 +357,9 @@ options:
   from_point:
     description:
       - Another instance's recovery point that a new instance is made from, with the release that ran there. O(release) is not needed then.
-      - It matters only where the database does not exist yet, and the point must hold data of this instance's O(data_class).
+      - The point must hold data of this instance's O(data_class).
+      - Where the database exists already nothing is done if it came from that point, and it is refused with V(target_exists) if it did not. V(latest_verified) means
+        the newest one of now.
     type: dict
     suboptions:
       source:

@@ -65,7 +65,8 @@ def _releases(estate: Estate, say: Callable[[str], None], requests: int, rounds:
             estate.runs(name)
         say("a converged release beside an unchanged container")
         unchanged = converged.measure(estate)
-        say("converged odoo_release {release:.2f} s, unchanged docker_container {container:.2f} s".format(**unchanged))
+        say("converged odoo_release {release:.2f} s, unchanged docker_container {container:.2f} s; "
+            "playbook release {playbook:.2f} s, plain tasks {plain:.2f} s".format(**unchanged))
         say("today's way: a copy of the instance in one container")
         place.make()
         rows: dict[str, releases.Seen] = {}
@@ -110,6 +111,8 @@ def _show(rows: dict[str, releases.Seen], unchanged: dict[str, float], bare: lis
           f"ratio {statistics.median(quiet) / statistics.median(bare):.2f}")
     print(f"converged odoo_release {unchanged['release']:.2f} s, unchanged docker_container {unchanged['container']:.2f} s, "
           f"ratio {unchanged['release'] / unchanged['container']:.2f}")
+    print(f"converged playbook release {unchanged['playbook']:.2f} s, one with plain tasks (network, web, cron) {unchanged['plain']:.2f} s, "
+          f"ratio {unchanged['playbook'] / unchanged['plain']:.2f}")
 
 
 def _several(values: list[float]) -> str:

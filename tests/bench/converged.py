@@ -1,14 +1,18 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A converged ``odoo_release`` beside one unchanged ``community.docker.docker_container`` task, in one play."""
+"""A converged ``odoo_release`` beside one unchanged ``community.docker.docker_container`` task, in one play; and the whole playbook ``release``
+beside one that keeps the same network and containers by plain ``community.docker`` tasks.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import statistics
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +27,7 @@ _TASKS: list[tuple[str, dict[str, Any]]] = [
 
 
 def measure(estate: Estate) -> dict[str, float]:
-    """Median seconds of each task over several rounds, taken in turn. Keys ``release`` and ``container``."""
+    """Median seconds over several rounds, taken in turn: of the tasks ``release`` and ``container``, of the playbooks ``playbook`` and ``plain``."""
     estate.runs("one-a")
     arguments = estate.machine.parameters({"release": estate.releases["one-a"], "state": "released"})
     arguments = {key: value for key, value in arguments.items() if not key.startswith("_")}
@@ -31,7 +35,16 @@ def measure(estate: Estate) -> dict[str, float]:
     path.mkdir(mode=0o700, exist_ok=True)
     values = path / "values.json"
     values.touch(mode=0o600)
-    values.write_text(json.dumps({"release_arguments": arguments, "container_arguments": _container(estate)}), encoding="utf-8")
+    seen = _containers(estate)
+    values.write_text(json.dumps({"release_arguments": arguments, "container_arguments": seen["web"]}), encoding="utf-8")
+    try:
+        output = _play(estate, path / "converged.yml", _tasks(), [str(values)])
+        return {**{name: _median(output, name) for name, _task in _TASKS}, **_playbooks(estate, path / "plain.yml", seen)}
+    finally:
+        values.unlink()
+
+
+def _tasks() -> list[dict[str, Any]]:
     tasks: list[dict[str, Any]] = []
     for number in range(ROUNDS + 1):
         for name, task in _TASKS:
@@ -41,17 +54,40 @@ def measure(estate: Estate) -> dict[str, float]:
                 {"ansible.builtin.assert": {"that": "outcome is not changed"}},
                 {"ansible.builtin.debug": {"msg": f"took {name} {number} {{{{ lookup('pipe', 'date +%s.%N') | float - began | float }}}}"}},
             ]
-    playbook = path / "converged.yml"
-    playbook.write_text(json.dumps([{"hosts": INSTANCE, "gather_facts": False, "become": True, "vars_files": [str(values)], "tasks": tasks}]),
-                        encoding="utf-8")
-    try:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("ansible-playbook")), str(playbook), "-i", str(estate.state / "inventory")],
-            env={**os.environ, **estate.environment()}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    finally:
-        values.unlink()
+    return tasks
+
+
+def _playbooks(estate: Estate, path: Path, seen: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Each from its start to its end, as an operator waits for it."""
+    network = json.loads(estate.machine.sh(f"docker network inspect {INSTANCE}"))[0]
+    tasks: list[dict[str, Any]] = [
+        {"community.docker.docker_network": {
+            "name": INSTANCE, "driver": network["Driver"], "driver_options": network["Options"], "internal": network["Internal"],
+            "ipam_config": [{"subnet": found["Subnet"], **({"gateway": found["Gateway"]} if found.get("Gateway") else {}),
+                             **({"iprange": found["IPRange"]} if found.get("IPRange") else {})} for found in network["IPAM"]["Config"]]}},
+        *({"community.docker.docker_container": seen[kind]} for kind in ("web", "cron")),
+    ]
+    took: dict[str, list[float]] = {"playbook": [], "plain": []}
+    for number in range(ROUNDS + 1):
+        began = time.monotonic()
+        changed = estate.play("release", instance_release="one-a").changed
+        middle = time.monotonic()
+        output = _play(estate, path, tasks, [])
+        ended = time.monotonic()
+        assert not changed and "changed=0" in output.split("PLAY RECAP")[1], output[-2000:]
+        if number:
+            took["playbook"].append(middle - began)
+            took["plain"].append(ended - middle)
+    return {name: statistics.median(seconds) for name, seconds in took.items()}
+
+
+def _play(estate: Estate, path: Path, tasks: list[dict[str, Any]], files: list[str]) -> str:
+    path.write_text(json.dumps([{"hosts": INSTANCE, "gather_facts": False, "become": True, "vars_files": files, "tasks": tasks}]), encoding="utf-8")
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ansible-playbook")), str(path), "-i", str(estate.state / "inventory")],
+        env={**os.environ, **estate.environment()}, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    return {name: _median(done.stdout, name) for name, _task in _TASKS}
+    return done.stdout
 
 
 def _median(output: str, name: str) -> float:
@@ -62,9 +98,14 @@ def _median(output: str, name: str) -> float:
     return times[len(times) // 2]
 
 
-def _container(estate: Estate) -> dict[str, Any]:
-    """What describes the instance's web container to ``docker_container`` so that it finds nothing to change."""
-    name = estate.machine.sh("docker ps --format '{{.Names}}' --filter label=org.sysgenpro.kind=web --filter label=org.sysgenpro.instance=" + INSTANCE).split()[0]
+def _containers(estate: Estate) -> dict[str, dict[str, Any]]:
+    """What describes the instance's web and cron containers to ``docker_container`` so that it finds nothing to change."""
+    return {kind: _container(estate, kind) for kind in ("web", "cron")}
+
+
+def _container(estate: Estate, kind: str) -> dict[str, Any]:
+    labels = f"--filter label=org.sysgenpro.kind={kind} --filter label=org.sysgenpro.instance={INSTANCE}"
+    name = estate.machine.sh("docker ps --format '{{.Names}}' " + labels).split()[0]
     seen = json.loads(estate.machine.sh(f"docker inspect {name}"))[0]
     config, host = seen["Config"], seen["HostConfig"]
     return {

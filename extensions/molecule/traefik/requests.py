@@ -16,6 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 FRONT, BLUE, GREEN, HOST = sys.argv[1:5]
 PAGES = "172.28.0.2"
+CLIENT, PROXY = "203.0.113.7", "127.0.0.9"
+"""Who is said to have asked, and the one proxy that is believed (``traefik_trusted_proxies`` of the scenario)."""
 
 
 class Colour(http.server.ThreadingHTTPServer):
@@ -24,6 +26,7 @@ class Colour(http.server.ThreadingHTTPServer):
 
     def __init__(self, address: str) -> None:
         self.seen: list[str] = []
+        self.clients: list[str] = []
         super().__init__((address, 8069), Handler)
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
@@ -32,6 +35,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.seen.append(body.decode())  # type: ignore[attr-defined]
+        self.server.clients.append(self.headers.get("X-Forwarded-For", ""))  # type: ignore[attr-defined]
         answer = self.server.server_address[0].encode()  # type: ignore[index,union-attr]
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
@@ -64,13 +68,13 @@ def post(body: str) -> tuple[int, str]:
         return 0, "closed"
 
 
-def answered(body: str) -> tuple[int, str]:
+def answered(body: str, source: str = "127.0.0.1", headers: str = "") -> tuple[int, str]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations("/root/molecule-traefik/shop.crt")
-    with context.wrap_socket(socket.create_connection(("127.0.0.1", 443), 60), server_hostname=HOST) as stream:
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", 443), 60, (source, 0)), server_hostname=HOST) as stream:
         stream.sendall(
-            "POST /web/dataset HTTP/1.1\r\nHost: {0}\r\nConnection: close\r\nContent-Length: {1}\r\n\r\n{2}".format(
-                HOST, len(body), body
+            "POST /web/dataset HTTP/1.1\r\nHost: {0}\r\nConnection: close\r\nContent-Length: {1}\r\n{2}\r\n{3}".format(
+                HOST, len(body), headers, body
             ).encode()
         )
         raw = b""
@@ -132,6 +136,13 @@ def main() -> None:
         found = under_load(lambda: subprocess.run(["systemctl", "restart", "traefik"], check=True))
         expect("a restart of Traefik fails no request", set(found) == {(200, GREEN)}, len(found))
         expect("none reached Odoo twice", len(set(green.seen)) == len(green.seen) == len(found))
+
+        # Whoever says for whom he asks is believed only where he is a proxy that was named.
+        said = "X-Forwarded-For: {0}\r\n".format(CLIENT)
+        green.clients.clear()
+        for source in ("127.0.0.1", PROXY):
+            answered("who", source, said)
+        expect("only a trusted proxy says who asks", green.clients == ["127.0.0.1", "{0}, {1}".format(CLIENT, PROXY)], green.clients)
 
         # Long maintenance: the front led to the pages; every method and path answers 503 with Retry-After.
         nft(*refuse(), *lead(PAGES))

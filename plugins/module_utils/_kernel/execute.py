@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
@@ -37,11 +38,11 @@ def carry_out(journal: Writes, steps: Sequence[Step], handlers: Handlers, timing
         try:
             found = getattr(handlers, "do_" + step.name)(step)
         except DomainError as error:
-            journal.write("failed", step=step.name, code=error.code, message=error.message)
+            _note(journal, "failed", step=step.name, code=error.code, message=error.message)
             raise
         except Exception as error:
             message = f"{step.title}: {_first_line(error)}"
-            journal.write("failed", step=step.name, code="step_failed", message=message)
+            _note(journal, "failed", step=step.name, code="step_failed", message=message)
             raise DomainError("step_failed", message, kind=type(error).__name__) from error
         timings[step.name] = round(time.monotonic() - started, 3)
         handlers.context.update(found)
@@ -49,7 +50,7 @@ def carry_out(journal: Writes, steps: Sequence[Step], handlers: Handlers, timing
 
 
 def undo(journal: Writes, steps: Iterable[Step], handlers: Handlers) -> None:
-    """Undo the steps that began, the last one first.
+    """Undo the steps that began, the last one first. A journal that cannot be written holds up nothing: each undo may be done again.
 
     :raises DomainError: ``undo_failed``; the journal stays open, so that the next run goes on here.
     """
@@ -58,16 +59,22 @@ def undo(journal: Writes, steps: Iterable[Step], handlers: Handlers) -> None:
         handler = getattr(handlers, "undo_" + step.name, None)
         if handler is None:
             continue
-        journal.write("undo", step=step.name, title=step.title)
+        _note(journal, "undo", step=step.name, title=step.title)
         try:
             handler(step)
         except Exception as error:
             message = error.message if isinstance(error, DomainError) else _first_line(error)
-            journal.write("undo_failed", step=step.name, message=message)
+            _note(journal, "undo_failed", step=step.name, message=message)
             raise DomainError(
                 "undo_failed", f"undoing '{step.title}' failed: {message}",
                 advice="Mend that, then run the same command again: it goes on where this stopped") from error
-        journal.write("undone", step=step.name)
+        _note(journal, "undone", step=step.name)
+
+
+def _note(journal: Writes, event: str, **data: Any) -> None:
+    """Write down what is so already. A full disk must hide no cause and stop no undo."""
+    with contextlib.suppress(DomainError):
+        journal.write(event, **data)
 
 
 def _first_line(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from .series import series_of
 if TYPE_CHECKING:
     from .plan import Observed
 
-# What a process of the platform needs at the least beside its limit, in bytes: room that other tenants keep.
+# What is left beside what a release needs, in bytes of memory and of disk: room that other tenants keep.
 HEADROOM = 128 * 1024 ** 2
 
 
@@ -96,6 +96,41 @@ def check_owner(wanted: Desired, database: DatabaseState) -> None:
                 f"the database {wanted.database} belongs to {key} {found!r}, not to {wanted.identity[key]!r}",
                 unchanged="Nothing was changed and nothing was started",
                 advice="Correct the inventory, or restore this instance's own data")
+
+
+def check_new(wanted: Desired, seen: Observed) -> None:
+    """A new database is made only where nothing speaks of an old one, since a failed attempt removes what it made.
+
+    :raises DomainError: ``database_missing``, ``foreign_database``.
+    """
+    database = seen.database
+    if database.exists and database.tables:
+        raise DomainError(
+            "foreign_database", f"the database {wanted.database} holds {database.tables} tables, and they are not Odoo's",
+            unchanged="Nothing was changed and nothing was started", advice="Name another database, or empty this one")
+    left = [f"the filestore {wanted.filestore}"] if seen.files else []
+    left += [f"the container {name}" for name, container in sorted(seen.containers.items()) if container.running]
+    left += ["a front that leads to a colour"] if seen.front else []
+    if left:
+        raise DomainError(
+            "database_missing", "there is no database {} of Odoo's, but there is {}".format(wanted.database, joined(left, 4)),
+            unchanged="Nothing was changed and nothing was started",
+            advice="Bring the database back: mount its disk or start its cluster. Where it is lost, or meant to be new, remove what is left "
+                   "first (state: absent with purge), then restore a recovery point or release anew")
+
+
+def check_disk(wanted: Desired, seen: Observed) -> None:
+    """The undo copy is as large as the database, and is made while requests wait; a rehearsal makes a dump, a clone and a copy of that.
+
+    :raises DomainError: ``no_room``.
+    """
+    rehearsed = wanted.state == "rehearsed"
+    need = seen.database.bytes * (24 if rehearsed else 11) // 10 + HEADROOM
+    if seen.disk and seen.disk < need:
+        raise DomainError(
+            "no_room", "{} needs {} MB of disk in {} for copies of the database, {} MB are free".format(
+                "a rehearsal" if rehearsed else "an update", need // 1024 ** 2, seen.database.directory, seen.disk // 1024 ** 2),
+            unchanged="Nothing was changed", advice="Make room on that file system")
 
 
 def check_target(wanted: Desired, seen: Observed) -> None:

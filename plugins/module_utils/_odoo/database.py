@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._kernel.errors import DomainError
 from .cluster import COLOURS, PATIENCE, Cluster
 
 with contextlib.suppress(ImportError):  # Cluster says so
@@ -26,6 +27,7 @@ select json_build_object(
   'roles', (select json_object_agg(rolname, rolcanlogin) from pg_roles where rolname like %(prefix)s),
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
+  'bytes', pg_database_size(current_database()), 'directory', current_setting('data_directory'),
   'prepared', (select json_agg(gid) from pg_prepared_xacts where database = current_database()),
   'replication', (select json_agg(what order by what) from (
     select 'slot ' || slot_name from pg_replication_slots where database = current_database()
@@ -40,6 +42,12 @@ _OBSERVE_ODOO = """
                 where state not in ('uninstalled', 'uninstallable'))
   , 'partially_updated', (select value from ir_config_parameter where key = 'base.partially_updated_database')
   , 'languages', (select json_agg(code order by code) from res_lang where active)
+"""
+# What an extension brought is nobody's data.
+_OBSERVE_OTHER = """
+  , 'tables', (select count(*) from pg_class c where c.relkind in ('r', 'p', 'v', 'm', 'f')
+               and c.relnamespace not in (select oid from pg_namespace where nspname ~ '^pg_' or nspname = 'information_schema')
+               and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'))
 """
 _OBSERVE_PLATFORM = """
   , 'identity', (select row_to_json(i) from sysgenpro.identity i)
@@ -69,6 +77,8 @@ class DatabaseState:
 
     :param exists: whether the database is there.
     :param odoo: whether Odoo's tables are in it.
+    :param tables: how many tables and views are in it; only where they are not Odoo's.
+    :param bytes: its size. :param directory: where the cluster's files lie.
     :param replication: slots and subscriptions of logical replication that belong to the database.
     :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
@@ -87,6 +97,9 @@ class DatabaseState:
     languages: Sequence[str] = ()
     identity: Mapping[str, str] | None = None
     applied: Mapping[str, Any] | None = None
+    tables: int = 0
+    bytes: int = 0
+    directory: str = ""
     replication: Sequence[str] = ()
     sessions: Sequence[str] = ()
 
@@ -100,7 +113,10 @@ class Database(Cluster):
     """The database of one instance, in its cluster."""
 
     def observe(self) -> DatabaseState:
-        """One session and one query where the database was released before."""
+        """One session and one query where the database was released before.
+
+        :raises DomainError: ``database_down``, also for a database that is there and cannot be read: it is never taken for one that is not.
+        """
         try:
             with self.session(patience=0) as cursor:
                 for odoo, platform in ((True, True), (True, False), (False, False)):
@@ -109,15 +125,24 @@ class Database(Cluster):
                     except psycopg2.errors.UndefinedTable:
                         continue
                     return _state(found, odoo)
-        except psycopg2.OperationalError:
-            with self.session("postgres", patience=0) as cursor:
-                found = self._observe_with(cursor, False, False)
-            return DatabaseState(False, settings=found["settings"], roles=found["roles"] or {},
-                                 databases=found["databases"] or ())
+        except (psycopg2.Error, DomainError) as error:
+            return self._without(error)
         raise AssertionError("the last query names no table of Odoo")
 
+    def _without(self, error: Exception) -> DatabaseState:
+        """The cluster without the database; whether it is there is asked, since the words of an error depend on the server's language."""
+        with self.session("postgres", patience=0) as cursor:
+            found = self._observe_with(cursor, False, False)
+            cursor.execute("select 1 from pg_database where datname = %s", (self.name,))
+            if cursor.fetchone():
+                raise DomainError("database_down", "the database {} is there and cannot be read: {}".format(
+                    self.name, (str(error).strip().splitlines() or ["no reason given"])[0]),
+                    unchanged="Nothing was changed by this call", advice="Mend that, then run this again") from error
+        return DatabaseState(False, settings=found["settings"], roles=found["roles"] or {}, databases=found["databases"] or (),
+                             directory=found["directory"])
+
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
-        query = _OBSERVE.format(odoo=_OBSERVE_ODOO if odoo else "", platform=_OBSERVE_PLATFORM if platform else "")
+        query = _OBSERVE.format(odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "")
         cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%"})
         found: dict[str, Any] = cursor.fetchone()[0]
         return found
@@ -223,7 +248,8 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         databases=found["databases"] or (), owner=found["owner"] or "", prepared=found["prepared"] or (),
         replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
-        identity=found.get("identity"), applied=found.get("applied"))
+        identity=found.get("identity"), applied=found.get("applied"),
+        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"])
 
 
 __all__ = ["COLOURS", "Database", "DatabaseState"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -27,6 +28,7 @@ from .model import Desired, colour_of, desired
 from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
 from .registry import fetch_record
+from .session import check_session
 from .steps import Steps, template_of
 from .way_back import way_back
 
@@ -34,6 +36,16 @@ from .way_back import way_back
 NO_RETURN = ("let_go", "settle")
 # Recovery points are taken by a timer, of which who releases knows nothing.
 WAITED_FOR = ("recovery point captured", "recovery point verified", "recovery point absent")
+
+
+def holds_files(path: str) -> bool:
+    """Whether a directory is there with something in it."""
+    return os.path.isdir(path) and bool(os.listdir(path))
+
+
+def disk_free(path: str) -> int:
+    """Bytes that PostgreSQL may still write there; 0 where that cannot be told."""
+    return shutil.disk_usage(path).free if os.path.isdir(path) else 0
 
 
 class ReleaseOperation:
@@ -62,7 +74,10 @@ class ReleaseOperation:
         front = self.front.observe()
         database = self.database.observe()
         back = origin = None
-        if wanted.params["from_point"] and not database.exists:
+        restores = wanted.params["from_point"] and wanted.state not in ("rolled_back", "absent")
+        if restores and database.exists:
+            recovery.check_origin(wanted, self.database)
+        if restores and not database.exists:
             origin = recovery.find_origin(wanted)
             self.wanted = wanted = self._wish_for(origin.applied)
         elif wanted.reference is None and database.applied and wanted.state not in ("rolled_back", "absent"):
@@ -73,6 +88,7 @@ class ReleaseOperation:
         target, changes = self._target(wanted, database, back)
         seen = Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
+            files=not database.odoo and holds_files(wanted.filestore), disk=disk_free(database.directory),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
             back=back, origin=origin)
@@ -86,6 +102,8 @@ class ReleaseOperation:
         if self.wanted.state == "absent":
             return removal.make_plan(self.wanted, self.seen)
         plan = make_plan(self.wanted, self.seen)
+        if plan.steps:
+            check_session(self.wanted.params["session"])
         if self.wanted.state == "rehearsed":
             return rehearsal.make_plan(self.wanted, self.seen, plan)
         if self.wanted.state == "staged":
@@ -214,11 +232,13 @@ class ReleaseOperation:
                 advice="Mend that, then run the same command again: it goes on where this stopped", **error.details)
         undo(self.journal, steps, handlers)
         operation = handlers.context["operation"]
-        self.report(operation, "undone", handlers, error=error.message)
-        raise DomainError(
-            error.code, error.message,
-            unchanged=f"The release was undone; {self.wanted.instance} runs as before",
-            advice=error.advice, **{**error.details, "operation": self.result["operation"]})
+        undone, advice = f"The release was undone; {self.wanted.instance} runs as before", error.advice
+        try:
+            self.report(operation, "undone", handlers, error=error.message)
+        except DomainError as unwritten:
+            advice = f"{unwritten.message}: make room there, then run this again"
+        raise DomainError(error.code, error.message, unchanged=undone, advice=advice,
+                          **{**error.details, "operation": self.result.get("operation") or {"id": operation, "outcome": "undone"}})
 
     def report(self, operation: str, outcome: str, handlers: Steps, **data: Any) -> None:
         entries = self.journal.read()

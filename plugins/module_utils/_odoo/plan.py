@@ -15,9 +15,11 @@ from .._runtime.docker import Container
 from . import sequences
 from .changes import Changes
 from .checks import (
+    check_disk,
     check_identity,
     check_in_use,
     check_modules,
+    check_new,
     check_owner,
     check_replication,
     check_room,
@@ -38,7 +40,8 @@ class Observed:
     """What one pass found.
 
     :param target: the release asked for; None where it is the one that runs and nothing is to be installed.
-    :param memory: bytes the machine can give.
+    :param filestore: whether its directory is there. :param files: whether anything lies in it; only looked at where there is no database.
+    :param memory: bytes the machine can give. :param disk: bytes free where the cluster's files lie; 0 where that is not known.
     :param rehearsal: what a rehearsal of exactly this step measured.
     :param back: the recovery point to go back to, where going back takes one.
     :param origin: the recovery point of another instance that a new one is made from.
@@ -55,6 +58,8 @@ class Observed:
     template: Mapping[str, Any] | None = None
     back: Back | None = None
     origin: Back | None = None
+    files: bool = False
+    disk: int = 0
 
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
@@ -104,6 +109,8 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
     check_room(wanted, seen)
+    if work.kind == "update":
+        check_disk(wanted, seen)
     if work.kind in ("update", "restore"):
         check_replication(wanted, seen.database)
     if _adopts(seen) and wanted.state == "released":
@@ -127,6 +134,7 @@ def decide(wanted: Desired, seen: Observed) -> Work:
     """What kind of work it is, module by module."""
     database = seen.database
     if not database.exists or not database.odoo:
+        check_new(wanted, seen)
         check_target(wanted, seen)
         return Work("create", {}, wanted.install, (), wanted.languages)
     if not seen.filestore:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._kernel.files import read_text, remove_file, replace_file
 from .._runtime.docker import LABEL, ContainerSpec, DockerRuntime, parse_memory
+from .._runtime.front import REALTIME
 from . import config
 from .database import Database
 from .model import Desired
@@ -151,6 +152,10 @@ class Processes:
             mounts["/run/odoo"] = (self.run_directory(colour), "rw")
         return mounts
 
+    def _reports(self, colour: str) -> str:
+        """Where a colour's documents get styles and pictures: from its own websocket process, which no hold keeps waiting."""
+        return "http://{}:{}".format(self.wanted.address(colour + "-web"), REALTIME)
+
     def _spec(self, colour: str, kind: str, release: Release) -> ContainerSpec:
         params: Mapping[str, Any] = self.wanted.params
         processes = params["processes"]
@@ -158,7 +163,7 @@ class Processes:
             name=self.name(colour, kind), image=release.reference, command=list(release.record.command),
             labels=self._labels(colour, kind, release.id, release.image_digest), uid=self._uid,
             mounts=self._mounts(colour + "-" + kind, colour, os.path.join(self.wanted.directory, "data")),
-            environment=config.environment(params, kind),
+            environment={**config.environment(params, kind), "SYSGENPRO_REPORT_URL": self._reports(colour)},
             memory=parse_memory(f"processes.{kind}_memory", processes[kind + "_memory"]),
             cpus=float(processes[kind + "_cpus"]), network=self.wanted.instance,
             address=self.wanted.address(f"{colour}-{kind}"))

@@ -67,7 +67,7 @@ def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, 
         Step("fence", "Let nobody into the database", {"colour": old}),
         exchange,
         *_let_go(new, "restore"),
-        Step("export", "Write down what was abandoned, and close it", {"since": back.taken}),
+        Step("export", "Write down what was abandoned, and close it", {"since": back.taken, **({"gap": back.gap.as_json()} if back.gap else {})}),
         _settle(old, new),
     )
 

@@ -25,7 +25,7 @@ from .._runtime.front import HTTP, REALTIME, Front
 from . import neutralize, update
 from .cluster import KINDS, Grants
 from .database import COLOURS, Database
-from .model import Desired, joined, other
+from .model import Desired, colour_of, joined, other
 from .processes import Processes
 from .prove import edge_counts, prove
 from .record import Release
@@ -153,8 +153,9 @@ class Steps(RecoverySteps):
         return {}
 
     def undo_stop_cron(self, step: Step) -> None:
+        """A scheduled action that runs on is not torn: nobody waits for it meanwhile but this."""
         if step.parameters["colour"]:
-            self.runtime.revive(self.processes.name(step.parameters["colour"], "cron"))
+            self.runtime.revive(self.processes.name(step.parameters["colour"], "cron"), self.bounds["update"])
 
     # -- the front ----------------------------------------------------------------------------
 
@@ -167,12 +168,14 @@ class Steps(RecoverySteps):
         return {"edge": before} if before else {}
 
     def undo_switch(self, step: Step) -> None:
-        old = step.parameters.get("from")
-        self.front.lead(self.wanted.targets(old) if old else {})
-        self.processes.lead(step.parameters["colour"], False)
+        old, new = step.parameters.get("from"), step.parameters["colour"]
+        self._lead_back(self.wanted.targets(old) if old else {})
+        self.processes.lead(new, False)
         if old:
             self.processes.lead(old, True)
-            self._drained(step.parameters["colour"], self.bounds["drain"])
+            # What began on the new colour is finished there, and its websockets are closed as they should be.
+            self._drained(new, self.bounds["finish"])
+            self.runtime.stop(self.processes.name(new, "web"), 30)
 
     def do_let_go(self, step: Step) -> dict[str, Any]:
         self.front.lead(self.wanted.targets(step.parameters["colour"]))
@@ -181,7 +184,7 @@ class Steps(RecoverySteps):
 
     def undo_let_go(self, step: Step) -> None:
         """Only where it did not take effect; but the file for the next boot may say that it did."""
-        self.front.lead({})
+        self._lead_back({})
         self.processes.lead(step.parameters["colour"], False)
 
     def do_hold(self, step: Step) -> dict[str, Any]:
@@ -194,7 +197,13 @@ class Steps(RecoverySteps):
 
     def undo_hold(self, step: Step) -> None:
         old = step.parameters["from"]
-        self.front.lead(self.wanted.targets(old) if old else {})
+        self._lead_back(self.wanted.targets(old) if old else {})
+
+    def _lead_back(self, targets: Mapping[int, str]) -> None:
+        """A full disk keeps nobody waiting; only the next boot knows nothing of it."""
+        lost = self.front.lead_back(targets)
+        if lost:
+            self.warnings.append(f"where the front leads could not be written down for the next boot: {lost}")
 
     def _show_maintenance(self) -> None:
         page = self.wanted.params["edge"]["maintenance"]
@@ -269,11 +278,18 @@ class Steps(RecoverySteps):
 
     def undo_retire(self, step: Step) -> None:
         colour = step.parameters["colour"]
-        if not colour:
+        if not colour or colour_of(self.front.observe(), self.wanted) == colour:
+            # It serves: this was undone before, by a run that could not write it down.
             return
         name = self.processes.name(colour, "web")
         self.runtime.revive(name)
-        self._prove(colour)
+        try:
+            self._prove(colour)
+        except DomainError as error:
+            # It served before, and who waits must not go on waiting for an invoice that somebody spoilt since.
+            if not self.runtime.is_running(name):
+                raise
+            self.warnings.append(f"{colour} was let in again as it was before, though it is not proven: {error.message}")
 
     def do_fence(self, step: Step) -> dict[str, Any]:
         shut = [role for colour in COLOURS for role in self.database.roles(colour)]

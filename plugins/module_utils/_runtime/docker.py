@@ -210,9 +210,12 @@ class DockerRuntime:
             if error.response is None or error.response.status_code != 409:
                 raise
 
-    def revive(self, name: str) -> None:
-        """Undo ``terminate``: wait for the end that was asked for, then start again."""
-        if not self.wait_end(name, 20):
+    def revive(self, name: str, seconds: float = 20) -> None:
+        """Undo ``terminate``: wait for the end that was asked for, then start again.
+
+        :param seconds: how long it may take to end before it is made to.
+        """
+        if not self.wait_end(name, seconds):
             self.stop(name, 1)
         self._call(lambda: self._client.api.update_container(name, restart_policy={"Name": "unless-stopped"}))
         self.start(name)

@@ -4,7 +4,7 @@
 """The front: an address of the machine that refuses (hold) or leads to one colour.
 
 The truth is one nftables map (``table ip sysgenpro``, map ``fronts``); a file beside it lets the front stand after a
-reboot as it stood. Both are written in that order: file, then kernel.
+reboot as it stood. Going forward the file is written first, so that a full disk stops before anything changed; going back the kernel is.
 """
 
 from __future__ import annotations
@@ -55,9 +55,28 @@ class Front:
 
         :param targets: ``{8069: "172.28.1.21:8069"}``; empty refuses from now on.
         """
-        add = ["add element {} {} {} {{ {} }}\n".format(*FAMILY, _element(self.address, port, target))
-               for port, target in sorted(targets.items())]
+        add = self._elements(targets)
+        self._keep(add)
+        self._change(add)
+
+    def lead_back(self, targets: Mapping[int, str]) -> str:
+        """As ``lead``, though nothing can be written. Returns why it was not kept for the next boot; nothing where it was."""
+        add = self._elements(targets)
+        self._change(add)
+        try:
+            self._keep(add)
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def _elements(self, targets: Mapping[int, str]) -> list[str]:
+        return ["add element {} {} {} {{ {} }}\n".format(*FAMILY, _element(self.address, port, target))
+                for port, target in sorted(targets.items())]
+
+    def _keep(self, add: list[str]) -> None:
         replace_file(self.path, "".join(add).encode(), mode=0o644)
+
+    def _change(self, add: list[str]) -> None:
         remove = ["delete element {} {} {} {{ {} }}\n".format(*FAMILY, _element(self.address, port, target))
                   for port, target in sorted(self.observe().items())]
         if remove or add:

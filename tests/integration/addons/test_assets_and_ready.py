@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -180,3 +181,27 @@ def test_a_database_that_waits_for_an_update_is_not_ready(rig: rigs.Rig, blue: r
 
 def test_a_document_is_printed(ready: dict) -> None:
     assert re.search(r"account\.account_invoices of R?INV\S+: [0-9]{5,} bytes", ready["checks"][-1]["detail"])
+
+
+def test_a_user_prints_whatever_the_addresses_in_the_database_say(rig: rigs.Rig, blue: rigs.Odoo, user: rigs.Browser, ready: dict) -> None:
+    """Both lead to an edge that lets everybody wait, or to another instance; nothing is asked of it."""
+    invoice = user.call(blue, "account.move", "search", [["move_type", "in", ["out_invoice", "out_refund"]]], limit=1)[0]
+    gateway = rigs.docker("inspect", "--format", "{{.NetworkSettings.Gateway}}", blue.name)
+    before = {key: user.call(blue, "ir.config_parameter", "get_param", key) for key in ("web.base.url", "report.url")}
+    with socket.create_server((gateway, 0)) as edge:
+        edge.settimeout(0.1)
+        try:
+            for key in before:
+                user.call(blue, "ir.config_parameter", "set_param", key, f"http://{gateway}:{edge.getsockname()[1]}")
+            answer = user.request("GET", f"{blue.url}/report/pdf/account.report_invoice/{invoice}", timeout=120)
+        finally:
+            for key, value in before.items():
+                user.call(blue, "ir.config_parameter", "set_param", key, value)
+        assert answer.status_code == 200 and answer.content.startswith(b"%PDF"), answer.text[:2000]
+        with pytest.raises(TimeoutError):
+            edge.accept()
+    assert "/web/assets" in _asked_of_the_websocket_process(blue), "the document has its styles"
+
+
+def _asked_of_the_websocket_process(odoo: rigs.Odoo) -> str:
+    return "\n".join(line for line in odoo.logs().splitlines() if "127.0.0.1" in line and "GET /web/" in line)

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,8 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "another tenant's": ("foreign_database", ("tenant", "fault-one", "bodega"), {"tenant": "bodega"}),
     "another environment's": ("foreign_database", ("environment", "production"), {"environment": "production"}),
     "another plan approved": ("plan_changed", ("expected_plan_digest", NOWHERE), {"expected_plan_digest": NOWHERE}),
+    "wrong session password": ("session_denied", ("session.password", "WRONGPASS"), {"session": {"password": "Ö'wrong"}}),
+    "no session store": ("session_down", ("/nowhere.sock",), {"session": {"socket": "/run/sysgenpro/fault-one/redis/nowhere.sock"}}),
     "nobody listens": ("registry_unreachable", ("127.0.0.1:9",), {"release": f"127.0.0.1:9/odoo@{NOWHERE}"}),
     "wrong password": ("registry_denied", ("fault-1.lab.test:5000", "401"), {"registry": {"password": "Ö'wrong"}}),
 }
@@ -243,6 +246,55 @@ def test_filestore_missing(runs: Estate) -> None:
         refused(runs, "filestore_missing", FILESTORE)
     finally:
         runs.machine.sh(f"rm -rf {FILESTORE}; mv {FILESTORE}.away {FILESTORE}")
+
+
+CLOSE = "alter database {0} allow_connections false; select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{0}'"
+
+
+def test_database_missing(runs: Estate) -> None:
+    """Its cluster's disk was not mounted, or somebody renamed it: no new one is made in its place, and the filestore stays."""
+    machine, files = runs.machine, f"find {FILESTORE} | sort | sha256sum"
+    before = machine.sh(files)
+    machine.sql(CLOSE.format("fault_one"), "postgres")
+    machine.sql("alter database fault_one rename to fault_one_elsewhere", "postgres")
+    try:
+        refused(runs, "database_missing", "fault_one", FILESTORE, database=False)
+        assert machine.sql("select count(*) from pg_database where datname = 'fault_one'", "postgres") == "0"
+    finally:
+        machine.sql("alter database fault_one_elsewhere rename to fault_one", "postgres")
+        machine.sql("alter database fault_one allow_connections true", "postgres")
+    assert machine.sh(files) == before
+
+
+def test_database_that_cannot_be_read(runs: Estate) -> None:
+    """It is there, and somebody holds its table of modules: it is not taken for one that is missing."""
+    machine = runs.machine
+    machine.sql("alter database fault_one set lock_timeout = '300ms'")
+    holder = machine.background(
+        "exec psql -qX -h /run/sysgenpro/fault-one/postgresql -p 5501 -U postgres -d fault_one"
+        " -c \"begin; lock table ir_module_module in access exclusive mode; select pg_sleep(60)\"")
+    try:
+        deadline = time.monotonic() + 30
+        while machine.sql("select count(*) from pg_locks where relation = 'ir_module_module'::regclass::oid and mode = 'AccessExclusiveLock' and granted") == "0":
+            assert time.monotonic() < deadline, "the table was never locked"
+            time.sleep(0.1)
+        refused(runs, "database_down", "fault_one", "cannot be read", "lock timeout", database=False)
+    finally:
+        machine.sql("select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)%' and pid <> pg_backend_pid()", "postgres")
+        holder.wait(30)
+        machine.sql("alter database fault_one reset lock_timeout")
+
+
+def test_database_of_something_else(runs: Estate) -> None:
+    """A table that is not Odoo's is somebody's: nothing is installed over it, and it is not dropped."""
+    machine = runs.machine
+    machine.sql("create database fault_other", "postgres")
+    machine.sql("create table of_value (thing text); insert into of_value values ('kept')", "fault_other")
+    try:
+        refused(runs, "foreign_database", "fault_other", "1 tables", database={"name": "fault_other"})
+        assert machine.sql("select thing from of_value", "fault_other") == "kept"
+    finally:
+        machine.sql("drop database fault_other with (force)", "postgres")
 
 
 def test_registry_down(runs: Estate) -> None:

@@ -1,12 +1,12 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a converged run costs: counted at Docker's socket, in PostgreSQL's log and before nft, not timed."""
+"""What a converged run costs: counted at Docker's socket, in PostgreSQL's log and before nft, with a registry that nobody can ask; not timed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from estate import Estate, sound
@@ -29,6 +29,16 @@ def logged(estate: Estate) -> Iterator[str]:
     machine.sql("select pg_reload_conf()")
 
 
+@pytest.fixture
+def silent(estate: Estate) -> Iterator[None]:
+    """The registry does not run, so that a run which asks it anything fails."""
+    machine = estate.machine
+    unit = machine.sh("systemctl list-units --plain --no-legend 'docker-registry*.service' | cut -d' ' -f1").split()[0]
+    machine.sh(f"systemctl stop {unit}")
+    yield
+    machine.sh(f"systemctl start {unit}")
+
+
 def counted(estate: Estate, log: str) -> tuple[list[str], int, int, int]:
     """Docker's calls (without versions and filters), sessions, statements and nft processes of one converged run."""
     size = int(estate.machine.sh(f"stat -c %s {log}"))
@@ -41,12 +51,18 @@ def counted(estate: Estate, log: str) -> tuple[list[str], int, int, int]:
     return docker, sessions, statements, len(ran.calls["nft"])
 
 
-def test_converged_run_costs_the_same_however_much_there_is(estate: Estate, logged: str) -> None:
-    """The version is asked for once, the containers are listed once; one session, one query, one nft. 200 further modules and 50 further
-    releases in the database make no difference."""
+@pytest.fixture
+def runs(estate: Estate) -> None:
     estate.runs("one-a")
+
+
+def test_converged_run_costs_the_same_however_much_there_is(
+    estate: Estate, runs: None, logged: str, silent: None, figure: Callable[[str], None],
+) -> None:
+    """The version is asked for once, the containers are listed once; one session, one query, one nft, and nothing of the registry. 200 further
+    modules and 50 further releases in the database make no difference."""
     cost = counted(estate, logged)
-    print(f"a converged run: Docker {cost[0]}, {cost[1]} session, {cost[2]} statement, {cost[3]} nft")
+    figure(f"a converged run: Docker {cost[0]}, {cost[1]} session, {cost[2]} statement, {cost[3]} nft")
     assert cost == (["/version", "/containers/json"], 1, 1, 1)
     estate.machine.sql(
         "insert into ir_module_module (name, state, latest_version) select 'costly_' || n, 'installed', '19.0.1.0' from generate_series(1, 200) n;"

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What every run of the tests sees: releases under load, killed, fenced, undone, bounded."""
+"""What every run of the tests sees: releases under load, killed, undone; and, marked slow, fences and bounds, of which a run tries some."""
 
 from __future__ import annotations
 
@@ -13,45 +13,36 @@ from pathlib import Path
 
 import pytest
 from estate import Estate, Seen, sound
-from estate.edge import Asked, shop, unharmed
+from estate.edge import ORDINARY, Asked, shop, unharmed
 from estate.outside import Writer
 from estate.place import HOST
-from estate.steps import UPDATE, killed
+from estate.steps import CODE, JOURNAL, UPDATE, killed, moment, under_way, until
 
 
-def until(what: Callable[[], object], seconds: float = 60) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline, "it never came to pass"
-        time.sleep(0.05)
-
-
-def under_way(estate: Estate, path: str) -> bool:
-    """Whether a colour has written a request down as under way."""
-    return path in estate.machine.sh("cat /run/sysgenpro/fault-one/*/[0-9]* 2>/dev/null || true")
-
-
-def test_code_and_update_under_load(estate: Estate, mark: str, tmp_path: Path) -> None:
-    """By the playbooks: a code release, an update, and the same once more, which changes nothing."""
+def test_code_and_update_under_load(estate: Estate, mark: str, figure: Callable[[str], None], tmp_path: Path) -> None:
+    """By the playbooks, while a shop does all that shops do: a code release, an update, and the same once more, which changes nothing."""
     estate.runs("one-a")
-    with shop(estate, HOST, tmp_path) as load:
-        estate.play("release", instance_release="one-b")
+    with shop(estate, HOST, tmp_path, ORDINARY) as load:
+        code = estate.play("release", instance_release="one-b")
         sound(estate, "one-b", mark)
-        outcome = estate.play("release", instance_release="two")
+        update = estate.play("release", instance_release="two")
         sound(estate, "two", mark)
-        assert "changed=1" in outcome.output, outcome.output[-1000:]
         again = estate.play("release", instance_release="two")
-    assert "changed=0" in again.output and "changed=1" not in again.output, again.output[-1000:]
-    print(unharmed(load))
+    assert [outcome.changed for outcome in (code, update, again)] == [1, 1, 0]
+    kinds = estate.machine.sql("select class from sysgenpro.applied order by id desc limit 2").split()
+    assert kinds == ["update", "code"], kinds
+    figure(unharmed(load, ORDINARY))
+    closes = load.summary().closes
+    assert closes and set(closes) <= {"1000", "1001"}, f"websockets were not closed cleanly, or never: {closes}"
 
 
-@pytest.mark.slow
-def test_killed_at_random(estate: Estate, mark: str, chance: random.Random) -> None:
-    """The module dies at two of an update's steps; the same command goes on."""
-    for step in chance.sample(UPDATE, 2):
-        current, target = estate.other_schema()
-        killed(estate, current, target, "begin", step, mark)
+def test_killed_at_random(estate: Estate, mark: str, chance: random.Random, figure: Callable[[str], None]) -> None:
+    """The module dies at one of a code release's steps and at one of an update's; the same command goes on."""
+    code, update = chance.choice(CODE), chance.choice(UPDATE)
+    figure(f"killed in a code release at {code}, in an update at {update}")
+    estate.runs("one-a")
+    killed(estate, "one-a", "one-b", "begin", code, mark)
+    killed(estate, "one-b", "two", "begin", update, mark)
 
 
 @pytest.mark.slow
@@ -75,7 +66,7 @@ def test_outside_writer_is_fenced(estate: Estate, mark: str, here: None) -> None
 
 
 @pytest.mark.slow
-def test_failing_update_is_undone(estate: Estate, mark: str, here: None, tmp_path: Path) -> None:
+def test_failing_update_is_undone(estate: Estate, mark: str, here: None, figure: Callable[[str], None], tmp_path: Path) -> None:
     """It raises after it has committed changed data; requests wait and none fails."""
     current, target = estate.other_schema()
     estate.behave(during_update="raise 42")
@@ -85,18 +76,20 @@ def test_failing_update_is_undone(estate: Estate, mark: str, here: None, tmp_pat
     assert ran.error == "update_failed", ran.message
     assert "the shelves of 3 products cannot be told: 42" in ran.message
     assert sound(estate, current, mark).grants == grants
-    print(unharmed(load))
+    figure(unharmed(load))
 
 
 @pytest.mark.slow
 def test_request_in_flight_finishes(estate: Estate, mark: str) -> None:
     """A request that began before a switch is answered by the colour it began on."""
     estate.runs("one-a")
-    asked = Asked(estate, HOST, "/fault/slow?seconds=12")
+    asked = Asked(estate, HOST, "/fault/slow?seconds=25")
     until(lambda: under_way(estate, "/fault/slow"))
     ran = estate.release("one-b").ok()
     assert ran.kind == "code" and not ran.result["operation"]["warnings"]
     assert asked.answer() == (200, "one-a"), asked.body
+    switched, finished = (moment(ran.result["operation"]["steps"], "done", step) for step in ("switch", "finish"))
+    assert switched < asked.ended < finished + 1, f"switched at {switched}, answered at {asked.ended}, the old colour was let end at {finished}"
     sound(estate, "one-b", mark)
 
 
@@ -114,7 +107,7 @@ def test_request_that_does_not_end_is_named(estate: Estate, mark: str) -> None:
     assert asked.answer() == (200, current), asked.body
 
 
-def test_web_client_that_does_not_come_up(estate: Estate, mark: str, tmp_path: Path) -> None:
+def test_web_client_that_does_not_come_up(estate: Estate, mark: str, figure: Callable[[str], None], tmp_path: Path) -> None:
     """The update works, and the new colour answers, but people would see a blank page: undone before anyone does."""
     estate.runs("one-a")
     with shop(estate, HOST, tmp_path) as load:
@@ -122,7 +115,7 @@ def test_web_client_that_does_not_come_up(estate: Estate, mark: str, tmp_path: P
     assert ran.error == "not_ready", ran.message
     assert "forgotten" in ran.message, ran.message
     sound(estate, "one-a", mark)
-    print(unharmed(load))
+    figure(unharmed(load))
 
 
 @pytest.mark.slow
@@ -133,7 +126,7 @@ def test_second_run_is_told_who_is_at_work(estate: Estate, mark: str, here: None
     other: list[object] = []
     first = threading.Thread(target=lambda: other.append(estate.release(target, requested_by="jane").ok()))
     first.start()
-    until(lambda: '"step": "fence"' in estate.machine.sh("cat /var/lib/sysgenpro/instances/fault-one/state/journal.jsonl 2>/dev/null || true"))
+    until(lambda: '"step": "fence"' in estate.machine.sh(JOURNAL))
     ran = estate.release(current, requested_by="joe")
     first.join()
     assert ran.error == "locked", ran.message

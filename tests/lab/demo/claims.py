@@ -65,6 +65,11 @@ def read_operations(directory: Path, records: Sequence[Record]) -> list[Operatio
     return sorted(found, key=lambda operation: str(operation.header["at"]))
 
 
+def sentences(log: Path) -> list[str]:
+    """What a playbook's output says of each task that failed, as people see it: one line each."""
+    return [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("[ERROR]: Task failed")]
+
+
 def _epoch(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 

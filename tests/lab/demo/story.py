@@ -18,7 +18,7 @@ from typing import Any
 from load import Pace, read_records, summarise
 
 from . import prepare
-from .claims import Claims, Operation, read_operations, served_by_operation, table
+from .claims import Claims, Operation, read_operations, sentences, served_by_operation, table
 from .playbook import ROOT, Outcome, Playbooks
 
 TENANTS = ("acme-production", "bodega-production")
@@ -26,6 +26,11 @@ CONFIG: Mapping[str, Any] = {"instance_config": {"limit_time_real": 240}}
 """What r6 changes beside its static files."""
 PROMOTED = ("r1", "r2", "r3", "r6")
 """What UAT lets pass to production; r4 and r5 show what happens where somebody goes past it."""
+CAUSES: Mapping[str, str] = {
+    "r4": "shelf plan 2026: 1 product stands on two shelves, S-17 and S-23",
+    "r5": "the module @sgp_demo_shop/main needs @sgp_demo_shop/shop_client",
+}
+"""What is wrong with the releases that are undone, in the words of whoever made them so (``inventories/demo/addons``)."""
 PACE = Pace(list_think=1.0, write_think=0.9, page_think=6.0)
 """Two busy shops on two processors that also build, update and run Ansible."""
 
@@ -200,6 +205,11 @@ class Story:
             outcome.code != 0 and all(outcome.failed.get(tenant) for tenant in TENANTS),
             f"{name} is refused on every tenant, and the playbook says so",
         )
+        said = sentences(outcome.log)
+        for tenant in TENANTS:
+            self.claims.check(
+                any(CAUSES[name] in sentence and f"{tenant} runs as before" in sentence for sentence in said),
+                f"{name} on {tenant} is undone, and one sentence names the cause: {CAUSES[name]}")
 
     def _once_more(self) -> None:
         def again(environment: str) -> list[Outcome]:

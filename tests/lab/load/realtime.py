@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from .browser import judge_rpc
+from .browser import Answer, judge_rpc
 from .records import CLOSE
 from .work import Work
 
@@ -43,6 +43,7 @@ class Realtime:
         self._told = 0.0
         self._new = 0.0
         self._socket: aiohttp.ClientWebSocketResponse[Any] | None = None
+        self._polling: asyncio.Task[Answer | None] | None = None
         self._checks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -54,9 +55,11 @@ class Realtime:
             await check
 
     async def stop(self) -> None:
-        """Close as a browser does that is closed."""
+        """Close as a browser does that is closed: a poll under way is no longer waited for."""
         if self._socket:
             await self._socket.close()
+        if self._polling:
+            self._polling.cancel()
 
     async def _websocket(self) -> None:
         version = self.work.held.websocket_version if self.work.held else None
@@ -92,10 +95,18 @@ class Realtime:
     async def _poll(self) -> None:
         self._subscribes()
         params = {"channels": [], "last": self._last, "options": {}}
-        answer = await self.browser.send(
+        self._polling = asyncio.create_task(self.browser.send(
             "longpolling", "POST", "/longpolling/poll", judge_rpc, waits=False,
             json={"jsonrpc": "2.0", "method": "call", "params": params, "id": 1},
-        )
+        ))
+        try:
+            answer = await self._polling
+        except asyncio.CancelledError:
+            if self._stopping.is_set():
+                return
+            raise
+        finally:
+            self._polling = None
         if answer is None:
             await asyncio.sleep(RECONNECT)
         else:

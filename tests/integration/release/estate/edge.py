@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 PATIENCE = 300
 LIGHT = Pace(list_users=1, write_users=1, page_users=0, login_users=0, upload_users=1, slow_upload_users=0, realtime_users=0)
+"""For tests that look at something else, and need somebody at work meanwhile."""
+ORDINARY = Pace(
+    list_users=1, write_users=1, page_users=1, page_think=4.0, login_users=1, login_think=4.0, upload_users=1, slow_upload_users=1,
+    slow_upload_think=4.0, slow_upload_seconds=6.0, realtime_users=1)
+"""One of each: lists, writes, whole pages with their assets, logins, files at once and over a bad line, and an open websocket or poll."""
 
 
 class _Connection(http.client.HTTPSConnection):
@@ -37,30 +42,40 @@ class _Connection(http.client.HTTPSConnection):
 
 def get(estate: Estate, host: str, path: str, call: str = "") -> tuple[int, str]:
     """Status and body of one request over a connection of its own. :param call: JSON that is posted."""
+    status, body, _headers = fetch(estate, host, path, call)
+    return status, body
+
+
+def fetch(estate: Estate, host: str, path: str, call: str = "") -> tuple[int, str, Mapping[str, str]]:
+    """Status, body and headers of one request over a connection of its own; names of headers in lower case."""
     connection = _Connection(host, estate.machine.address, estate.authority)
     try:
         connection.request("POST" if call else "GET", path, call or None, {"Content-Type": "application/json"} if call else {})
         answer = connection.getresponse()
-        return answer.status, answer.read().decode("utf-8", "replace")
+        body = answer.read().decode("utf-8", "replace")
+        return answer.status, body, {name.lower(): value for name, value in answer.getheaders()}
     finally:
         connection.close()
 
 
 class Asked:
-    """One request beside the test."""
+    """One request beside the test.
+
+    :ivar ended: when it was answered, in epoch seconds.
+    """
 
     def __init__(self, estate: Estate, host: str, path: str) -> None:
-        self.status, self.body, self.seconds = 0, "", 0.0
+        self.status, self.body, self.ended = 0, "", 0.0
+        self.headers: Mapping[str, str] = {}
         self._thread = threading.Thread(target=self._ask, args=(estate, host, path), daemon=True)
         self._thread.start()
 
     def _ask(self, estate: Estate, host: str, path: str) -> None:
-        began = time.monotonic()
         try:
-            self.status, self.body = get(estate, host, path)
+            self.status, self.body, self.headers = fetch(estate, host, path)
         except OSError as error:
             self.body = f"{type(error).__name__}: {error}"
-        self.seconds = time.monotonic() - began
+        self.ended = time.time()
 
     @property
     def done(self) -> bool:
@@ -89,9 +104,13 @@ async def _herd(estate: Estate, host: str, path: str, count: int) -> list[tuple[
 
 
 class Herd:
-    """Many requests that begin at once, beside the test."""
+    """Many requests that begin at once, beside the test.
+
+    :ivar began: when, in epoch seconds.
+    """
 
     def __init__(self, estate: Estate, host: str, path: str, count: int) -> None:
+        self.began = time.time()
         self._found: list[tuple[int, float]] = []
         self._thread = threading.Thread(target=self._run, args=(estate, host, path, count), daemon=True)
         self._thread.start()
@@ -114,10 +133,22 @@ def shop(estate: Estate, host: str, directory: Path, pace: Pace = LIGHT) -> Iter
         yield load
 
 
-def unharmed(load: BackgroundLoad) -> str:
-    """Fail unless every request of a shop was answered rightly and all its writes are there. Returns a line for the log."""
-    total, kept = load.summary(), load.kept["fault"]
-    assert total.requests > 0, "the shop asked for nothing"
+def unharmed(load: BackgroundLoad, kinds: Pace = LIGHT) -> str:
+    """Fail unless every request of a shop was answered rightly and all its writes are there. Returns a line for people.
+
+    :param kinds: its pace: each kind of work in it must have been done.
+    """
+    total = load.summary()
+    worked(load, kinds)
     assert not total.failed, f"{total.failed} of {total.requests} requests failed: {total.reasons}"
+    return f"{total.requests} requests, none failed, longest {total.longest} s; {load.kept['fault'].written} writes kept"
+
+
+def worked(load: BackgroundLoad, kinds: Pace = LIGHT) -> None:
+    """Fail unless a shop did all that it was to do, and all its writes are there."""
+    total, kept = load.summary(), load.kept["fault"]
     assert kept.whole and kept.written, f"writes: {kept}"
-    return f"{total.requests} requests, none failed, longest {total.longest} s; {kept.written} writes kept"
+    realtime = {"websocket", "longpolling"}
+    expected = {kind for kind in ("list", "write", "page", "login", "upload", "slow_upload") if getattr(kinds, f"{kind}_users")}
+    assert not expected - set(total.kinds), f"nobody did {expected - set(total.kinds)}, only {total.kinds}"
+    assert not kinds.realtime_users or realtime & set(total.kinds), f"there was no realtime connection, only {total.kinds}"

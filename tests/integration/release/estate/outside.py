@@ -8,11 +8,11 @@ from __future__ import annotations
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from types import TracebackType
 from typing import Any
 
 from .place import Estate
+from .steps import moment
 
 _PROGRAM = """
 import os, psycopg2, time
@@ -83,6 +83,4 @@ class Writer:
     @staticmethod
     def window(steps: Sequence[Mapping[str, Any]], first: str, last: str) -> tuple[float, float]:
         """From the end of one step to the beginning of another, in epoch seconds."""
-        done = next(entry for entry in steps if (entry["event"], entry.get("step")) == ("done", first))
-        begin = next(entry for entry in steps if (entry["event"], entry.get("step")) == ("begin", last))
-        return datetime.fromisoformat(done["at"]).timestamp(), datetime.fromisoformat(begin["at"]).timestamp()
+        return moment(steps, "done", first), moment(steps, "begin", last)

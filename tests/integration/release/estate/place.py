@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import subprocess
 import sys
@@ -37,10 +38,15 @@ BOUNDS = {"ready": 240, "drain": 20, "finish": 60, "cron": 30, "update": 240, "m
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a playbook ended. ``changed`` and ``failed`` count tasks by host."""
+    """How a playbook ended."""
 
     code: int
     output: str
+
+    @property
+    def changed(self) -> int:
+        """How many tasks changed something, by the recap of all hosts."""
+        return sum(int(count) for count in re.findall(r"\bchanged=(\d+)", self.output.split("PLAY RECAP")[-1]))
 
 
 @dataclass
@@ -72,8 +78,12 @@ class Estate:
             estate.machine.sh(f"mkdir -p $(dirname {STAMP}); echo {digest} > {STAMP}")
         estate.releases = _flat_yaml(state / "releases.yml")
         estate.play("release", instance_release="one-a", release_reason="where every test begins")
-        estate.machine.take_module(lambda: estate.play("plan", environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"}, instance_release="one-a"))
+        estate.take()
         return estate
+
+    def take(self) -> None:
+        """Take the module with its parameters, secrets among them, as the playbook gives them."""
+        self.machine.take_module(lambda: self.play("plan", environment={"ANSIBLE_KEEP_REMOTE_FILES": "1"}, instance_release="one-a"))
 
     def close(self) -> None:
         """Drop the machine, unless ``KEEP`` is set."""

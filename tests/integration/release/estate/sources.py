@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Release sources made for the faults: one small add-on in four variants.
+"""Release sources made for the faults: one small add-on in four variants, and beside it one that is installed and uninstalled.
 
 ``one-a`` and ``one-b`` differ in a method's body (class ``code``); either and ``two`` differ in a field (class ``update``, there and back
 again); ``blank`` updates like ``two``, but its web client does not come up. What an update does beside that, a test says in the database
@@ -13,6 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ADDON = "sgp_fault"
+EXTRA = "sgp_extra"
 NAMES = ("one-a", "one-b", "two", "blank")
 FIELD = {"one-a": "alpha", "one-b": "alpha", "two": "beta", "blank": "beta"}
 
@@ -66,7 +67,11 @@ class FaultThing(models.Model):
 
     @api.model
     def _cron_sleep(self):
+        """Says when it begins, whatever becomes of it, and when it has come to its end."""
+        with self.env.registry.cursor() as beginning:
+            beginning.execute("insert into fault_thing (name) values ('shelves begun')")
         time.sleep(float(self._parameter("cron_seconds") or 0))
+        self.env.cr.execute("insert into fault_thing (name) values ('shelves counted')")
 '''
 
 _DATA = """\
@@ -102,6 +107,53 @@ _MANIFEST = """\
 
 _ACCESS = "id,name,model_id:id,group_id:id,perm_read,perm_write,perm_create,perm_unlink\nthing,thing,model_fault_thing,base.group_user,1,1,1,1\n"
 
+# Beside it, and the same in every variant: a module with a table, a record and a translation of its own.
+_EXTRA_FILES = {
+    "__init__.py": "from . import models\n",
+    "models/__init__.py": "from . import basket\n",
+    "models/basket.py": """\
+from odoo import fields, models
+
+
+class FaultBasket(models.Model):
+    _name = "fault.basket"
+    _description = "What comes and goes with its module"
+
+    name = fields.Char(required=True, translate=True)
+""",
+    "security/ir.model.access.csv":
+        "id,name,model_id:id,group_id:id,perm_read,perm_write,perm_create,perm_unlink\nbasket,basket,model_fault_basket,base.group_user,1,1,1,1\n",
+    "data/basket.xml": """\
+<?xml version="1.0" encoding="utf-8"?>
+<odoo>
+    <record id="first" model="fault.basket">
+        <field name="name">Basket of the module</field>
+    </record>
+</odoo>
+""",
+    "i18n/fr.po": """\
+msgid ""
+msgstr ""
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Language: fr\\n"
+
+#. module: sgp_extra
+#: model:fault.basket,name:sgp_extra.first
+msgid "Basket of the module"
+msgstr "Panier du module"
+""",
+    "__manifest__.py": """\
+{
+    "name": "Baskets",
+    "version": "1.0",
+    "license": "LGPL-3",
+    "author": "SysGenPro",
+    "depends": ["sgp_fault"],
+    "data": ["security/ir.model.access.csv", "data/basket.xml"],
+}
+""",
+}
+
 _BLANK_ASSETS = '"web.assets_web": [("replace", "web/static/src/main.js", "sgp_fault/static/src/main.js")]'
 _BLANK_MAIN = 'import { startWebClient } from "@web/start";\nimport { Client } from "@sgp_fault/forgotten";\n\nstartWebClient(Client);\n'
 
@@ -130,6 +182,8 @@ def write(directory: Path, series: str) -> list[Path]:
             files["static/src/main.js"] = _BLANK_MAIN
         for path, text in files.items():
             _write(addon / path, text)
+        for path, text in _EXTRA_FILES.items():
+            _write(addon.parent / EXTRA / path, text)
         source = directory / f"{name}.yml"
         _write(source, f'name: {name}\nseries: "{series}"\nbase: odoo-{series}\naddons:\n  - name: fault\n    path: addons/{name}\n')
         found.append(source)

@@ -74,6 +74,30 @@ def test_what_did_not_begin_is_not_undone() -> None:
     assert world.said == [("undo", "one"), "undo_one", ("undone", "one")]
 
 
+class Full(Written):
+    """A journal on a disk that is full from a step on."""
+
+    full = False
+
+    def write(self, event: str, **data: Any) -> None:
+        if self.full:
+            raise DomainError("journal_failed", "No space left on device")
+        super().write(event, **data)
+
+    def do_two(self, step: Step) -> dict[str, Any]:
+        self.full = True
+        return super().do_two(step)
+
+
+def test_a_full_disk_hides_no_cause_and_stops_no_undo() -> None:
+    world = Full({"do_two": DomainError("busy", "it is busy")})
+    with pytest.raises(DomainError) as error:
+        carry_out(world, STEPS, world, {})
+    assert error.value.code == "busy"
+    undo(world, STEPS, world)
+    assert world.said[-1] == "undo_one"
+
+
 def test_an_undo_that_fails_says_how_to_go_on() -> None:
     world = Written({"undo_three": OSError("no\nnft")})
     carry_out(world, STEPS, world, {})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import datetime
+import errno
 import os
 import types
 from pathlib import Path
@@ -54,6 +55,8 @@ class TickingJournal(Journal):
                 stream.write('{"at": "2026-11-21T10:00:00.000+00:00", "event": "' + event)
             raise Killed("journal")
         try:
+            if self.world.journal_full:
+                raise OSError(errno.ENOSPC, "No space left on device")
             with self.world.effect("journal " + event):
                 super().write(event, **data)
         except OSError as error:
@@ -68,8 +71,11 @@ class FakeRecovery:
         self.points = self
 
     def all(self) -> list[types.SimpleNamespace]:
-        return [types.SimpleNamespace(id=name, state="verified", problem="", taken=datetime.datetime(2026, 11, 21),
-                                      manifest={"release": data.applied[-1]}) for name, data in self.world.points.items()]
+        found = []
+        for name, data in self.world.points.items():
+            manifest = {"release": data.applied[-1], "identity": data.identity, "taken": {"at": "2026-11-21T00:00:00+00:00", "why": data.why}}
+            found.append(types.SimpleNamespace(id=name, state="verified", problem="", taken=datetime.datetime(2026, 11, 21), manifest=manifest))
+        return found
 
     def plan(self) -> types.SimpleNamespace:
         return types.SimpleNamespace(steps=("one",))
@@ -78,7 +84,8 @@ class FakeRecovery:
         state, point = self.params["state"], f"20261121T10000{len(self.world.points)}-0a1b2c3d"
         with self.world.effect(state):
             if state == "captured":
-                self.world.points[point] = copy.deepcopy(self.world.databases[NAME])
+                made = self.world.points[point] = copy.deepcopy(self.world.databases[NAME])
+                made.why, made.keep_until = self.params["reason"], self.params["keep_until"] or ""
             elif state == "restored":
                 target = self.params["target"]
                 made = copy.deepcopy(self.world.points[self.params["point"]])
@@ -115,6 +122,7 @@ class Rig:
         patch.setattr(operation_module, "Database", FakeDatabase)
         patch.setattr(operation_module, "Journal", TickingJournal)
         patch.setattr(operation_module, "Front", lambda name, address: Front(name, address, str(self.directory)))
+        patch.setattr(operation_module, "check_session", lambda options: None)
         patch.setattr(operation_module, "memory_available", lambda: 8 * 1024 ** 3)
         patch.setattr(operation_module, "fetch_record", lambda reference, *_login: world.releases[reference])
         for module in (steps, removal):
@@ -159,7 +167,7 @@ class Rig:
             raise DomainError("not_ready", f"{address} is not ready: its process ended while starting")
         clone = box.label("kind") == "update"
         data = self.world.databases[database]
-        if box.spec.image in self.world.not_ready or not (clone or self.world.may_connect(box)):
+        if box.spec.image in self.world.not_ready | self.world.spoilt or not (clone or self.world.may_connect(box)):
             raise DomainError("not_ready", f"{address} is not ready: web client: 500")
         if data.half or data.schema != self.world.schemas[box.spec.image]:
             raise DomainError("not_ready", f"{address} is not ready: registry: a column is missing")

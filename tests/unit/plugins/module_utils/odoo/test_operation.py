@@ -74,6 +74,28 @@ def test_an_update_that_fails_half_way(rig: Rig) -> None:
     assert released(rig.world, R3) == []
 
 
+def test_undone_though_the_old_colour_is_not_as_good_as_it_was(rig: Rig) -> None:
+    """Somebody spoilt an invoice's template since it was proven: who waits is served all the same, and that is said."""
+    running_r1(rig)
+    rig.world.update_ends, rig.world.spoilt = "badly", {R1.reference}
+    error = refused(rig, "update_failed", rig.params(R3))
+    assert [text for text in error.details["operation"]["warnings"] if "blue was let in again" in text and "not proven" in text]
+
+
+def test_undone_though_the_journal_cannot_be_written(rig: Rig) -> None:
+    """The disk gets full in the middle of an update: its cause is said, everybody is served again, and the next run tidies up."""
+    running_r1(rig)
+    before = rig.world.snapshot()
+    rig.world.fills_journal, rig.world.update_ends = True, "badly"
+    with pytest.raises(DomainError) as error:
+        rig.run(rig.params(R3))
+    assert error.value.code in ("update_failed", "journal_failed") and "No space left on device" in str(error.value)
+    assert rig.world.snapshot() == before
+    rig.world.fills_journal, rig.world.journal_full, rig.world.update_ends = False, False, "well"
+    rig.run(rig.params(R3))
+    assert released(rig.world, R3) == [] and rig.journal() == []
+
+
 def test_an_update_that_hangs(rig: Rig) -> None:
     running_r1(rig)
     rig.world.update_ends = "never"

@@ -171,6 +171,14 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("unknown in a new database", "module_unknown", {"modules__install": ["nowhere"]}, {**NOTHING, "target": R1}),
     ("another series", "other_series", {"release_": R2}, {"target": release("r2", "18.0"), "changes": CODE}),
     ("an unknown series", "unknown_series", {"release_": R2}, {"target": release("r2", "13.0"), "changes": CODE}),
+    ("no database where files are", "database_missing", {}, {**NOTHING, "target": R1, "filestore": True, "files": True}),
+    ("no database where processes run", "database_missing", {}, {**NOTHING, "target": R1, "containers": boxes(box("blue", "web"))}),
+    ("no database where a front leads", "database_missing", {}, {**NOTHING, "target": R1, "front": wish().targets("blue")}),
+    ("an empty database where files are", "database_missing", {}, {
+        **NOTHING, "database": state(odoo=False, modules={}, applied=None, identity=None), "target": R1, "files": True}),
+    ("somebody else's tables", "foreign_database", {}, {
+        **NOTHING, "database": state(odoo=False, modules={}, applied=None, identity=None, tables=3), "target": R1}),
+    ("no disk", "no_room", {"release_": R2}, {**R2_UPDATE, "database": state(bytes=10 ** 9, directory="/d"), "disk": 11 * 10 ** 8}),
     ("no memory", "no_room", {"release_": R2}, {**R2_CODE, "memory": 1024 ** 3}),
     ("few connections", "connection_limit", {"release_": R2}, {
         **R2_CODE, "database": state(settings={**SETTINGS, "max_connections": 90})}),
@@ -196,6 +204,12 @@ def test_who_must_leave_before_an_adoption_is_planned_beforehand() -> None:
 
 def test_nothing_is_refused_for_room_where_nothing_is_started() -> None:
     assert make_plan(wish(), seen(memory=1, database=state(settings={**SETTINGS, "max_connections": 10}))).steps == ()
+
+
+def test_only_an_update_needs_disk_for_an_undo_copy() -> None:
+    full = {"database": state(bytes=10 ** 9), "disk": 1}
+    assert make_plan(wish(R2), seen(**R2_CODE, **full)).steps
+    assert make_plan(wish(R2), seen(**R2_UPDATE, database=state(bytes=10 ** 9), disk=13 * 10 ** 8)).steps
 
 
 def test_connections_of_a_colour() -> None:

@@ -74,6 +74,8 @@ class Data:
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)
     restored: str = ""
     comment: str = ""
+    why: str = ""
+    keep_until: str = ""
 
 
 class World:
@@ -97,8 +99,13 @@ class World:
         self.update_ends = "well"
         self.exit_code = 1
         self.not_ready: set[str] = set()
+        # Images that were proven once, and are not ready any more since somebody spoilt what lies in the database.
+        self.spoilt: set[str] = set()
         self.busy_cron: list[str] = []
         self.open_requests = 0
+        # Whether the disk that the journal lies on is full, and after which work it gets so.
+        self.journal_full = False
+        self.fills_journal = False
         self.purging = False
         self.points: dict[str, Data] = {}
 
@@ -148,7 +155,7 @@ class World:
         box = self.boxes.get(f"{INSTANCE}-{colour}-web")
         if not box or not box.running or box.ending:
             raise Broken(f"the front leads to {colour}, which does not run")
-        if box.spec.name not in self.proven:
+        if box.spec.name not in self.proven and box.spec.image not in self.spoilt:
             raise Broken(f"the front leads to {colour}, which was not proven")
         if data is None or not self.may_connect(box):
             raise Broken(f"{colour} serves and cannot reach the database")
@@ -208,6 +215,7 @@ class World:
             box.work = -1
             return
         data.half, box.work = True, 3
+        self.journal_full = self.fills_journal
         data.modules = {**data.modules, "stock": ("to upgrade", data.modules.get("stock", ("", "19.0.1.1"))[1])}
 
     def _work(self, box: Box) -> None:

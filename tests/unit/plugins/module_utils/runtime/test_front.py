@@ -49,6 +49,19 @@ def faked(monkeypatch: pytest.MonkeyPatch, listed: str) -> Nft:
     return nft
 
 
+def test_it_leads_back_though_nothing_can_be_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nft = faked(monkeypatch, EMPTY)
+    front = Front("acme", "172.28.1.2", str(tmp_path / "full"))
+    assert "full" in front.lead_back(GREEN)
+    assert nft.calls[-1][1] == "".join(f"add element ip sysgenpro fronts {{ 172.28.1.2 . {p} : 172.28.1.21 . {p} }}\n" for p in (8069, 8072))
+    nft.calls.clear()
+    with pytest.raises(OSError, match="full"):
+        front.lead(GREEN)
+    assert not nft.calls, "going forward, nothing changes where nothing can be kept"
+    kept = Front("acme", "172.28.1.2", str(tmp_path))
+    assert kept.lead_back(GREEN) == "" and "172.28.1.21" in (tmp_path / "acme.nft").read_text()
+
+
 def test_what_leads_where(monkeypatch: pytest.MonkeyPatch) -> None:
     nft = faked(monkeypatch, LISTED)
     assert Front("acme", "172.28.1.2").observe() == {8069: "172.28.1.11:8069", 8072: "172.28.1.11:8072"}
