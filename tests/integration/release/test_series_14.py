@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from estate import Estate, leave_mark, sound
-from estate.edge import ORDINARY, shop, unharmed
+from estate.edge import ORDINARY, get, shop, unharmed
 from estate.place import HOST
 from sgplab.base import locked
 
@@ -34,6 +35,13 @@ def old() -> Iterator[Estate]:
 
 def test_site_once_more_changes_nothing(old: Estate) -> None:
     assert "changed=0" in old.play("site").output.split("PLAY RECAP")[1]
+
+
+def test_longpolling_reaches_its_own_process(old: Estate) -> None:
+    """An HTTP worker of several has no bus and says so (``bus.Bus unavailable``)."""
+    call = {"jsonrpc": "2.0", "method": "call", "params": {"channels": [], "last": 0, "options": {"peek": True}}}
+    status, said = get(old, HOST, "/longpolling/poll", json.dumps(call))
+    assert status == 200 and "notifications" in json.loads(said).get("result", {}), said
 
 
 def test_code_release(old: Estate, figure: Callable[[str], None], tmp_path: Path) -> None:
