@@ -194,6 +194,7 @@ def test_what_restic_opens_the_repository_with(rig: Rig, which: int, harm: Calla
     ("echo 'pg_restore: error: could not read from input file: this build does not support compression with zstd' >&2; exit 1", "program_too_old"),
     ("kill -9 $$", "program_killed"), ("echo 'pg_restore: error: out of memory' >&2; exit 1", "program_killed"),
     ("exec sleep 60", "program_slow"), ("exec /nowhere/pg_restore", "program_missing"),
+    ("echo 'Error: pg_wrapper: pg_restore was not found in /usr/lib/postgresql/17/bin' >&2; exit 1", "program_missing"),
 ])
 def test_a_program_that_could_not_run_proves_nothing(rig: Rig, script: str, code: str) -> None:
     if code == "program_slow":
