@@ -44,15 +44,27 @@ def packed(members: dict[str, bytes]) -> bytes:
     return made.getvalue()
 
 
+class Checked:
+    """What a check says."""
+
+    def __init__(self, said: DomainError) -> None:
+        self.said = said
+
+
 class Played:
     """What restic would give back, one after the other; the last one for ever."""
 
     def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
+        self.answers = [answer for answer in answers if not isinstance(answer, Checked)]
+        self.checked = next((answer.said for answer in answers if isinstance(answer, Checked)), None)
         self.asked = 0
 
     def unlock(self) -> None:
         """There is no lock."""
+
+    def check(self) -> None:
+        if self.checked:
+            raise self.checked
 
     @contextmanager
     def stream(self, _arguments: Any, _what: str) -> Iterator[IO[bytes]]:
@@ -170,6 +182,22 @@ def test_read_once_more_before_it_is_called_bad(rig: Rig) -> None:
     for bad in (torn, other, rig.good[:600]):
         error = rig.verify(bad)
         assert error and error.code == "not_verified" and rig.point.state == "failed"
+
+
+def test_a_directory_that_cannot_be_loaded(rig: Rig) -> None:
+    """restic 0.18 crashes, or ends well and leaves out the rest, whatever the cause: only a check tells one from the other."""
+    rest = packed({"database/toc.dat": b"PGDMP"})[:1024]
+    crash = restic(2, "panic: runtime error: invalid memory address or nil pointer dereference\ngoroutine 14 [running]:\nx\ny")
+    denied = Checked(restic(1, "error for tree 1cc86562:\n  ReadFull(<data/42c909f4c6>): Access Denied\nFatal: repository contains errors"))
+    for came in (rest, crash):
+        error = rig.verify(came, denied)
+        assert error and error.code == "repository_failed" and "Access Denied" in error.message and rig.point.state == "captured"
+    error = rig.verify(crash)
+    assert error and error.code == "repository_failed" and rig.point.state == "captured"
+    for harm in ("  decrypting blob <tree/1cc86562> from 42c909f4 failed: ciphertext verification failed", "pack 42c909f4: does not exist"):
+        for came in (rest, crash):
+            error = rig.verify(came, Checked(restic(1, f"{harm}\nhint\nhint\nhint\nFatal: repository contains errors")))
+            assert error and error.code == "not_verified" and harm.strip() in error.message and rig.point.state == "failed"
 
 
 def flip(path: Path) -> None:
