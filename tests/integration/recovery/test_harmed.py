@@ -39,24 +39,25 @@ def test_verification_that_could_not_run_proves_nothing(bodega: Instance, script
     with bodega.machine.instead_of_restic(script):
         bodega.run("verified", point=point, max_age=1).fails(code)
     assert bodega.info()["latest_verified"]["id"] == point
-    slow = bodega.run("verified", point=point, max_age=1, at=[{"event": "begin", "step": "read_dump", "do": "mv /usr/lib/postgresql/17/bin/pg_restore /root/"}])
+    missing = bodega.run("verified", point=point, max_age=1, at=[{"event": "begin", "step": "read_dump", "do": "mv /usr/lib/postgresql/17/bin/pg_restore /root/"}])
     bodega.machine.sh("mv /root/pg_restore /usr/lib/postgresql/17/bin/")
-    assert slow.error != "not_verified" and bodega.info()["latest_verified"]["id"] == point
+    missing.fails("program_missing")
+    assert bodega.info()["latest_verified"]["id"] == point
 
 
 def test_repository_killed_while_it_is_made(bodega: Instance) -> None:
     """Inside restic's own making, after it, and between the key and the config in the store."""
-    keys, config = (f"{bodega.repository['location']}/restic/{name}" for name in ("keys", "config"))
+    restic = f"{bodega.repository['location']}/restic"
     for script in ('/usr/bin/restic "$@"; rm -f "$4/config"; kill -9 $PPID', '/usr/bin/restic "$@"; kill -9 $PPID'):
         with bodega.machine.instead_of_restic(script.replace("$4", f"{bodega.directory}/recovery/new-repository")):
             assert bodega.run("captured").code == -9
-        assert bodega.machine.sh(f"test -e {config} || echo none").strip() == "none"
-    bodega.machine.sh(f"mkdir -p {config}.tmp")
-    bodega.run("captured").fails("store_failed", config)
-    (key,) = bodega.machine.sh(f"ls {keys}").split()
-    bodega.machine.sh(f"rmdir {config}.tmp")
+        assert bodega.machine.sh(f"test -e {restic} || echo none").strip() == "none"
+    bodega.machine.sh(f"mkdir -p {restic} && mount -t tmpfs -o size=4k none {restic}")
+    bodega.run("captured").fails("store_failed", f"{restic}/config", "No space")
+    (key,) = bodega.machine.sh(f"ls {restic}/keys").split()
+    bodega.machine.sh(f"cp -a {restic} {restic}.kept && umount {restic} && cp -a {restic}.kept/. {restic}/ && rm -rf {restic}.kept")
     point = bodega.run("captured").ok().point["id"]
-    assert bodega.machine.sh(f"ls {keys}").split() == [key]
+    assert bodega.machine.sh(f"ls {restic}/keys").split() == [key]
     assert not bodega.machine.sh(f"ls -d {bodega.directory}/recovery/new-repository 2>/dev/null", check=False)
     bodega.run("verified").ok()
     sound(bodega, point)
