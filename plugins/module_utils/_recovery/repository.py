@@ -30,7 +30,7 @@ NO_PROGRAM = (126, 127)
 # What restic (0.14 to 0.18) says where an object of the repository is not what was stored, or is not there. Whatever else it says
 # proves nothing about the content: it was killed, refused, or the store was out of reach.
 DAMAGE = re.compile(
-    r"ciphertext verification failed|is damaged: |not found in (?:repository|index)|decompressing .* failed|"
+    r"ciphertext verification failed|is damaged: |config file has zero size|not found in (?:repository|index)|decompressing .* failed|"
     r"pack [0-9a-f]+: (?:does not exist|unexpected file size)|"
     r"<(?:data|index|snapshot|key|config)/?[0-9a-f]*>.*(?:invalid data returned|file is too short|no such file or directory|"
     r"specified key does not exist|returned invalid hash|range is not satisfiable|range cannot be satisfied|: (?:unexpected )?EOF$)")

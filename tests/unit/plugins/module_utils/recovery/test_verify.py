@@ -151,7 +151,7 @@ def test_good(rig: Rig) -> None:
     "Fatal: cannot dump file: ReadFull(<data/760aa0cd9e>): The specified key does not exist.",
     "LoadRaw(<index/cc503c8842>): invalid data returned",
     'Fatal: loading tree for snapshot "f2404" failed: id 5fb9c5d6 not found in repository',
-    "Fatal: config or key 53f41b5a is damaged: ciphertext verification failed",
+    "Fatal: config or key 53f41b5a is damaged: ciphertext verification failed", "config file has zero size, invalid repository?",
 ])
 def test_restic_names_what_is_harmed(rig: Rig, said: str) -> None:
     error = rig.verify(restic(1, said))
@@ -208,13 +208,19 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("harm", [flip, cut, Path.unlink])
-@pytest.mark.parametrize("which", [0, 1, 2], ids=["config", "snapshot", "key"])
-def test_what_restic_opens_the_repository_with(rig: Rig, which: int, harm: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(("which", "harm"), [
+    ("config", Path.unlink), ("snapshots", flip), ("snapshots", cut), ("snapshots", Path.unlink), ("keys", flip), ("keys", cut), ("keys", Path.unlink)])
+def test_what_restic_opens_the_repository_with(rig: Rig, which: str, harm: Callable[[Path], None]) -> None:
     """restic calls a lost key a wrong password; here each is looked at before."""
-    harm(rig.store / "restic" / list(rig.objects)[which])
+    harm(rig.store / "restic" / next(name for name in rig.objects if name.startswith(which)))
     error = rig.verify()
     assert error and error.code == "not_verified" and rig.point.state == "failed"
+
+
+def test_a_config_that_restic_opens_is_good(rig: Rig) -> None:
+    """As after a change to another version of the repository's format."""
+    (rig.store / "restic/config").write_bytes(b"another")
+    assert rig.verify() is None and rig.point.state == "verified"
 
 
 @pytest.mark.parametrize(("script", "code"), [
