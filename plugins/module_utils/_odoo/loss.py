@@ -168,8 +168,8 @@ class _Lost:
             return {}
         dates = sql.SQL("greatest(create_date, write_date)" if "write_date" in columns else "create_date")
         among = {"table": sql.Identifier(table), "dates": dates, "recent": self._recent}
-        self.cursor.execute(sql.SQL("select id from {table} where {dates} >= %(since)s and coalesce(create_date <= %(taken)s, true) and {recent}").format(**among),
-                            self._given)
+        dated = sql.SQL("select id from {table} where {dates} >= %(since)s and coalesce(create_date <= %(taken)s, true) and {recent}").format(**among)
+        self.cursor.execute(dated, self._given)
         asked = [row[0] for row in self.cursor.fetchall()]
         if not asked:
             return {}
