@@ -89,7 +89,8 @@ def test_restored_copy_acts_nowhere(estate: Estate, empty: str, scratch: None) -
 
 
 def test_a_restore_onto_what_is_there(estate: Estate, empty: str, scratch: None) -> None:
-    """The same point: nothing to do. Another: refused, and what is there goes on. The points name the instance's secrets."""
+    """The same point: nothing to do. Another: refused, and what is there goes on. The points name the instance's secrets, and the one that an
+    update took is held."""
     estate.play("recovery_point", limit=INSTANCE)
     estate.play("restore", limit=NEIGHBOUR, restore_source=INSTANCE)
     again = estate.play("restore", limit=NEIGHBOUR, restore_source=INSTANCE)
@@ -99,6 +100,7 @@ def test_a_restore_onto_what_is_there(estate: Estate, empty: str, scratch: None)
     assert "target_exists" in refused.output and "fault-two exists already" in refused.output, refused.output[-2000:]
     assert get(estate, NEIGHBOUR_HOST, "/web/login")[0] == 200
     found = manifests(estate)
+    assert found[empty]["keep_until"] > found[empty]["taken"]["at"]
     for point in (empty, max(found)):
         assert found[point]["secrets"] == sorted(["recovery", "session", "database_update", *(
             f"database_{colour}_{kind}" for colour in ("blue", "green") for kind in ("web", "cron"))]), found[point]["taken"]
