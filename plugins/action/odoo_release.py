@@ -26,8 +26,11 @@ LOOK = 1.0
 LONGEST = 6 * 3600
 # Looks in a row that may fail before the machine counts as lost; the operation itself goes on.
 PATIENCE = 120
-# The start of the machine, that of a container's first process (proc(5)), and the journal.
-LOOK_AT = "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat; cat {0} 2>/dev/null || true"
+# Looks in a row that must find no process of the job before it counts as dead: it may be writing its result.
+DEAD = 3
+# Whether a process of the job lives (its name is an argument of each), the start of the machine, that of a container's first process (proc(5)), and
+# the journal.
+LOOK_AT = "grep -qsa {1} /proc/[0-9]*/cmdline && echo alive || echo dead; cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat; cat {0} 2>/dev/null || true"
 WORDS = {"failed": "failed", "undo": "undoing", "undone": "undone", "recover": "going on with what was interrupted",
          "undo_failed": "undo failed"}
 
@@ -70,14 +73,18 @@ class ActionModule(ActionBase):
         if not job:
             return started
         looks, lost, boots, end = 0, 0, set(), time.monotonic() + LONGEST
+        lived, dead = False, 0
         self._shown = {}
-        while time.monotonic() < end and len(boots) < 2:
+        while time.monotonic() < end and len(boots) < 2 and dead < DEAD:
             time.sleep(LOOKS[looks] if looks < len(LOOKS) else LOOK)
             looks += 1
             try:
                 status = self._status(job, task_vars)
                 if not status.get("finished") and looks >= len(LOOKS):
-                    boots.add(self._show_new(task_vars))
+                    alive, boot = self._show_new(job, task_vars)
+                    boots.add(boot)
+                    lived = lived or alive
+                    dead = dead + 1 if lived and not alive else 0
                 lost = 0
             except Exception as error:
                 lost += 1
@@ -92,7 +99,7 @@ class ActionModule(ActionBase):
                             "stderr_lines"):
                     status.pop(key, None)
                 return status
-        said = "the machine was started anew" if len(boots) > 1 else "nothing was heard of its end"
+        said = "the machine was started anew" if len(boots) > 1 else "its process died" if dead else "nothing was heard of its end"
         return {"failed": True, "code": "interrupted", "unchanged": "", "details": {},
                 "msg": "The operation was interrupted: {0}. Run the same command again: it finishes or undoes it.".format(said)}
 
@@ -114,16 +121,19 @@ class ActionModule(ActionBase):
         root = args.get("root") or "/var/lib/sysgenpro/instances"
         return "{0}/{1}/state/journal.jsonl".format(root, args.get("instance", ""))
 
-    def _show_new(self, task_vars):
-        """Show what is new in the journal. Returns what tells one start of the machine from another."""
-        answer = self._low_level_execute_command(LOOK_AT.format(shlex.quote(self._journal_path())))
+    def _show_new(self, job, task_vars):
+        """Show what is new in the journal. Returns whether the job lives, and what tells one start of the machine from another."""
+        # The first letter in brackets, so that who looks does not find himself.
+        name = str(job).split(".", 1)[0]
+        answer = self._low_level_execute_command(LOOK_AT.format(
+            shlex.quote(self._journal_path()), shlex.quote("[{0}]{1}".format(name[:1], name[1:]))))
         lines = answer.get("stdout", "").splitlines()
-        if answer.get("rc") or len(lines) < 2:
+        if answer.get("rc") or len(lines) < 3:
             raise AnsibleConnectionFailure(answer.get("stderr") or "no answer")
-        entries = _parsed(lines[2:])
+        entries = _parsed(lines[3:])
         if entries:
             self._show(entries[0].get("operation"), entries[1:], task_vars)
-        return tuple(lines[:2])
+        return lines[0] == "alive", tuple(lines[1:3])
 
     @staticmethod
     def _operation_of(status):

@@ -83,7 +83,6 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
                               _required(variables, name, "instance_data_class"), DATA_CLASSES),
         "hosts": _strings(variables, name, "instance_hosts"),
         "exposure": _one_of(name, "instance_exposure", variables.get("instance_exposure", "internal"), EXPOSURES),
-        "series": str(variables.get("instance_series", "19.0")),
         "database": {"name": database, "port": 5500 + number, "socket": socket},
         "roles": {role: f"{database}_{role}" for role in ROLES},
         "session_socket": f"/run/sysgenpro/{name}/redis/redis.sock",

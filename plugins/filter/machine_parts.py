@@ -68,7 +68,6 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
             "hosts": values["hosts"],
             "exposure": values["exposure"],
             "front": values["front"],
-            "series": values["series"],
             "tls": dict(tls),
             **(variables.get("instance_route") or {}),
         })

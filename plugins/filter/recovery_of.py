@@ -12,12 +12,20 @@ from ansible.errors import AnsibleFilterError
 
 LOCAL = "/var/lib/sysgenpro/recovery"
 # Kept for the role recovery_point.
-TIMERS = ("pruning", "schedule", "retention", "oldest")
+TIMERS = ("pruning", "schedule", "retention", "oldest", "reread")
 KEYS = ("location", "access_key", "secret_key", "region", "ca_path", "lock_mode", "lock_days", "password")
 POLICY = ("trusted_signers", "before_update", "keep_abandoned", "jobs")
 
 
-def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, str]) -> dict[str, Any]:
+def names_of(secrets: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Names of secrets, those within others with a dot; no values: what whoever rebuilds an instance must bring."""
+    found: list[str] = []
+    for key, value in secrets.items():
+        found += names_of(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [f"{prefix}{key}"]
+    return sorted(found)
+
+
+def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, Any]) -> dict[str, Any]:
     """The parameter ``recovery`` of ``odoo_release``; empty where ``instance_recovery`` is ``false``.
 
     :param variables: the instance's ``hostvars``.
@@ -38,11 +46,11 @@ def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, str]) -> dic
         raise AnsibleFilterError(f"instance {name}: its secrets lack recovery, the password of its recovery points' repository")
     # One repository and one key for each instance, so that an end of one is the end of its data and of nobody else's.
     repository = {"location": f"{LOCAL}/{name}", "password": secrets.get("recovery"), **{key: given[key] for key in KEYS if key in given}}
-    return {"repository": repository, **{key: given[key] for key in POLICY if key in given}}
+    return {"repository": repository, "secret_names": names_of(secrets), **{key: given[key] for key in POLICY if key in given}}
 
 
 def recovery_points_of(
-    instances: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any], secrets: Mapping[str, Mapping[str, str]]
+    instances: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any], secrets: Mapping[str, Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     """The role recovery_point's list of a machine's instances, without those whose ``instance_recovery`` is ``false``.
 
@@ -58,7 +66,7 @@ def recovery_points_of(
             given = variables.get("instance_recovery") or {}
             found.append({
                 "instance": name, "tenant": values["tenant"], "environment": values["environment"], "data_class": values["data_class"],
-                "database": values["database"], "repository": recovery["repository"],
+                "database": values["database"], "repository": recovery["repository"], "secret_names": recovery["secret_names"],
                 **{key: recovery[key] for key in ("trusted_signers",) if key in recovery}, **{key: given[key] for key in TIMERS if key in given}})
     return found
 

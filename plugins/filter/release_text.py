@@ -39,6 +39,10 @@ def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
     lines += _few([f"  update {module}: {', '.join(why)}" for module, why in sorted(reasons.items())])
     if plan.get("code_changes"):
         lines.append("  only code changes in " + ", ".join(plan["code_changes"]))
+    if plan.get("must_be_rehearsed"):
+        lines.append("  must be rehearsed first, since rehearsal is required")
+    if plan.get("in_use"):
+        lines.append("  must be disconnected first: " + ", ".join(plan["in_use"]))
     lines += _rehearsal(plan.get("rehearsal") or result.get("rehearsal"))
     lines += [f"  {number:2}. {step['title']}" for number, step in enumerate(steps, 1)]
     return lines

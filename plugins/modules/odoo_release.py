@@ -134,10 +134,21 @@ options:
   config:
     description:
       - Options of C(odoo.conf), by name. What the platform sets itself (database, addresses, workers, paths) cannot be given.
+      - An option whose name says that it is a secret (C(admin_passwd), C(smtp_password), and what ends in C(_password), C(_passwd), C(_passphrase),
+        C(_secret) or C(_token)) is refused here; give it as O(config_secrets).
+    type: dict
+    default: {}
+  config_secrets:
+    description:
+      - Options of C(odoo.conf) that are secrets, by name. They show in no log, plan or label, and lie on the machine only in the files that the processes
+        read. A changed one takes effect as a release of class V(code).
+      - Their values are blanked out wherever they occur in what the module returns, so give nothing here that is no secret.
     type: dict
     default: {}
   environment_variables:
-    description: Further environment variables of all processes. Never secrets; they show in C(docker inspect).
+    description:
+      - Further environment variables of all processes. They show in C(docker inspect), so one whose name says that it is a secret is refused; Odoo's
+        code reads options of O(config_secrets) as well.
     type: dict
     default: {}
   processes:
@@ -205,12 +216,13 @@ options:
   adopt:
     description:
       - Take over a database that was never released this way. It is recorded and not touched, and O(release) must
-        hold the modules it has.
+        hold the modules it has. Whatever is connected to it so far must have ended.
     type: bool
     default: false
   rehearsal:
     description:
       - Whether an update must have been rehearsed. V(auto) uses a stored rehearsal where there is one.
+      - With V(required), O(state=released) is refused until a rehearsal of exactly this change succeeded; V(planned) only says so.
     type: str
     choices: [auto, required]
     default: auto
@@ -323,13 +335,20 @@ options:
         choices: [always, never]
         default: always
       keep_abandoned:
-        description: For how many days a database that was gone back from is kept. A later release drops what is older.
+        description:
+          - For how many days a database that was gone back from is kept. A later release drops what is older.
+          - The recovery point before an update is held for as long.
         type: int
         default: 14
       jobs:
         description: How many processes dump and load.
         type: int
         default: 2
+      secret_names:
+        description: Names, never values, of the secrets that a rebuild of the instance needs. Recorded in each point's manifest.
+        type: list
+        elements: str
+        default: []
   point:
     description:
       - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).
@@ -338,7 +357,9 @@ options:
   from_point:
     description:
       - Another instance's recovery point that a new instance is made from, with the release that ran there. O(release) is not needed then.
-      - It matters only where the database does not exist yet, and the point must hold data of this instance's O(data_class).
+      - The point must hold data of this instance's O(data_class).
+      - Where the database exists already nothing is done if it came from that point, and it is refused with V(target_exists) if it did not. V(latest_verified) means
+        the newest one of now.
     type: dict
     suboptions:
       source:
@@ -406,7 +427,9 @@ options:
     description: Refuse when the plan computed now has another digest than this, the approved one.
     type: str
   purge:
-    description: With O(state=absent), repeat the instance's name to drop its database and filestore too.
+    description:
+      - With O(state=absent), repeat the instance's name to drop its database and filestore too, with every copy that releases left beside them
+        (the undo copy, clones, databases that were gone back from) and what was exported of those.
     type: str
 requirements:
   - python3-docker
@@ -492,6 +515,17 @@ plan:
       description: What a rehearsal of this very step measured, where there is one.
       type: dict
       sample: {pause: 14.2}
+    in_use:
+      description: Roles other than the instance's that are connected to a database which is to be adopted; while there are any it is refused.
+      returned: where there are some
+      type: list
+      elements: str
+      sample: [odoo]
+    must_be_rehearsed:
+      description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
+      returned: where it is so
+      type: bool
+      sample: true
 timings:
   description: Seconds by phase, on the monotonic clock.
   returned: always
@@ -525,6 +559,11 @@ operation:
       type: list
       elements: str
       sample: []
+purged:
+  description: Names of the C(databases) that were dropped, and paths of the C(directories) that were removed.
+  returned: when O(purge) dropped something
+  type: dict
+  sample: {databases: [acme_production], directories: [/var/lib/sysgenpro/instances/acme-production/exports]}
 code:
   description: Stable, machine-readable name of the error.
   returned: on failure

@@ -105,7 +105,7 @@ instance:
       type: str
       sample: "2026-11-21T10:15:00+00:00"
     way_back:
-      description: C(release), C(class) V(code) or V(data), and a sentence.
+      description: C(class) V(code), V(data) or V(none), a sentence, and with the first two C(release) and C(name); null where nothing was released.
       type: dict
       sample: {class: code, name: r2}
     processes:
@@ -141,7 +141,7 @@ operations:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import CLUSTER
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail, unexpected
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import WHERE
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import status
 
@@ -159,6 +159,8 @@ def main():
         found = status(module.params)
     except DomainError as error:
         fail(module, error)
+    except Exception as error:
+        fail(module, unexpected(error))
     module.exit_json(changed=False, **found)
 
 

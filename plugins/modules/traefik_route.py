@@ -69,13 +69,8 @@ options:
         choices: [public, partner, internal]
         default: public
       front:
-        description: The address of the instance's front; its ports are 8069 for HTTP and 8072 for the websocket.
-        type: str
-      series:
-        description:
-          - Odoo's series, which decides where the browser's bus lies, C(/websocket) from 16.0 on and C(/longpolling)
-            before.
-          - Default is a series with C(/websocket).
+        description: The address of the instance's front; its ports are 8069 for HTTP and 8072 for the bus, which lies at C(/websocket)
+          from Odoo 16 on and at C(/longpolling) before.
         type: str
       entry_point:
         description: Traefik's entry point. Default by O(routes[].exposure).
@@ -147,7 +142,10 @@ options:
             description: Requests under way or waiting at a time, websockets not counted. Default is 500.
             type: int
       tls:
-        description: Either a certificate with its key or O(routes[].tls.resolver).
+        description:
+          - Either a certificate with its key or O(routes[].tls.resolver).
+          - A certificate that expired, is not valid yet, is for other host names or has another key is refused. What there is of its route stays as it is,
+            the other routes are brought about, and then the task fails and names it.
         type: dict
         suboptions:
           certificate:
@@ -209,14 +207,12 @@ EXAMPLES = r"""
       - name: acme-production
         hosts: [shop.example.test, www.example.test]
         front: 172.28.1.2
-        series: "19.0"
         tls:
           certificate: "{{ acme_certificate }}"
           private_key: "{{ acme_private_key }}"
       - name: bodega-production
         hosts: [bodega.example.test]
         front: 172.28.2.2
-        series: "14.0"
         exposure: partner
         allow_list: [192.0.2.0/24]
         tls:
@@ -276,13 +272,9 @@ routes:
       type: str
       sample: acme-production@file
     websocket_service:
-      description: Traefik's name of the service for the websocket.
+      description: Traefik's name of the service for the bus, websocket or longpolling.
       type: str
       sample: acme-production-websocket@file
-    websocket_path:
-      description: Where the bus lies.
-      type: str
-      sample: /websocket
     resolver:
       description: The ACME resolver, or null.
       type: str

@@ -119,7 +119,7 @@ def locked(directory: str, holder: Mapping[str, Any], waits_for: Container[str] 
     """
     path, deadline = os.path.join(directory, "lock"), Deadline(seconds)
     with open(path, "a+", encoding="utf-8") as stream:
-        while not _taken(stream):
+        while not _taken_soon(stream):
             stream.seek(0)
             taken = _parse(stream.read())
             if taken.get("operation") not in waits_for or deadline.passed:
@@ -162,6 +162,15 @@ def one_of(path: str, slots: int, seconds: float) -> Iterator[None]:
                     unchanged="Nothing was changed", advice="Run this again later")
             time.sleep(0.2)
         yield
+
+
+def _taken_soon(place: IO[str]) -> bool:
+    """Whoever only looks (``lock_holder``) holds the lock for a moment, and is not who is at work."""
+    for _look in range(10):
+        if _taken(place):
+            return True
+        time.sleep(0.02)
+    return False
 
 
 def _taken(place: IO[str]) -> bool:

@@ -40,6 +40,7 @@ def run(module: AnsibleModule, build: Callable[[], Operation]) -> NoReturn:
     """
     timings: dict[str, float] = {}
     started = time.monotonic()
+    performing = False
     try:
         operation = build()
         plan = operation.plan()
@@ -48,9 +49,12 @@ def run(module: AnsibleModule, build: Callable[[], Operation]) -> NoReturn:
             guard_digest(plan, module.params.get("expected_plan_digest"))
         further: Mapping[str, Any] = {}
         if plan.steps and operation.writes and not module.check_mode:
+            performing = True
             further = operation.perform(plan, timings)
     except DomainError as error:
         fail(module, error)
+    except Exception as error:
+        fail(module, unexpected(error, performing))
     timings["total"] = round(time.monotonic() - started, 3)
     result: dict[str, Any] = {
         "changed": bool(plan.steps) and operation.writes,
@@ -78,6 +82,16 @@ def guard_digest(plan: Plan, expected: str | None) -> None:
             advice="Look at the new plan and have it approved",
             plan=plan.as_dict(),
         )
+
+
+def unexpected(error: Exception, performing: bool = False) -> DomainError:
+    """What a service of the machine, or a damaged file, said that nothing is made for: a sentence in place of a traceback."""
+    text = str(error).strip()
+    said = "{}: {}".format(type(error).__name__, text.splitlines()[0]) if text else type(error).__name__
+    if performing:
+        return DomainError("unexpected", f"this was not expected: {said}", advice="Run the same command again: it finishes or undoes what was begun")
+    return DomainError("unexpected", f"the machine could not be looked at: {said}", unchanged="Nothing was changed",
+                       advice="Mend what it names; ANSIBLE_DISPLAY_TRACEBACK=error shows where it was met")
 
 
 def fail(module: AnsibleModule, error: DomainError) -> NoReturn:

@@ -59,6 +59,7 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "config": {"type": "dict", "default": {}},
+    "config_secrets": {"type": "dict", "default": {}, "no_log": True},
     "environment_variables": {"type": "dict", "default": {}},
     "processes": {
         "type": "dict",
@@ -122,6 +123,7 @@ ARGUMENTS: dict[str, Any] = {
             "before_update": {"type": "str", "choices": ["always", "never"], "default": "always"},
             "keep_abandoned": {"type": "int", "default": 14},
             "jobs": {"type": "int", "default": 2},
+            "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
         },
     },
     "point": {"type": "str"},

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from .._kernel.errors import DomainError, known
 from .._runtime.docker import parse_memory
-from .changes import full_version
+from .changes import full_version, missing_modules
+from .cluster import logins_of
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
@@ -52,6 +53,37 @@ def check_identity(wanted: Desired, database: DatabaseState) -> None:
             "prepared_transactions",
             f"prepared transactions hold locks in {wanted.database}: {joined(list(database.prepared))}",
             unchanged="Nothing was changed", advice="COMMIT PREPARED or ROLLBACK PREPARED them first")
+
+
+def check_replication(wanted: Desired, database: DatabaseState) -> None:
+    """A slot stays with the database that is put aside or dropped, and a subscription keeps it from being either.
+
+    :raises DomainError: ``replication``.
+    """
+    if database.replication:
+        raise DomainError(
+            "replication",
+            f"logical replication hangs on {wanted.database}, which this release may have to exchange for a copy: {joined(list(database.replication))}",
+            unchanged="Nothing was changed",
+            advice="Drop them, and make them anew for their consumers after the release")
+
+
+def others_in(wanted: Desired, database: DatabaseState) -> list[str]:
+    """Roles that are connected and are not this instance's: of whatever runs on the database so far."""
+    own = {*logins_of(wanted.database), wanted.database + "_owner"}
+    return sorted(role for role in database.sessions if role not in own)
+
+
+def check_in_use(wanted: Desired, database: DatabaseState) -> None:
+    """An Odoo that goes on beside the adopted one runs every scheduled action twice.
+
+    :raises DomainError: ``in_use``.
+    """
+    others = others_in(wanted, database)
+    if others:
+        raise DomainError(
+            "in_use", f"others are connected to {wanted.database}, which is to be adopted: {joined(others)}", unchanged="Nothing was changed",
+            advice="End what is connected so far, an Odoo and its scheduled actions above all, and see that it is not started again")
 
 
 def check_owner(wanted: Desired, database: DatabaseState) -> None:
@@ -109,6 +141,13 @@ def check_target(wanted: Desired, seen: Observed) -> None:
         raise DomainError(
             "module_unknown", f"modules.install names {joined(unknown)}, which the release does not hold",
             unchanged="Nothing was changed", advice="Build a release with the module in it")
+    for name in wanted.install:
+        missing = missing_modules(record, [name])
+        if missing:
+            raise DomainError(
+                "module_not_installable", "modules.install names {}, which cannot be installed: {}".format(
+                    name, "its manifest says so" if missing == (name,) else f"the release does not offer {joined(missing)}, which it needs"),
+                unchanged="Nothing was changed", advice="Build a release that offers it, or take it from the list")
     base = seen.database.modules.get("base", ("", ""))[1]
     if base and series_of(base).number != series.number:
         raise DomainError(

@@ -26,6 +26,7 @@ try:
 except ImportError:
     HAS_PSYCOPG2 = False
 
+COLOURS = ("blue", "green")
 KINDS = ("web", "cron")
 # How long a server that restarts is waited for, in seconds.
 PATIENCE = 60
@@ -48,6 +49,11 @@ class Grants:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Grants:
         return cls([(g[0], g[1], g[2]) for g in value["grants"]], [(s[0], s[1], s[2]) for s in value["settings"]])
+
+
+def logins_of(database: str) -> list[str]:
+    """The login roles of an instance's processes; others may well begin with its name."""
+    return [*(f"{database}_{colour}_{kind}" for colour in COLOURS for kind in KINDS), database + "_update"]
 
 
 class Cluster:

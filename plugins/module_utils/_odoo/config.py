@@ -29,7 +29,7 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
     """
     series = series_of(record.series)
     processes = params["processes"]
-    options: dict[str, Any] = dict(params["config"])
+    options: dict[str, Any] = {**params["config"], **params["config_secrets"]}
     loaded = [name for name in PLATFORM_ADDONS if name in record.modules] if kind in ("web", "cron") else []
     asked = str(options.pop("server_wide_modules", "")).replace(" ", "")
     server_wide = list(series.server_wide) + [name for name in asked.split(",") if name] + loaded

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._kernel.errors import DomainError
-from .cluster import PATIENCE, Cluster
+from .cluster import COLOURS, PATIENCE, Cluster
 
 with contextlib.suppress(ImportError):  # Cluster says so
     import psycopg2
     from psycopg2 import sql
-
-COLOURS = ("blue", "green")
 
 _OBSERVE = """
 select json_build_object(
@@ -30,7 +28,13 @@ select json_build_object(
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
   'bytes', pg_database_size(current_database()), 'directory', current_setting('data_directory'),
-  'prepared', (select json_agg(gid) from pg_prepared_xacts where database = current_database())
+  'prepared', (select json_agg(gid) from pg_prepared_xacts where database = current_database()),
+  'replication', (select json_agg(what order by what) from (
+    select 'slot ' || slot_name from pg_replication_slots where database = current_database()
+    union all select 'subscription ' || subname from pg_subscription
+      where subdbid = (select oid from pg_database where datname = current_database())) r (what)),
+  'sessions', (select json_agg(distinct usename) from pg_stat_activity
+    where datname = current_database() and backend_type = 'client backend' and usename <> current_user)
   {odoo} {platform})
 """
 _OBSERVE_ODOO = """
@@ -49,6 +53,10 @@ _OBSERVE_PLATFORM = """
   , 'identity', (select row_to_json(i) from sysgenpro.identity i)
   , 'applied', (select row_to_json(a) from (select id, release, image, reference, config_digest, class, operation, who,
                 reason, at from sysgenpro.applied order by id desc limit 1) a)
+"""
+_ROWS = """
+select row_to_json(a) from (select id, release, image, reference, record->'source'->>'name' as name, config_digest, class, operation, who,
+  reason, at from sysgenpro.applied {}) a
 """
 _SCHEMA = """
 create schema if not exists sysgenpro authorization postgres;
@@ -71,6 +79,8 @@ class DatabaseState:
     :param odoo: whether Odoo's tables are in it.
     :param tables: how many tables and views are in it; only where they are not Odoo's.
     :param bytes: its size. :param directory: where the cluster's files lie.
+    :param replication: slots and subscriptions of logical replication that belong to the database.
+    :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
@@ -90,6 +100,13 @@ class DatabaseState:
     tables: int = 0
     bytes: int = 0
     directory: str = ""
+    replication: Sequence[str] = ()
+    sessions: Sequence[str] = ()
+
+    @property
+    def installed(self) -> set[str]:
+        """Names of the modules that are installed."""
+        return {name for name, (state, _version) in self.modules.items() if state == "installed"}
 
 
 class Database(Cluster):
@@ -137,23 +154,30 @@ class Database(Cluster):
             record: dict[str, Any] = cursor.fetchone()[0]
             return record
 
-    def history(self, limit: int = 20) -> list[dict[str, Any]]:
+    def history(self, limit: int) -> list[dict[str, Any]]:
         """The newest rows of what was applied, without records."""
+        return self._rows("order by id desc limit %s", (limit,))
+
+    def since_another(self) -> list[dict[str, Any]]:
+        """The rows of what was applied, the newest first, down to the newest one of another image than what runs; where there is none, the newest."""
+        return self._rows(
+            "where id >= coalesce((select max(id) from sysgenpro.applied where image <>"
+            " (select image from sysgenpro.applied order by id desc limit 1)), (select max(id) from sysgenpro.applied)) order by id desc", ())
+
+    def _rows(self, which: str, values: Sequence[Any]) -> list[dict[str, Any]]:
         with self.session() as cursor:
-            cursor.execute(
-                "select row_to_json(a) from (select id, release, image, reference, record->'source'->>'name' as name,"
-                " config_digest, class, operation, who, reason, at from sysgenpro.applied order by id desc limit %s) a",
-                (limit,))
+            cursor.execute(_ROWS.format(which), values)
             return [row[0] for row in cursor.fetchall()]
 
     def module_states(self) -> tuple[dict[str, str], str | None]:
-        """Modules on their way (``to install`` …) by name, and Odoo's mark of a database left half-updated."""
+        """States of the modules that are installed or on their way (``to install`` …) by name, and Odoo's mark of a database
+        left half-updated."""
         with self.session() as cursor:
-            cursor.execute("select name, state from ir_module_module where state like 'to %'")
-            moving = dict(cursor.fetchall())
+            cursor.execute("select name, state from ir_module_module where state = 'installed' or state like 'to %'")
+            states = dict(cursor.fetchall())
             cursor.execute("select value from ir_config_parameter where key = 'base.partially_updated_database'")
             row = cursor.fetchone()
-            return moving, row[0] if row else None
+            return states, row[0] if row else None
 
     def running_cron(self) -> list[str]:
         """Names of the scheduled actions that run now: Odoo locks the row of each, in every series."""
@@ -222,6 +246,10 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
     return DatabaseState(
         exists=True, odoo=odoo, settings=found["settings"], roles=found["roles"] or {},
         databases=found["databases"] or (), owner=found["owner"] or "", prepared=found["prepared"] or (),
+        replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
         tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"])
+
+
+__all__ = ["COLOURS", "Database", "DatabaseState"]

@@ -9,13 +9,14 @@ import contextlib
 import datetime
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from .._kernel.files import replace_file
 from .database import Database
 
 with contextlib.suppress(ImportError):  # Database says so
+    import psycopg2
     from psycopg2 import sql
 
 
@@ -59,20 +60,46 @@ _WORK = ("ir_attachment", "ir_sequence", "ir_sequence_date_range", "ir_property"
 _NOISE = ("res_users_log", "res_device_log", "res_users_apikeys", "mail_presence", "mail_push", "mail_push_device", "mail_mail_server")
 
 
-def price(database: Database, since: str, name: str | None = None) -> dict[str, Any]:
-    """Count what was made and changed after ``since``.
+@dataclass(frozen=True)
+class Gap:
+    """From when on a recovery point may lack work.
 
-    :param since: ISO 8601 with zone: the moment that would be gone back to.
+    Odoo dates a row with the start of its transaction, so what was under way at the point's moment is dated before it and is not in it.
+
+    :param taken: the point's moment, ISO 8601 with zone. :param since: when the oldest transaction then under way had begun.
+    :param horizon: no transaction before this one was under way, as the 32 bits of a row's ``xmin``; empty where it is not known.
+    :param system: the cluster that counts so.
+    """
+
+    taken: str
+    since: str
+    horizon: str = ""
+    system: str = ""
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> Gap:
+        """Of a point's manifest; the first ones did not say since when."""
+        taken = manifest["taken"]
+        return cls(taken["at"], taken.get("since") or taken["at"], taken.get("horizon", ""), manifest.get("postgresql", {}).get("system", ""))
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def price(database: Database, gap: Gap, name: str | None = None, restored: str | None = None) -> dict[str, Any]:
+    """Count what was made and changed and is not in the point.
+
+    Of what was under way at its moment it counts everything that a transaction then open may have written, unless ``restored`` tells.
+
     :param name: of the database; default the instance's own.
+    :param restored: name of the database that was made from the point.
     :returns: ``since``, ``documents`` (a list with name, made, changed, numbers, first, last) and ``summary``, a sentence.
     """
-    moment = _utc(since)
-    with database.session(name) as cursor:
-        columns = _columns(cursor)
-        found = [_count(cursor, document, columns[document.table], moment) for document in DOCUMENTS
-                 if document.table in columns and set(document.needs) <= columns[document.table]]
+    with _Lost(database, gap, name, restored) as lost:
+        found = [_count(lost, document) for document in DOCUMENTS
+                 if document.table in lost.columns and set(document.needs) <= lost.columns[document.table]]
     documents = [item for item in found if item["made"] or item["changed"]]
-    return {"since": since, "documents": documents, "summary": summary(documents)}
+    return {"since": gap.taken, "documents": documents, "summary": summary(documents)}
 
 
 def summary(documents: Sequence[Mapping[str, Any]]) -> str:
@@ -101,59 +128,115 @@ def _columns(cursor: Any) -> dict[str, set[str]]:
     return {table: set(columns) for table, columns in cursor.fetchall()}
 
 
-def _count(cursor: Any, document: Document, columns: set[str], moment: str) -> dict[str, Any]:
+class _Lost:
+    """Which rows of a database a recovery point has not: conditions for queries, by table."""
+
+    def __init__(self, database: Database, gap: Gap, name: str | None, restored: str | None) -> None:
+        self._stack = contextlib.ExitStack()
+        self.cursor = self._stack.enter_context(database.session(name))
+        self._restored = self._stack.enter_context(database.session(restored)) if restored else None
+        self.columns = _columns(self.cursor)
+        self.cursor.execute("select system_identifier::text from pg_control_system()")
+        counts = bool(gap.horizon) and self.cursor.fetchone()[0] == gap.system
+        self._recent = sql.SQL("age(xmin) <= age(%(horizon)s::xid)" if counts else "true")
+        self._given = {"taken": _utc(gap.taken), "since": _utc(gap.since), "horizon": gap.horizon}
+
+    def __enter__(self) -> _Lost:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stack.close()
+
+    def conditions(self, table: str) -> tuple[Any, Any, dict[str, Any]]:
+        """Which rows were made, which of the others were changed, and the values that both need."""
+        columns = self.columns[table]
+        kept = self._kept(table, columns)
+        there = sql.SQL(
+            "exists (select from unnest(%(kept)s::bigint[], %(kept_made)s::timestamp[], %(kept_changed)s::timestamp[]) k (k_id, k_made, k_changed)"
+            " where k_id = id and k_made = create_date and {})")
+        made, changed = (sql.SQL("{date} > %(taken)s or ({date} >= %(since)s and {recent} and not {kept})").format(
+            date=sql.Identifier(date), recent=self._recent, kept=there.format(sql.SQL(newer)) if kept else sql.SQL("false"))
+            for date, newer in (("create_date", "true"), ("write_date", "k_changed >= write_date")))
+        made = sql.SQL("coalesce({}, false)").format(made)
+        if "write_date" not in columns:
+            changed = sql.SQL("false").format()
+        return made, sql.SQL("coalesce(not {} and ({}), false)").format(made, changed), {**self._given, **kept}
+
+    def _kept(self, table: str, columns: set[str]) -> dict[str, Any]:
+        """Rows dated while transactions were under way that are in the point all the same: those that committed in time."""
+        if not self._restored or "id" not in columns:
+            return {}
+        dates = sql.SQL("greatest(create_date, write_date)" if "write_date" in columns else "create_date")
+        among = {"table": sql.Identifier(table), "dates": dates, "recent": self._recent}
+        self.cursor.execute(sql.SQL("select id from {table} where {dates} >= %(since)s and create_date <= %(taken)s and {recent}").format(**among),
+                            self._given)
+        asked = [row[0] for row in self.cursor.fetchall()]
+        if not asked:
+            return {}
+        try:
+            self._restored.execute(sql.SQL("select id, create_date::text, ({dates})::text from {table} where id = any(%(asked)s)").format(**among),
+                                   {"asked": asked})
+        except psycopg2.ProgrammingError:
+            return {}  # the older release has no such table
+        rows = self._restored.fetchall()
+        return {key: [row[number] for row in rows] for number, key in enumerate(("kept", "kept_made", "kept_changed"))} if rows else {}
+
+
+def _count(lost: _Lost, document: Document) -> dict[str, Any]:
+    columns = lost.columns[document.table]
     number = next((name for name in document.number if name in columns), None)
-    table = sql.Identifier(document.table)
     numbered = sql.SQL("{0}::text is not null and {0}::text not in %(unnumbered)s").format(sql.Identifier(number)) if number else sql.SQL("false")
     shown = sql.SQL("{}::text").format(sql.Identifier(number)) if number else sql.SQL("''::text")
-    written = sql.SQL("write_date > %(moment)s") if "write_date" in columns else sql.SQL("false")
-    cursor.execute(
+    made, changed, given = lost.conditions(document.table)
+    lost.cursor.execute(
         sql.SQL(
-            "select count(*) filter (where create_date > %(moment)s), count(*) filter (where create_date <= %(moment)s and {written}),"
-            " count(*) filter (where create_date > %(moment)s and {numbered}),"
-            " (array_agg({shown} order by id) filter (where create_date > %(moment)s and {numbered}))[:%(limit)s],"
-            " (array_agg({shown} order by id desc) filter (where create_date > %(moment)s and {numbered}))[1]"
-            " from {table} where (create_date > %(moment)s or {written}) and {condition}"
-        ).format(written=written, numbered=numbered, shown=shown, table=table, condition=sql.SQL(document.condition)),
-        {"moment": moment, "unnumbered": _UNNUMBERED, "limit": SHOWN})
-    made, changed, given, numbers, last = cursor.fetchone()
-    return {"name": document.name, "table": document.table, "made": made, "changed": changed, "given_out": given,
+            "with lost as (select id, {made} as made, {numbered} as numbered, {shown} as shown from {table}"
+            " where ({made} or {changed}) and {condition})"
+            " select count(*) filter (where made), count(*) filter (where not made), count(*) filter (where made and numbered),"
+            " (array_agg(shown order by id) filter (where made and numbered))[:%(limit)s],"
+            " (array_agg(shown order by id desc) filter (where made and numbered))[1] from lost"
+        ).format(made=made, changed=changed, numbered=numbered, shown=shown, table=sql.Identifier(document.table),
+                 condition=sql.SQL(document.condition)),
+        {**given, "unnumbered": _UNNUMBERED, "limit": SHOWN})
+    count, others, given_out, numbers, last = lost.cursor.fetchone()
+    return {"name": document.name, "table": document.table, "made": count, "changed": others, "given_out": given_out,
             "numbers": numbers or [], "last": last or ""}
 
 
-def export(database: Database, name: str, since: str, directory: str, told: Mapping[str, Any]) -> int:
-    """Write every row made or changed since a moment to CSV files, one a table, and ``README.md`` that says what is there.
+def export(database: Database, name: str, gap: Gap, directory: str, told: Mapping[str, Any]) -> int:
+    """Write every row that was made or changed and that the instance's database, made from the point, has not to CSV files, one a table, and
+    ``README.md`` that says what is there.
 
     Passwords, tokens and secrets of any table stay out. Only root can read it: it holds personal data.
 
-    :param name: of the database, which nobody else may be in.
+    :param name: of the abandoned database, which nobody else may be in.
     :param told: what ``price`` said.
     :returns: rows written.
     """
-    moment, rows = _utc(since), {}
+    rows = {}
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    with database.session(name) as cursor:
-        for table, columns in sorted(_columns(cursor).items()):
+    with _Lost(database, gap, name, database.name) as lost:
+        for table in sorted(lost.columns):
             if table in _NOISE or (table.startswith(_TECHNICAL) and table not in _WORK):
                 continue
-            count = _export_table(cursor, table, columns, moment, directory)
+            count = _export_table(lost, table, directory)
             if count:
                 rows[table] = count
     replace_file(os.path.join(directory, "README.md"), _readme(name, told, rows).encode(), mode=0o600)
     return sum(rows.values())
 
 
-def _export_table(cursor: Any, table: str, columns: set[str], moment: str, directory: str) -> int:
+def _export_table(lost: _Lost, table: str, directory: str) -> int:
+    columns, cursor = lost.columns[table], lost.cursor
     kept = sorted(column for column in columns if not any(word in column for word in _SECRET))
     kept.sort(key=lambda column: (column != "id", column not in ("name", "create_date"), column))
-    changed = sql.SQL("greatest(create_date, write_date)" if "write_date" in columns else "create_date")
-    order = sql.SQL("id" if "id" in columns else "create_date")
-    query = sql.SQL("select {columns} from {table} where {changed} > {moment} order by {order}").format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, kept)), table=sql.Identifier(table), changed=changed, moment=sql.Literal(moment),
-        order=order)
+    made, changed, given = lost.conditions(table)
+    query = sql.SQL("copy (select {columns} from {table} where {made} or {changed} order by {order}) to stdout with (format csv, header)").format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, kept)), table=sql.Identifier(table), made=made, changed=changed,
+        order=sql.SQL("id" if "id" in columns else "create_date"))
     path = os.path.join(directory, table + ".csv")
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        cursor.copy_expert(sql.SQL("copy ({}) to stdout with (format csv, header)").format(query), stream)
+        cursor.copy_expert(cursor.mogrify(query, given), stream)
     count = int(cursor.rowcount)
     if not count:
         os.unlink(path)

@@ -28,9 +28,11 @@ MODULE = re.compile(r"[a-z0-9_]+", re.IGNORECASE)
 # PostgreSQL cuts names at 63 bytes (NAMEDATALEN); the longest made of it ends in "_rehearsal_copy".
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 OPTION = re.compile(r"[a-z][a-z0-9_]*")
+# Names of what nobody but the process may read: options of odoo.conf (admin_passwd, smtp_password) and variables of an environment.
+SECRET = re.compile(r"(?:.*_)?(?:passwd|password|passphrase|secret|token)", re.IGNORECASE)
 # The least that makes sense, by parameter.
 LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.cron_threads": 0, "processes.db_maxconn": 1,
-         "processes.web_cpus": 0, "processes.cron_cpus": 0}
+         "processes.web_cpus": 0, "processes.cron_cpus": 0, "bounds.updates_at_once": 1}
 # Host part of each process' address in the instance's network (docs/architecture.md).
 HOST_PARTS = {"front": 2, "blue-web": 11, "blue-cron": 12, "green-web": 21, "green-cron": 22, "update": 31, "rehearsal": 41}
 # What the platform sets itself in odoo.conf.
@@ -95,16 +97,18 @@ class Desired:
 
     @cached_property
     def config_digest(self) -> str:
-        """Digest of all that goes into the containers beside the image. Secrets enter by scrypt, so that the digest,
+        """Digest of all that goes into the containers beside the image. Secrets, and what an environment says, enter by scrypt, so that the digest,
         which shows in labels and plans, is no help in guessing them (RFC 7914; N=2^13, r=8, p=1)."""
+        further = [dict(self.params[key]) for key in ("config_secrets", "environment_variables") if self.params[key]]
         secrets = canonical_json([
             dict(self.params["database"]["passwords"]),
             (self.params["session"] or {}).get("password"),
+            *further,
         ])
         sealed = hashlib.scrypt(secrets.encode(), salt=self.instance.encode(), n=2 ** 13, r=8, p=1).hex()
         session = {k: v for k, v in (self.params["session"] or {}).items() if k != "password"}
         return digest_of({
-            "config": self.params["config"], "environment": self.params["environment_variables"],
+            "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
             "processes": self.params["processes"], "session": session, "secrets": sealed, "subnet": self.params["subnet"],
             "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
         })
@@ -127,11 +131,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
     reference = parse_reference(params["release"]) if params.get("release") else None
     _check_names(params)
     _check_numbers(params)
-    for key in params["config"]:
-        if not OPTION.fullmatch(key):
-            raise _bad("config", key, "names of options of odoo.conf, in lower-case letters")
-        if key in RESERVED:
-            raise _bad("config", key, "no option that the platform sets itself")
+    _check_options(params)
     for kind in KINDS:
         parse_memory(f"processes.{kind}_memory", params["processes"][kind + "_memory"])
     logins = sorted({f"{c}_{k}" for c in COLOURS for k in KINDS} | {"update"})
@@ -150,11 +150,28 @@ def desired(params: Mapping[str, Any]) -> Desired:
 
 def _check_numbers(params: Mapping[str, Any]) -> None:
     bounds = {f"bounds.{key}": 0 for key in params["bounds"]}
-    for name, least in {**LEAST, **bounds}.items():
+    for name, least in {**bounds, **LEAST}.items():
         outer, inner = (*name.split(".", 1), "")[:2]
         value = params[outer][inner] if inner else params[outer]
         if value < least:
             raise _bad(name, value, f"{least} or more")
+
+
+def _check_options(params: Mapping[str, Any]) -> None:
+    for name in ("config", "config_secrets"):
+        for key in params[name]:
+            if not OPTION.fullmatch(key):
+                raise _bad(name, key, "names of options of odoo.conf, in lower-case letters")
+            if key in RESERVED:
+                raise _bad(name, key, "no option that the platform sets itself")
+    for key in params["config"]:
+        if SECRET.fullmatch(key):
+            raise _bad("config", key, "no secret, which everybody who reads a plan or a log would see: give it as config_secrets")
+        if key in params["config_secrets"]:
+            raise _bad("config", key, "an option in one of config and config_secrets")
+    for key in params["environment_variables"]:
+        if SECRET.fullmatch(key):
+            raise _bad("environment_variables", key, "no secret, which docker inspect would show: give it as an option, in config_secrets")
 
 
 def _check_names(params: Mapping[str, Any]) -> None:

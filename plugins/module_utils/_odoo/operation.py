@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from .._kernel.errors import DomainError, known
@@ -29,13 +30,12 @@ from .record import Record, Release, parse_reference
 from .registry import fetch_record
 from .session import check_session
 from .steps import Steps, template_of
+from .way_back import way_back
 
 # Past these steps an operation is finished, not undone: requests were let go to the new colour.
 NO_RETURN = ("let_go", "settle")
 # Recovery points are taken by a timer, of which who releases knows nothing.
 WAITED_FOR = ("recovery point captured", "recovery point verified", "recovery point absent")
-# Classes that led back: to go back once more is to stay.
-BACK = ("rollback", "restore")
 
 
 def holds_files(path: str) -> bool:
@@ -74,7 +74,10 @@ class ReleaseOperation:
         front = self.front.observe()
         database = self.database.observe()
         back = origin = None
-        if wanted.params["from_point"] and not database.exists:
+        restores = wanted.params["from_point"] and wanted.state not in ("rolled_back", "absent")
+        if restores and database.exists:
+            recovery.check_origin(wanted, self.database)
+        if restores and not database.exists:
             origin = recovery.find_origin(wanted)
             self.wanted = wanted = self._wish_for(origin.applied)
         elif wanted.reference is None and database.applied and wanted.state not in ("rolled_back", "absent"):
@@ -83,12 +86,13 @@ class ReleaseOperation:
             self.wanted, back = self._previous(database)
             wanted = self.wanted
         target, changes = self._target(wanted, database, back)
-        return Observed(
+        seen = Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             files=not database.odoo and holds_files(wanted.filestore), disk=disk_free(database.directory),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
-            rehearsal=rehearsal.stored(wanted, database, target), back=back, origin=origin)
+            back=back, origin=origin)
+        return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
 
     def plan(self) -> Plan:
         entries = self.journal.read()
@@ -108,12 +112,15 @@ class ReleaseOperation:
 
     def _target(self, wanted: Desired, database: DatabaseState, back: recovery.Back | None) -> tuple[Release | None, Changes | None]:
         reference, applied = wanted.reference, database.applied
-        if reference is None or (applied and applied["image"] == reference.digest):
+        if reference is None:
             return None, None
+        if applied and applied["image"] == reference.digest:
+            # Whether something can be installed is told by the record of what runs, which is not read otherwise.
+            return self._running_release(applied) if set(wanted.install) - database.installed else None, None
         target = self._fetch(str(reference))
         if not applied or back:
             return target, None
-        installed = {name: version for name, (state, version) in database.modules.items() if state == "installed"}
+        installed = {name: database.modules[name][1] for name in database.installed}
         before = Record.parse(self.database.applied_record())
         return target, classify(before, target.record, installed, list(database.languages))
 
@@ -124,7 +131,7 @@ class ReleaseOperation:
 
     def _previous(self, database: DatabaseState) -> tuple[Desired, recovery.Back | None]:
         """The wish for the release that ran before, with the recovery point it takes where more than code lies between."""
-        rows = self.database.history() if database.applied else []
+        rows = self.database.since_another() if database.applied else []
         point = self.wanted.params["point"]
         if point:
             # Gone back and nothing released since: to ask once more is to stay. An id is compared before the repository is asked anything.
@@ -136,22 +143,20 @@ class ReleaseOperation:
         if not rows:
             raise DomainError("nothing_before", f"nothing was released on {self.wanted.instance} yet",
                               unchanged="Nothing was changed")
-        target = rows[0] if rows[0]["class"] in BACK else next(
-            (row for row in rows if row["image"] != rows[0]["image"]), None)
-        if target is None:
+        way = way_back(rows)
+        if way is None:
             raise DomainError("nothing_before", f"{self.wanted.instance} never ran another release than this",
                               unchanged="Nothing was changed")
-        between = [row for row in rows if row["id"] > target["id"] and row["class"] not in ("code", "adopt", *BACK)]
-        if between and self.wanted.params["recovery"]:
-            back = recovery.find_back(self.wanted, self.database, target)
+        if way.between and self.wanted.params["recovery"]:
+            back = recovery.find_back(self.wanted, self.database, way.target)
             return self._wish_for(back.applied), back
-        if between:
+        if way.between:
             raise DomainError(
                 "update_between",
-                "between this release and the one before lies an update of the database ({})".format(between[0]["operation"]),
+                "between this release and the one before lies an update of the database ({})".format(way.between[0]["operation"]),
                 unchanged="Nothing was changed",
                 advice="Going back costs data: give recovery, the repository with the recovery points, and a confirmation")
-        return self._wish_for(target), None
+        return self._wish_for(way.target), None
 
     def _wish_for(self, applied: Mapping[str, Any]) -> Desired:
         return Desired(self.wanted.instance, self.wanted.identity, self.wanted.state, parse_reference(applied["reference"]), self.wanted.params)
@@ -302,11 +307,11 @@ class ReleaseOperation:
 
     def release_to_run(self) -> Release:
         """The release asked for: from the registry, or the one that runs from the database's own record."""
-        return known(self.seen).target or self._running_release()
+        seen = known(self.seen)
+        return seen.target or self._running_release(known(seen.database.applied))
 
-    def _running_release(self) -> Release:
+    def _running_release(self, applied: Mapping[str, Any]) -> Release:
         """The release that runs, from the database's own record."""
-        applied = known(known(self.seen).database.applied)
         return Release(applied["image"], applied["reference"], Record.parse(self.database.applied_record()))
 
     @property

@@ -14,19 +14,32 @@ from .._kernel.plan import Plan, Step
 from .._runtime.docker import Container
 from . import sequences
 from .changes import Changes
-from .checks import check_disk, check_identity, check_modules, check_new, check_owner, check_room, check_target
+from .checks import (
+    check_disk,
+    check_identity,
+    check_in_use,
+    check_modules,
+    check_new,
+    check_owner,
+    check_replication,
+    check_room,
+    check_target,
+    others_in,
+)
 from .cluster import KINDS
 from .database import COLOURS, DatabaseState
 from .model import Desired, colour_of, other
 from .record import Release
 from .recovery import Back
 
+MEND_RELEASE = "Build a release that mends it, or mend its cause and rehearse it again"
+
 
 @dataclass(frozen=True)
 class Observed:
     """What one pass found.
 
-    :param target: the release asked for; None where it is the one that runs.
+    :param target: the release asked for; None where it is the one that runs and nothing is to be installed.
     :param filestore: whether its directory is there. :param files: whether anything lies in it; only looked at where there is no database.
     :param memory: bytes the machine can give. :param disk: bytes free where the cluster's files lie; 0 where that is not known.
     :param rehearsal: what a rehearsal of exactly this step measured.
@@ -68,7 +81,13 @@ class Work:
 
     @property
     def touches_database(self) -> bool:
-        return bool(self.update or self.install or self.uninstall or self.languages)
+        return any(self.change.values())
+
+    @property
+    def change(self) -> dict[str, list[str]]:
+        """What an update carries into the database; a rehearsal is of exactly this."""
+        return {"update": sorted(self.update), "install": list(self.install), "uninstall": list(self.uninstall),
+                "languages": list(self.languages)}
 
 
 def make_plan(wanted: Desired, seen: Observed) -> Plan:
@@ -92,6 +111,10 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     check_room(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
+    if work.kind in ("update", "restore"):
+        check_replication(wanted, seen.database)
+    if _adopts(seen) and wanted.state == "released":
+        check_in_use(wanted, seen.database)
     strategy = _strategy(wanted, seen, work)
     if work.kind in ("code", "adopt"):
         # What goes back is told apart, so that going back twice is going back once.
@@ -124,21 +147,24 @@ def decide(wanted: Desired, seen: Observed) -> Work:
         raise DomainError("not_adopted", f"the database {wanted.database} was never released this way",
                           unchanged="Nothing was changed",
                           advice="Set adopt: true to record it as running this release, without touching it")
-    installed = {name for name, (state, version) in database.modules.items() if state == "installed"}
-    install = [name for name in wanted.install if name not in installed]
-    uninstall = [name for name in wanted.uninstall if name in installed]
-    languages = [code for code in wanted.languages if code not in database.languages]
-    update: dict[str, Sequence[str]] = {}
     if seen.target:
         check_target(wanted, seen)
-        check_modules(wanted, seen, installed)
-        if seen.changes:
-            update = {name: why for name, why in seen.changes.update.items() if name not in uninstall}
-    if update or install or uninstall or languages:
-        return Work("update", update, install, uninstall, languages)
+        check_modules(wanted, seen, database.installed)
+    work = update_of(wanted, seen)
+    if work.touches_database:
+        return work
     if not database.applied:
         return Work("adopt", {}, (), (), ())
     return Work(_drift(wanted, seen), {}, (), (), ())
+
+
+def update_of(wanted: Desired, seen: Observed) -> Work:
+    """What an update would carry into the database; of nothing where there is nothing to carry."""
+    installed, languages = seen.database.installed, seen.database.languages
+    uninstall = [name for name in wanted.uninstall if name in installed]
+    update = {name: why for name, why in (seen.changes.update if seen.changes else {}).items() if name not in uninstall}
+    return Work("update", update, [name for name in wanted.install if name not in installed], uninstall,
+                [code for code in wanted.languages if code not in languages])
 
 
 def _drift(wanted: Desired, seen: Observed) -> str:
@@ -156,15 +182,19 @@ def _drift(wanted: Desired, seen: Observed) -> str:
     return "none"
 
 
+def _adopts(seen: Observed) -> bool:
+    return seen.database.odoo and not seen.database.applied
+
+
 def _strategy(wanted: Desired, seen: Observed, work: Work) -> str:
     if work.kind != "update":
         return "hold" if work.kind == "restore" else "switch"
-    if seen.rehearsal is None and wanted.params["rehearsal"] == "required":
+    if seen.rehearsal is None and wanted.params["rehearsal"] == "required" and wanted.state == "released":
         raise DomainError("not_rehearsed", "this update was not rehearsed, and rehearsal is required",
-                          unchanged="Nothing was changed", advice="Run with state: rehearsed first")
+                          unchanged="Nothing was changed", advice="Run with state: rehearsed first, which the playbook plan does with -e plan_rehearse=true")
     if seen.rehearsal and not seen.rehearsal.get("ok", True) and wanted.state == "released":
         raise DomainError("rehearsal_failed", "the rehearsal of this update failed: {}".format(
-            seen.rehearsal.get("error", "?")), unchanged="Nothing was changed", advice="Build a release that mends it")
+            seen.rehearsal.get("error", "?")), unchanged="Nothing was changed", advice=MEND_RELEASE)
     predicted = float(seen.rehearsal["pause"]) if seen.rehearsal and seen.rehearsal.get("pause") else 0.0
     return "maintenance" if predicted > wanted.params["bounds"]["max_pause"] else "hold"
 
@@ -193,8 +223,7 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
         "identity": dict(wanted.identity),
         "from": before["release"], "to": _target_id(seen) if steps else before["release"], "image": wanted.image,
         "config": wanted.config_digest, "class": work.kind, "strategy": strategy,
-        "update": sorted(work.update), "install": list(work.install), "uninstall": list(work.uninstall),
-        "languages": list(work.languages), "ddl": (seen.rehearsal or {}).get("ddl_fingerprint"),
+        **work.change, "ddl": (seen.rehearsal or {}).get("ddl_fingerprint"),
         "bounds": {key: bounds[key] for key in ("drain", "cron", "max_pause")}, "steps": [step.name for step in steps],
     }
     facts: dict[str, Any] = {
@@ -202,6 +231,10 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
         "reasons": {name: list(why) for name, why in sorted(work.update.items())},
         "rehearsal": dict(seen.rehearsal) if seen.rehearsal else None,
     }
+    if work.kind == "update" and wanted.params["rehearsal"] == "required" and not (seen.rehearsal or {}).get("ok"):
+        facts["must_be_rehearsed"] = True
+    if _adopts(seen) and others_in(wanted, seen.database):
+        facts["in_use"] = others_in(wanted, seen.database)
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
     if seen.origin:

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._kernel.arguments import filled
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, known
 from .._kernel.files import read_text, sync_directory
 from .._kernel.plan import Step
 from .._recovery.arguments import ARGUMENTS
-from .._recovery.model import Point
+from .._recovery.model import NEWEST, Point
 from .._recovery.operation import RecoveryOperation
 from .._recovery.points import find
 from .._recovery.restore import MARK
@@ -31,6 +31,8 @@ from .model import Desired
 from .record import Release
 
 _MOMENT = "%y%m%d%H%M"
+# How the reason of a point begins that was taken before an update.
+_BEFORE = "before the release of "
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,14 @@ class Back:
     :param point: its id. :param taken: its moment, ISO 8601.
     :param applied: the row of ``sysgenpro.applied`` that was the newest at that moment.
     :param price: what ``loss.price`` says would be lost.
+    :param gap: from when on the point may lack work; None where nothing is gone back from.
     """
 
     point: str
     taken: str
     applied: Mapping[str, Any]
     price: Mapping[str, Any]
+    gap: loss.Gap | None = None
 
 
 def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
@@ -55,7 +59,7 @@ def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
         "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))],
-        "jobs": given["jobs"], "database": place, "state": state,
+        "jobs": given["jobs"], "secret_names": given.get("secret_names") or [], "database": place, "state": state,
         **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
         "requested_by": params["requested_by"], **more})
 
@@ -82,7 +86,7 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
     """
     asked = wanted.params["point"] or "latest"
     operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked))
-    points = operation.points.all()
+    points, note = operation.points.all(), ""
     if target is None:
         point = _believed(find(points, asked, wanted.instance))
     else:
@@ -94,12 +98,15 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
                     wanted.instance, target.get("name") or target["release"]),
                 unchanged="Nothing was changed", advice="Name another one with point; pg_recovery_point_info lists those there are")
         point = fitting[0]
+        if not str(point.manifest["taken"].get("why", "")).startswith(_BEFORE):
+            note = "; the point that was taken before the update is not there any more, this is the newest other one of that release"
     applied = point.manifest["release"]
     if not applied:
         raise DomainError("no_point", f"recovery point {point.id} is of a time before the instance was released this way",
                           unchanged="Nothing was changed", advice="Restore it into a new instance and adopt it there")
-    taken = point.taken.isoformat()
-    return Back(point.id, taken, applied, loss.price(database, taken))
+    gap = loss.Gap.of(point.manifest)
+    price = loss.price(database, gap)
+    return Back(point.id, point.taken.isoformat(), applied, {**price, "summary": price["summary"] + note}, gap)
 
 
 def find_origin(wanted: Desired) -> Back:
@@ -120,6 +127,24 @@ def find_origin(wanted: Desired) -> Back:
         raise DomainError("no_point", f"recovery point {point.id} is of a time before its instance was released this way",
                           unchanged="Nothing was changed", advice="Name the release, and adopt what was restored")
     return Back(point.id, point.taken.isoformat(), applied, {})
+
+
+def check_origin(wanted: Desired, database: Database) -> None:
+    """A database that is there already is never made anew, and is no other point's than the one asked for.
+
+    :raises DomainError: ``target_exists``, and those of ``_recovery.points.find`` where the newest point is asked for.
+    """
+    given = wanted.params["from_point"]
+    asked = given["point"]
+    if asked in NEWEST:
+        operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked, source=given["source"]))
+        asked = find(operation.points.all(), asked, given["source"]).id
+    mark = database.comment()
+    if mark != MARK.format(asked):
+        raise DomainError(
+            "target_exists", "{} exists already, and is {} rather than recovery point {} of {}".format(
+                wanted.instance, mark.partition(": ")[2] or "made from no recovery point", asked, given["source"]),
+            unchanged="Nothing was changed", advice="Restore into another instance; or take this one away first, with state absent and purge")
 
 
 def stands_on(database: Database, point: str) -> bool:
@@ -152,13 +177,18 @@ class RecoverySteps:
     def do_recovery_point(self, step: Step) -> dict[str, Any]:
         """A point that is not verified is none: then nothing is held."""
         name = self.release.record.name or self.release.id
-        taking = RecoveryOperation(recovery_params(self.wanted, "captured", reason=f"before the release of {name}"))
+        taking = RecoveryOperation(recovery_params(self.wanted, "captured", reason=_BEFORE + name, keep_until=self._kept_until()))
         point = taking.carry_out(taking.plan(), {})
         verifying = RecoveryOperation(recovery_params(self.wanted, "verified", point=point))
         plan = verifying.plan()
         if plan.steps:
             verifying.carry_out(plan, {})
         return {"point": point}
+
+    def _kept_until(self) -> str:
+        """The way back stays for as long as what was abandoned does, however few points retention keeps."""
+        days = known(self.wanted.params["recovery"])["keep_abandoned"]
+        return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).isoformat(timespec="seconds")
 
     @property
     def _back(self) -> str:
@@ -206,11 +236,12 @@ class RecoverySteps:
 
     def do_export(self, step: Step) -> dict[str, Any]:
         """What the abandoned database has and the restored one has not, for people to enter again; then it is closed for good."""
-        aside, since = self.context["aside"], step.parameters["since"]
+        aside = self.context["aside"]
+        gap = loss.Gap(**step.parameters["gap"]) if "gap" in step.parameters else loss.Gap(step.parameters["since"], step.parameters["since"])
         self.database.close(aside)
-        told = loss.price(self.database, since, aside)
+        told = loss.price(self.database, gap, aside, self.wanted.database)
         directory = os.path.join(self.wanted.directory, "exports", self.context["operation"])
-        rows = loss.export(self.database, aside, since, directory, told)
+        rows = loss.export(self.database, aside, gap, directory, told)
         self.warnings.append(f"{told['summary']}; {rows} rows lie in {directory}, the abandoned database is kept as {aside}")
         return {"export": directory, "rows": rows, "loss": told}
 

@@ -25,16 +25,18 @@ from .._kernel.files import read_text, replace_file
 from .._kernel.journal import operation_id
 from .._kernel.plan import Plan, Step, digest_of
 from . import update
-from .database import DatabaseState
 from .model import HOST_PARTS, Desired
+from .plan import MEND_RELEASE, update_of
 from .prove import prove
-from .record import Release
 from .series import series_of
 from .steps import Steps
 
 if TYPE_CHECKING:
     from .operation import ReleaseOperation
     from .plan import Observed
+
+# Failures that are the release's own; any other (no space, out of time, killed) says nothing about it and is not kept.
+OF_THE_UPDATE = ("update_failed", "half_updated", "not_installed", "not_ready")
 
 _NOTE_DDL = """
 create schema sysgenpro_rehearsal;
@@ -67,18 +69,19 @@ where l.database = (select oid from pg_database where datname = current_database
 """
 
 
-def stored(wanted: Desired, database: DatabaseState, target: Release | None) -> dict[str, Any] | None:
-    """What a rehearsal of exactly this step measured, or None."""
-    applied = database.applied
-    if not applied or not target:
+def stored(wanted: Desired, seen: Observed) -> dict[str, Any] | None:
+    """What the newest rehearsal of exactly this step measured, or None."""
+    applied, work = seen.database.applied, update_of(wanted, seen)
+    if not applied or not work.touches_database:
         return None
-    text = read_text(_path(wanted, applied["release"], target.id))
+    text = read_text(_path(wanted, applied["release"], seen.target.id if seen.target else applied["release"], work.change))
     found: dict[str, Any] | None = json.loads(text) if text else None
     return found
 
 
-def _path(wanted: Desired, before: str, after: str) -> str:
-    return os.path.join(wanted.state_directory, "rehearsals", f"{before[7:23]}-{after[7:23]}.json")
+def _path(wanted: Desired, before: str, after: str, change: Mapping[str, Any]) -> str:
+    """One file for each step from one release to another, or to itself, and what it carries into the database."""
+    return os.path.join(wanted.state_directory, "rehearsals", f"{before[7:23]}-{after[7:23]}-{digest_of(dict(change))[7:23]}.json")
 
 
 def make_plan(wanted: Desired, seen: Observed, plan: Plan) -> Plan:
@@ -153,6 +156,7 @@ class RehearsalSteps(Steps):
             seconds = update.watch(
                 self.runtime, self.container, self.bounds["update"], list, lambda: None, self.bounds["update"],
                 sample=lambda: _sample_locks(cursor, locks))
+            update.check(type(self.database)(self.clone, self.database.port, self.database.socket), step.parameters)
             cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
             ddl = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]
             # The platform's own notes are not part of what is rehearsed.
@@ -197,6 +201,7 @@ def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) 
     :raises DomainError: ``rehearsal_failed`` with the cause; the instance is untouched in any case.
     """
     release = operation.release_to_run()
+    change = next(step.parameters for step in plan.steps if step.name == "rehearse")
     name = operation_id("rehearsed")
     operation.begin(name, plan, release, "rehearsal")
     handlers = RehearsalSteps(operation.wanted, release, operation.runtime, operation.front, operation.database,
@@ -214,16 +219,19 @@ def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) 
         undo(operation.journal, plan.steps, handlers)
         result.update({"ok": False, "error": error.message, "code": error.code})
         operation.report(name, "undone", handlers, error=error.message)
-    _store(operation.wanted, result)
-    if not result["ok"]:
-        raise DomainError("rehearsal_failed", "the rehearsal failed: {}".format(result["error"]),
+        told = error.code in OF_THE_UPDATE and not error.details.get("passing")
+        if told:
+            _store(operation.wanted, result, change)
+        raise DomainError("rehearsal_failed", f"the rehearsal failed: {error.message}",
                           unchanged="The instance was not touched; the clone was removed",
-                          advice="Build a release that mends it", rehearsal=result)
+                          advice=MEND_RELEASE if told else "This says nothing about the release: mend the cause, then rehearse again",
+                          rehearsal=result) from None
+    _store(operation.wanted, result, change)
     return {"rehearsal": result, **operation.result}
 
 
-def _store(wanted: Desired, result: Mapping[str, Any]) -> None:
-    path = _path(wanted, str(result["from"]), str(result["to"]))
+def _store(wanted: Desired, result: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+    path = _path(wanted, str(result["from"]), str(result["to"]), change)
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     replace_file(path, (json.dumps(result, indent=1) + "\n").encode())
 

@@ -7,19 +7,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.execute import carry_out
 from .._kernel.plan import Plan, Step
 from .checks import check_owner
-from .database import COLOURS, DatabaseState
-from .model import Desired
+from .cluster import logins_of
+from .database import COLOURS
+from .model import Desired, joined
 from .processes import Processes
+from .recovery import abandoned
 
 if TYPE_CHECKING:
     from .operation import ReleaseOperation
     from .plan import Observed
+
+
+def beside(database: str, names: Iterable[str]) -> list[str]:
+    """Those of ``names`` that an instance's releases left beside its database: copies, clones and what was gone back from."""
+    there = list(names)
+    made = {database + end for end in ("_undo", "_failed", "_back", "_rehearsal", "_rehearsal_copy")}
+    return sorted([*made.intersection(there), *abandoned(database, there)])
 
 
 def make_plan(wanted: Desired, seen: Observed) -> Plan:
@@ -31,11 +40,11 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         steps.append(Step("close_front", "Lead the front nowhere"))
     if seen.containers:
         steps.append(Step("remove_containers", "End and remove the processes", {"containers": sorted(seen.containers)}))
-    if seen.database.exists and any(seen.database.roles.values()):
+    if seen.database.exists and any(seen.database.roles.get(role) for role in logins_of(wanted.database)):
         steps.append(Step("shut_logins", "Shut the database to the instance's processes"))
-    copies = {wanted.database + end for end in ("_undo", "_failed")}.intersection(seen.database.databases)
-    if purge and (seen.database.exists or seen.filestore or copies):
-        steps.append(Step("purge", "Drop database and filestore", {"database": wanted.database}))
+    databases = [wanted.database] * seen.database.exists + beside(wanted.database, seen.database.databases)
+    if purge and (databases or seen.filestore):
+        steps.append(Step("purge", "Drop {} and all files of the instance's data".format(joined(databases) or "what is left"), {"databases": databases}))
     applied = seen.database.applied or {}
     before = {"instance": wanted.instance, "release": applied.get("release"), "containers": sorted(seen.containers),
               "database": seen.database.exists}
@@ -74,17 +83,24 @@ class Removal:
         return {}
 
     def do_purge(self, step: Step) -> dict[str, Any]:
-        database: DatabaseState | None = self.operation.seen.database if self.operation.seen else None
-        for name in (self.operation.wanted.database, self.operation.database.undo, self.operation.database.failed):
+        wanted = self.operation.wanted
+        for name in step.parameters["databases"]:
             self.operation.database.drop(name)
-        shutil.rmtree(self.operation.wanted.filestore, ignore_errors=True)
-        return {"databases": list(database.databases) if database else []}
+        stores = os.path.dirname(wanted.filestore)
+        places = [os.path.join(stores, name) for name in beside(wanted.database, os.listdir(stores) if os.path.isdir(stores) else ())]
+        places += [os.path.join(wanted.directory, name) for name in ("exports", "rehearsal")]
+        # The filestore last: while it is there, the same command goes on where it was interrupted.
+        removed = [path for path in (*places, wanted.filestore) if os.path.isdir(path)]
+        for path in removed:
+            shutil.rmtree(path, ignore_errors=True)
+        return {"purged": {"databases": list(step.parameters["databases"]), "directories": removed}}
 
 
 def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
     """Remove. Interrupted, the same command removes the rest."""
-    carry_out(_Silent(), plan.steps, Removal(operation), timings)
-    return {}
+    removal = Removal(operation)
+    carry_out(_Silent(), plan.steps, removal, timings)
+    return {key: removal.context[key] for key in ("purged",) if key in removal.context}
 
 
 class _Silent:

@@ -15,6 +15,9 @@ from .recovery import Back, back_steps, capture_step
 if TYPE_CHECKING:
     from .plan import Observed, Work
 
+Change = Mapping[str, Any]
+NOTHING: Change = {}
+
 
 def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) -> tuple[Step, ...]:
     steps = [_pull(wanted), Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
@@ -37,8 +40,7 @@ def _stop_cron(wanted: Desired, seen: Observed) -> list[Step]:
 
 
 def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
-    change = {"update": sorted(work.update), "install": list(work.install), "uninstall": list(work.uninstall),
-              "languages": list(work.languages)}
+    change = work.change
     return (
         _pull(wanted),
         _prepare(new),
@@ -48,7 +50,7 @@ def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Wor
         Step("fence", "Let nobody but the update into the database", {"colour": old}),
         Step("undo_copy", "Copy the database aside"),
         Step("update", _change_title(change), change),
-        *_let_go(new, "update"),
+        *_let_go(new, "update", change),
         _settle(old, new),
     )
 
@@ -65,7 +67,7 @@ def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, 
         Step("fence", "Let nobody into the database", {"colour": old}),
         exchange,
         *_let_go(new, "restore"),
-        Step("export", "Write down what was abandoned, and close it", {"since": back.taken}),
+        Step("export", "Write down what was abandoned, and close it", {"since": back.taken, **({"gap": back.gap.as_json()} if back.gap else {})}),
         _settle(old, new),
     )
 
@@ -84,7 +86,7 @@ def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step,
     steps = [_pull(wanted), make]
     if install or work.languages:
         steps.append(Step("update", _change_title(change), change))
-    return (*steps, *_first_colour(new))
+    return (*steps, *_first_colour(new, change))
 
 
 def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
@@ -108,10 +110,10 @@ def _let_wait(old: str | None, strategy: str) -> tuple[Step, ...]:
     )
 
 
-def _let_go(new: str, kind: str) -> tuple[Step, ...]:
+def _let_go(new: str, kind: str, change: Change = NOTHING) -> tuple[Step, ...]:
     """From a database that is whole to a colour that serves those who wait."""
     return (
-        _check_modules(),
+        _check_modules(change),
         Step("open", f"Start {new} and let it into the database", {"colour": new}),
         _prove(new),
         _record(kind),
@@ -120,10 +122,10 @@ def _let_go(new: str, kind: str) -> tuple[Step, ...]:
     )
 
 
-def _first_colour(new: str) -> tuple[Step, ...]:
+def _first_colour(new: str, change: Change = NOTHING) -> tuple[Step, ...]:
     """From a new database that is whole to the first colour that serves."""
     return (
-        _check_modules(),
+        _check_modules(change),
         Step("stage", f"Start {new}", {"colour": new}),
         _prove(new),
         _record("create"),
@@ -141,8 +143,9 @@ def _prepare(colour: str) -> Step:
     return Step("prepare", f"Make the containers of {colour}, not started", {"colour": colour})
 
 
-def _check_modules() -> Step:
-    return Step("check_modules", "See that no module is left on its way")
+def _check_modules(change: Change) -> Step:
+    asked = {key: list(change[key]) for key in ("install", "uninstall") if change.get(key)}
+    return Step("check_modules", "See that no module is left on its way" + (" and all are as asked" if asked else ""), asked)
 
 
 def _prove(colour: str) -> Step:

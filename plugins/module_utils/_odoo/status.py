@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from .._kernel.files import read_text
@@ -16,6 +16,7 @@ from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, Front
 from .database import COLOURS, Database
 from .model import HOST_PARTS
+from .way_back import described
 
 
 def status(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -28,6 +29,7 @@ def status(params: Mapping[str, Any]) -> dict[str, Any]:
     front = Front(instance, str(network[HOST_PARTS["front"]])).observe()
     seen = database.observe()
     rows = database.history(params["history"]) if seen.applied else []
+    back = database.since_another() if seen.applied else []
     leads = front.get(HTTP, "").rsplit(":", 1)[0]
     colour = next((c for c in COLOURS if leads == str(network[HOST_PARTS[c + "-web"]])), None)
     journal = Journal(state)
@@ -35,7 +37,7 @@ def status(params: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "instance": {
             "name": instance, "identity": _without(seen.identity, "singleton"), "colour": colour,
-            "release": rows[0] if rows else None, "since": rows[0]["at"] if rows else None, "way_back": way_back(rows),
+            "release": rows[0] if rows else None, "since": rows[0]["at"] if rows else None, "way_back": described(back),
             "processes": {name: container.state for name, container in sorted(containers.items())},
             "lock": lock_holder(state), "interrupted": entries[0] if entries else None,
             "undo_database": database.undo if database.undo in seen.databases else None,
@@ -43,22 +45,6 @@ def status(params: Mapping[str, Any]) -> dict[str, Any]:
         "history": rows,
         "operations": operations(journal.history, params["history"]),
     }
-
-
-def way_back(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The way back from the newest of these rows. Pure."""
-    if not rows:
-        return None
-    earlier = next((row for row in rows if row["image"] != rows[0]["image"]), None)
-    if earlier is None:
-        return {"class": "none", "said": "nothing else ran here before"}
-    between = [row for row in rows if row["id"] > earlier["id"] and row["class"] == "update"]
-    name = earlier.get("name") or earlier["release"][7:19]
-    if between:
-        return {"class": "data", "release": earlier["release"], "name": name,
-                "said": "to {0} only with the data of before {1}".format(name, between[-1]["at"])}
-    return {"class": "code", "release": earlier["release"], "name": name,
-            "said": "to {0} by a switch, without loss".format(name)}
 
 
 def operations(directory: str, limit: int) -> list[list[dict[str, Any]]]:

@@ -337,10 +337,7 @@ class Steps(RecoverySteps):
             self.bounds["max_pause"]))
 
     def do_check_modules(self, step: Step) -> dict[str, Any]:
-        moving, mark = self.database.module_states()
-        if moving or mark:
-            raise DomainError("half_updated", "the update left modules on their way: {}".format(
-                joined([f"{n} '{s}'" for n, s in sorted(moving.items())]) or mark))
+        update.check(self.database, step.parameters)
         return {}
 
     def do_record(self, step: Step) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline
 from .._runtime.docker import DockerRuntime
 from .config import ETC
+from .database import Database
+from .model import joined
 from .record import Record
 from .series import series_of, without_demo_arguments
 
@@ -29,6 +31,10 @@ _CHAIN = re.compile(r"(The above exception was the direct cause|During handling 
 # Of a data file that calls a function Odoo's last words are where it stood, and no longer why it fell (tools/convert.py).
 _WHERE = re.compile(r"(somewhere inside|, near)\b")
 _CRITICAL = re.compile(r" (?:CRITICAL|ERROR) \S+ [\w.]+: (.+)")
+
+# What a shell says of a program that SIGKILL or SIGTERM ended, and strerror(ENOSPC).
+_KILLED = (137, 143)
+_NO_SPACE = "No space left on device"
 
 _SCRIPT = """\
 languages = {languages!r}
@@ -110,12 +116,34 @@ def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[
     if not state or state.get("ExitCode") != 0 or state.get("OOMKilled"):
         output = runtime.logs(name)
         raise DomainError("update_failed", "the update failed: {}{}".format(
-            cause(output, state), _waiting(in_the_way)), log=output[-20000:])
+            cause(output, state), _waiting(in_the_way)), log=output[-20000:], passing=is_passing(output, state))
     return time.monotonic() - started
+
+
+def check(database: Database, change: Mapping[str, Any]) -> None:
+    """What an update left behind: no module on its way, and each as it was asked for.
+
+    :raises DomainError: ``half_updated``; ``not_installed``, as Odoo passes over what it cannot install and ends well.
+    """
+    states, mark = database.module_states()
+    moving = {name: state for name, state in states.items() if state.startswith("to ")}
+    if moving or mark:
+        raise DomainError("half_updated", "the update left modules on their way: {}".format(
+            joined([f"{n} '{s}'" for n, s in sorted(moving.items())]) or mark))
+    wrong = [f"{name} is not installed" for name in change.get("install", ()) if states.get(name) != "installed"]
+    wrong += [f"{name} is still installed" for name in change.get("uninstall", ()) if states.get(name) == "installed"]
+    if wrong:
+        raise DomainError("not_installed", "the update ended, but {}".format(joined(wrong)),
+                          advice="Look at Odoo's log of the update for what kept it from it")
 
 
 def _waiting(in_the_way: Sequence[str]) -> str:
     return "; in its way was {}".format("; ".join(in_the_way)) if in_the_way else ""
+
+
+def is_passing(output: str, state: Mapping[str, Any]) -> bool:
+    """Whether an update failed for want of something on the machine, or was killed, so that the same one may well succeed."""
+    return bool(state.get("OOMKilled")) or not state or state.get("ExitCode") in _KILLED or _NO_SPACE in output
 
 
 def cause(output: str, state: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from .._kernel.errors import DomainError, known
 from .._kernel.plan import Step
 from .._odoo.database import Database, DatabaseState
 from . import dump
+from .making import made_in, make_repository
 from .model import Desired, moment, utc_now
 from .moment import Moment, checked, settings_of
 from .pins import Broken, Kept, Pins
@@ -66,11 +67,12 @@ class Capture:
         self.points.signer.make_key()
         remembered = Remembered(self.wanted)
         if step.parameters["init"]:
-            self.repository.init()
+            make_repository(self.repository, self.points.store)
         self.facts["repository"] = self.points.repository()
         if not self.facts["repository"]:
             raise _not_stored(f"the repository {self.repository.place} is not there")
         remembered.keep(self.facts["repository"])
+        shutil.rmtree(made_in(self.wanted), ignore_errors=True)
         return {}
 
     def do_pin(self, step: Step) -> dict[str, Any]:
@@ -194,8 +196,8 @@ class Capture:
             "identity": {"instance": self.wanted.instance, "tenant": identity.get("tenant") or params["tenant"],
                          "environment": identity.get("environment") or params["environment"],
                          "data_class": identity.get("data_class") or params["data_class"]},
-            "taken": {"at": found["at"], "written": now.isoformat(timespec="seconds"), "who": params["requested_by"],
-                      "why": params["reason"]},
+            "taken": {"at": found["at"], "since": found["since"], "horizon": found["horizon"], "written": now.isoformat(timespec="seconds"),
+                      "who": params["requested_by"], "why": params["reason"]},
             "keep_until": params["keep_until"] or "", "locked_until": max(locked).isoformat() if locked else "",
             "release": dict(self.seen.applied) if self.seen.applied else None,
             "modules": {name: version for name, (_state, version) in self.seen.modules.items()},
@@ -203,7 +205,7 @@ class Capture:
             "postgresql": {"version": database["version"], "major": database["version_num"] // 10000, "lsn": found["lsn"],
                            "timeline": found["timeline"], "system": found["system"], "extensions": database["extensions"]},
             "database": {**{key: database[key] for key in (
-                "name", "owner", "bytes", "encoding", "collate", "ctype", "provider", "locale", "connection_limit", "attachments")},
+                "name", "owner", "bytes", "encoding", "collate", "ctype", "provider", "locale", "icu_rules", "connection_limit", "attachments")},
                 **self.facts["settings"]},
             "roles": database["roles"] or [],
             "files": {"count": self.kept.count, "bytes": self.kept.bytes, "digest": self.kept.digest, "read": self.kept.read,

@@ -15,10 +15,15 @@ from typing import Any
 
 from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
-from .repository import UNHARMED, prefix
+from .repository import NO_PROGRAM, UNHARMED, prefix
 
 PROGRAMS = "/usr/lib/postgresql/{}/bin"
 BLOCK = 1 << 20
+SITE = "Run the site playbook for this machine"
+# What PostgreSQL's programs say of a dump that a newer one wrote, or one that was built with more (pg_backup_archiver.c, compress_io.c) …
+TOO_OLD = ("unsupported version", "does not support compression", "not supported in this build", "not supported by this build")
+# … and of a machine without room for them.
+NO_MEMORY = ("out of memory", "cannot allocate memory")
 
 
 @dataclass(frozen=True)
@@ -54,7 +59,7 @@ def compression(major: int) -> str:
 def dump(cluster: Mapping[str, Any], major: int, snapshot: str, target: str, jobs: int, nice: int, seconds: float) -> None:
     """Dump the database as an exported snapshot has it.
 
-    :raises DomainError: ``dump_failed``.
+    :raises DomainError: ``dump_failed``, and those of ``_run``.
     """
     _run([*prefix(nice), program("pg_dump", major), *_where(cluster), "--format", "directory", "--jobs", str(jobs),
           "--compress", compression(major), "--snapshot", snapshot, "--lock-wait-timeout", "60s", "--file", target, cluster["name"]],
@@ -68,7 +73,7 @@ def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, 
     durably, so a commit need not wait for the disk.
 
     :param owners: give objects the owners and grants they had; else all are the superuser's for now.
-    :raises DomainError: ``load_failed``.
+    :raises DomainError: ``load_failed``, and those of ``_run``.
     """
     kept = [] if owners else ["--no-owner", "--no-privileges"]
     _run([*prefix(0), "env", "PGOPTIONS=-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0",
@@ -79,7 +84,7 @@ def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, 
 def read_all(source: str, major: int, nice: int, seconds: float) -> int:
     """Read a dump as a restore would: its contents and every table's data. Returns how many entries it has.
 
-    :raises DomainError: ``dump_unreadable``.
+    :raises DomainError: ``dump_unreadable``, and those of ``_run``.
     """
     listed = _run([*prefix(nice), program("pg_restore", major), "--list", source], "dump_unreadable", "listing the dump", seconds, "")
     _run([*prefix(nice), program("pg_restore", major), "--file", os.devnull, source], "dump_unreadable", "reading the dump", seconds, "")
@@ -109,15 +114,26 @@ def _where(cluster: Mapping[str, Any]) -> list[str]:
 
 
 def _run(command: Sequence[str], code: str, what: str, seconds: float, unchanged: str) -> str:
+    """:raises DomainError: ``code`` where the program says that something is wrong; else ``program_…``, which proves nothing about the dump."""
     try:
         done = subprocess.run(  # pylint: disable=ansible-bad-function
             list(command), capture_output=True, text=True, errors="replace", check=False, timeout=seconds, stdin=subprocess.DEVNULL, cwd="/")
     except FileNotFoundError:
-        raise DomainError(code, f"{what}: {command[0]} is not on this machine", unchanged=unchanged) from None
+        raise DomainError("program_missing", f"{what}: {command[0]} is not on this machine", unchanged=unchanged, advice=SITE) from None
     except subprocess.TimeoutExpired:
-        raise DomainError(code, f"{what} took longer than {seconds:g} s", unchanged=unchanged) from None
-    if done.returncode:
-        said = [line for line in done.stderr.strip().splitlines() if line] or [f"it ended with {done.returncode}"]
-        raise DomainError(code, "{}: {}".format(what, "; ".join(said[:3])[:1000]), unchanged=unchanged,
-                          advice="Mend that, then run the same command again")
-    return done.stdout
+        raise DomainError("program_slow", f"{what} took longer than {seconds:g} s", unchanged=unchanged,
+                          advice="Give bounds.dump more seconds, or find out what keeps it") from None
+    if not done.returncode:
+        return done.stdout
+    said = "; ".join([line for line in done.stderr.strip().splitlines() if line][:3])[:1000] or f"it ended with {done.returncode}"
+    if done.returncode < 0:
+        raise DomainError("program_killed", f"{what}: the program was ended by signal {-done.returncode}", unchanged=unchanged,
+                          advice="Look whether the machine ran out of memory, then run the same command again")
+    if done.returncode in NO_PROGRAM:
+        raise DomainError("program_missing", f"{what}: {said}", unchanged=unchanged, advice=SITE)
+    if any(text in said for text in TOO_OLD):
+        raise DomainError("program_too_old", f"{what}: {said}", unchanged=unchanged,
+                          advice="Install PostgreSQL's programs of the dump's major version, or of a newer one")
+    if any(text in said.lower() for text in NO_MEMORY):
+        raise DomainError("program_killed", f"{what}: {said}", unchanged=unchanged, advice="Make memory free, then run the same command again")
+    raise DomainError(code, f"{what}: {said}", unchanged=unchanged, advice="Mend that, then run the same command again")

@@ -71,6 +71,7 @@ class Point:
     :param problem: why it cannot be trusted; empty where manifest and signatures are right.
     :param verification: the newest document of a verification; None where never tried.
     :param hold: until when it may not be removed, ISO 8601; empty where it may.
+    :param ignored: documents beside the manifest that cannot be believed, each with why; they say nothing about the point.
     """
 
     id: str
@@ -79,6 +80,12 @@ class Point:
     hold: str = ""
     problem: str = ""
     documents: Sequence[str] = ()
+    ignored: Sequence[str] = ()
+
+    @property
+    def strange_holds(self) -> list[str]:
+        """Holds that cannot be believed. They hold all the same: a point removed by mistake does not come back."""
+        return [text for text in self.ignored if text.startswith("hold-")]
 
     @property
     def taken(self) -> datetime.datetime:
@@ -115,7 +122,7 @@ class Point:
         manifest = self.manifest
         shown: dict[str, Any] = {
             "id": self.id, "state": self.state, "taken": self.taken.isoformat(), "hold": self.hold, "problem": self.problem,
-            "age": round((now - self.taken).total_seconds())}
+            "ignored": list(self.ignored), "age": round((now - self.taken).total_seconds())}
         if not self.problem:
             shown.update({
                 "who": manifest["taken"]["who"], "why": manifest["taken"]["why"],

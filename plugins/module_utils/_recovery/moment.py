@@ -22,11 +22,20 @@ with contextlib.suppress(ImportError):  # Database says so
 BATCH = 5000
 # How often the lock is asked for while Odoo's garbage collector has it, which is for 10 s at most (ir_attachment.py).
 TRIES = 3
+# What would end the session that keeps the snapshot while the dump is made.
+TIMEOUTS = ("idle_in_transaction_session_timeout", "idle_session_timeout", "lock_timeout", "statement_timeout", "transaction_timeout")
 
 # The oldest transaction that may still be under way, as the 32 bits that a row's xmin has.
 _HORIZON = "select (txid_snapshot_xmin(txid_current_snapshot()) %% 4294967296)::text"
 # Rows that a transaction newer than the horizon wrote. Rows whose xmin wrapped round come too, which does no harm.
 _SINCE = "select distinct store_fname from ir_attachment where store_fname is not null and age(xmin) <= age(%s::xid)"
+# Odoo dates rows with the start of their transaction: what is under way now is dated from here on, and is in no snapshot of now.
+_UNDER_WAY = """
+select json_build_object(
+  'since', to_char(least(clock_timestamp(), min(xact_start)) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"'),
+  'horizon', (txid_snapshot_xmin(txid_current_snapshot()) % 4294967296)::text)
+from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()
+"""
 _MOMENT = """
 select json_build_object(
   'snapshot', pg_export_snapshot(),
@@ -40,6 +49,7 @@ select json_build_object(
   'name', d.datname, 'owner', pg_get_userbyid(d.datdba), 'bytes', pg_database_size(d.oid),
   'encoding', pg_encoding_to_char(d.encoding), 'collate', d.datcollate, 'ctype', d.datctype, 'connection_limit', d.datconnlimit,
   'provider', to_jsonb(d)->>'datlocprovider', 'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale'),
+  'icu_rules', to_jsonb(d)->>'daticurules',
   'version', current_setting('server_version'), 'version_num', current_setting('server_version_num')::int,
   'extensions', (select json_object_agg(extname, extversion) from pg_extension),
   'attachments', (select count(*) from ir_attachment),
@@ -98,15 +108,18 @@ class Moment:
         :raises DomainError: ``attachments_locked``.
         """
         keeper = self._stack.enter_context(self.database.session())
-        for setting in ("idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout"):
-            keeper.execute(f"set {setting} = 0")
+        # Those that this version has: transaction_timeout is there since 17.
+        keeper.execute("select set_config(name, '0', false) from pg_settings where name = any(%s)", (list(TIMEOUTS),))
         with self.database.session() as guard:
+            # Before the snapshot, so that nothing ends unseen between the two; before the lock, which is held for the snapshot alone.
+            guard.execute(_UNDER_WAY)
+            found: dict[str, Any] = guard.fetchone()[0]
             self._lock(guard, seconds)
             started = time.monotonic()
             try:
                 keeper.execute("begin isolation level repeatable read read only")
                 keeper.execute(_MOMENT)
-                found: dict[str, Any] = keeper.fetchone()[0]
+                found.update(keeper.fetchone()[0])
                 keeper.execute(_SINCE, (horizon,))
                 for (stored,) in keeper.fetchall():
                     pin(stored)

@@ -124,6 +124,12 @@ def _expire(wanted: Desired, seen: Observed) -> Plan:
                           unchanged="Nothing was changed", advice="Look whether it is mounted or reachable")
     decision = decide(seen.points, wanted.params["retention"], wanted.params["points"], seen.now)
     abandoned = _abandoned(seen)
+    if abandoned and not any(point.id in decision.keep and not point.problem for point in seen.points):
+        raise DomainError(
+            "removes_everything", "no recovery point of {} that can be trusted is in {}, but the repository has {} of its snapshots, which this would"
+            " remove".format(wanted.source, wanted.params["repository"]["location"], len(abandoned)), unchanged="Nothing was changed",
+            advice="Look why no point is listed (points/ beside the repository lost, another instance's name, a key not in trusted_signers);"
+                   " where all is as it should be, capture one first")
     snapshots = [point.manifest["repository"]["snapshot"] for point in seen.points if point.id in decision.remove and not point.problem]
     snapshots += [found["id"] for found in seen.snapshots
                   if any("point=" + point.id in (found.get("tags") or ()) for point in seen.points

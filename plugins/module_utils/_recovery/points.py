@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from .signing import Signer
 from .store import Store
 
 MANIFEST = "manifest.json"
+_NUMBERED = re.compile(r"(verification|hold)-([0-9]{6,})\.json")
 
 
 class Points:
@@ -40,19 +42,25 @@ class Points:
         return newest_first([self._read(point, sorted(names)) for point, names in documents.items()])
 
     def _read(self, point: str, names: list[str]) -> Point:
+        """Whether a point is trusted is a matter of its manifest alone: anybody who may write into the store can put something beside it."""
         try:
             if MANIFEST not in names:
                 raise ValueError("its manifest is not there")
             manifest = self._document(point, MANIFEST, "manifest")
             if manifest["identity"]["instance"] != self.instance:
                 raise ValueError("its manifest is that of {}".format(manifest["identity"]["instance"]))
-            verifications = [self._document(point, name, "verification") for name in names if name.startswith("verification-")]
-            holds = [self._document(point, name, "hold") for name in names if name.startswith("hold-")]
         except (ValueError, KeyError, OSError) as error:
             return Point(point, {}, problem=str(error) or type(error).__name__, documents=names)
-        until = [moment(text) for text in [manifest["keep_until"], *(hold["until"] for hold in holds)] if text]
-        return Point(point, manifest, verifications[-1] if verifications else None,
-                     max(until).isoformat() if until else "", "", names)
+        found: dict[str, list[dict[str, Any]]] = {"verification": [], "hold": []}
+        ignored = []
+        for name in sorted((name for name in names if _kind(name) in found), key=_number):
+            try:
+                found[_kind(name)].append(self._document(point, name, _kind(name)))
+            except (ValueError, KeyError, OSError) as error:
+                ignored.append(str(error) if isinstance(error, ValueError) else f"{name}: it cannot be read")
+        until = [moment(text) for text in [manifest["keep_until"], *(hold["until"] for hold in found["hold"])] if text]
+        return Point(point, manifest, found["verification"][-1] if found["verification"] else None,
+                     max(until).isoformat() if until else "", "", names, ignored)
 
     def _document(self, point: str, name: str, kind: str) -> dict[str, Any]:
         try:
@@ -61,6 +69,8 @@ class Points:
             raise ValueError(f"{name}: {error}") from None
         if (found.get("format"), found.get("kind"), found.get("id")) != (FORMAT, kind, point):
             raise ValueError(f"{name}: it is the {found.get('kind')} of {found.get('id')}")
+        if found.get("document", name) != name:
+            raise ValueError(f"{name}: it was written as {found['document']}")
         return found
 
     def repository(self) -> str | None:
@@ -70,6 +80,13 @@ class Points:
     def holds_snapshot(self, snapshot: str) -> bool:
         """Whether the snapshot is there and whole: restic names it by the SHA-256 of its content."""
         return self.store.digest("restic/snapshots/" + snapshot) == snapshot
+
+    def holds_key(self) -> bool:
+        """Whether a key that opens the repository is there and whole."""
+        return any(self.store.digest(name) == name.rpartition("/")[2] for name in self.store.names("restic/keys/"))
+
+    def holds_manifest(self, point: Point) -> bool:
+        return self.store.digest(self._name(point.id, MANIFEST)) is not None
 
     # -- writing ----------------------------------------------------------------------------------
 
@@ -89,16 +106,35 @@ class Points:
         return self._add(point, "hold", {"until": until, "why": why, "who": who})
 
     def _add(self, point: Point, kind: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-        number = 1 + max((int(name[len(kind) + 1:-len(".json")]) for name in point.documents if name.startswith(kind + "-")), default=0)
-        payload = {"format": FORMAT, "kind": kind, "id": point.id, "at": utc_now().isoformat(timespec="seconds"), **facts}
-        locked = moment(point.manifest["locked_until"]) if point.manifest["locked_until"] else None
-        self.store.create(self._name(point.id, f"{kind}-{number:06}.json"), self.signer.seal(payload), locked)
+        name = "{}-{:06}.json".format(kind, 1 + max((_number(name) for name in point.documents if _kind(name) == kind), default=0))
+        payload = {"format": FORMAT, "kind": kind, "id": point.id, "document": name, "at": utc_now().isoformat(timespec="seconds"), **facts}
+        self.store.create(self._name(point.id, name), self.signer.seal(payload), _locked_until(point, facts.get("until", "")))
         return payload
 
     def remove(self, point: Point) -> None:
         """The manifest goes last: until then the point is there and removing it goes on."""
         for name in sorted(point.documents, key=lambda name: name == MANIFEST):
             self.store.remove(self._name(point.id, name))
+
+
+def _kind(name: str) -> str:
+    return name.partition("-")[0]
+
+
+def _number(name: str) -> int:
+    """The place of a document among those of its kind; 0 where its name is none that this module gives."""
+    found = _NUMBERED.fullmatch(name)
+    return int(found.group(2)) if found else 0
+
+
+def _locked_until(point: Point, until: str) -> datetime.datetime | None:
+    """Until when a further document of a point is locked: as long as the point, or the hold that it is. None where that is past.
+
+    S3 refuses to lock until a moment that is past, and what proves a point bad must be written whatever its age.
+    """
+    moments = [moment(text) for text in (point.manifest["locked_until"], point.hold, until) if text]
+    latest = max(moments, default=None)
+    return latest if latest and latest > utc_now() else None
 
 
 def newest_first(points: Sequence[Point]) -> list[Point]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import tarfile
 import threading
@@ -24,6 +25,14 @@ from .model import Desired
 NO_REPOSITORY, LOCKED, WRONG_KEY, INCOMPLETE = 10, 11, 12, 3
 TEXTS = {"Is there a repository at the following location": NO_REPOSITORY, "wrong password or no key found": WRONG_KEY,
          "unable to create lock": LOCKED, "repository is already locked": LOCKED}
+# What the shell's utilities that start restic end with where it is not there, or cannot be run (POSIX, "Exit Status for Commands").
+NO_PROGRAM = (126, 127)
+# What restic (0.14 to 0.18) says where an object of the repository is not what was stored, or is not there. Whatever else it says
+# proves nothing about the content: it was killed, refused, or the store was out of reach.
+DAMAGE = re.compile(
+    r"ciphertext verification failed|is damaged: |not found in (?:repository|index)|decompressing .* failed|"
+    r"<(?:data|index|snapshot|key|config)/?[0-9a-f]*>.*?(?:invalid data returned|file is too short|no such file or directory|"
+    r"specified key does not exist|returned invalid hash|range is not satisfiable|range cannot be satisfied|: (?:unexpected )?EOF$)")
 # Seconds that a lock of somebody living is waited for.
 LOCK_PATIENCE = 60
 UNHARMED = "Earlier recovery points are as they were"
@@ -52,14 +61,14 @@ class Repository:
             self.environment.update(AWS_ACCESS_KEY_ID=keys["access_key"], AWS_SECRET_ACCESS_KEY=keys["secret_key"],
                                     AWS_DEFAULT_REGION=settings["region"])
 
-    def _command(self, arguments: Sequence[str], cached: bool) -> list[str]:
+    def _command(self, arguments: Sequence[str], cached: bool, place: str = "") -> list[str]:
         settings = self.wanted.params["repository"]
         further = ["--cacert", settings["ca_path"]] if settings.get("ca_path") else []
         for way, flag in (("upload", "--limit-upload"), ("download", "--limit-download")):
             if self.limits.get(way):
                 further += [flag, str(self.limits[way])]
         cache = ["--cache-dir", self.cache] if cached else ["--no-cache"]
-        return [*prefix(self.nice), "restic", "--repo", self.place, "--json", *cache, *further, *arguments]
+        return [*prefix(self.nice), "restic", "--repo", place or self.place, "--json", *cache, *further, *arguments]
 
     def run(self, arguments: Sequence[str], what: str, seconds: float | None = None, cached: bool = True,
             directory: str = "/") -> str:
@@ -77,24 +86,29 @@ class Repository:
             self._once(["unlock"], "removing stale locks", self.bounds["call"], cached, "/")
             time.sleep(2)
 
-    def _once(self, arguments: Sequence[str], what: str, seconds: float, cached: bool, directory: str) -> tuple[int, str, str]:
+    def _once(self, arguments: Sequence[str], what: str, seconds: float, cached: bool, directory: str,
+              place: str = "") -> tuple[int, str, str]:
         try:
             done = subprocess.run(  # pylint: disable=ansible-bad-function
-                self._command(arguments, cached), env=self.environment, capture_output=True, text=True, errors="replace",
+                self._command(arguments, cached, place), env=self.environment, capture_output=True, text=True, errors="replace",
                 check=False, timeout=seconds, cwd=directory, stdin=subprocess.DEVNULL)
         except FileNotFoundError:
-            raise DomainError("restic_missing", "restic is not on this machine", unchanged=UNHARMED,
-                              advice="Run the site playbook for this machine") from None
+            raise missing() from None
         except subprocess.TimeoutExpired:
             raise slow(what, seconds) from None
+        if done.returncode in NO_PROGRAM:
+            raise missing()
         return meaning(done.returncode, done.stderr), done.stdout, complaint_of(done.stderr) or f"restic ended with {done.returncode}"
 
     @contextmanager
     def stream(self, arguments: Sequence[str], what: str) -> Iterator[IO[bytes]]:
-        """What restic prints, as it comes. :raises DomainError: where it did not end well."""
+        """What restic prints, as it comes; read from the store itself, since a copy in the cache proves nothing of what lies there.
+
+        :raises DomainError: where it did not end well.
+        """
         with open(os.path.join(self.wanted.work, "stream.err"), "w+b") as errors:
             process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                self._command(arguments, True), env=self.environment, stdout=subprocess.PIPE, stderr=errors, cwd="/",
+                self._command(arguments, cached=False), env=self.environment, stdout=subprocess.PIPE, stderr=errors, cwd="/",
                 stdin=subprocess.DEVNULL)
             output = known(process.stdout)
             late = threading.Timer(self.bounds["transfer"], process.kill)
@@ -115,18 +129,23 @@ class Repository:
                 process.kill()
                 output.close()
                 process.wait()
-            errors.seek(0)
-            text = errors.read(100_000).decode(errors="replace")
+            errors.seek(max(0, errors.seek(0, os.SEEK_END) - 100_000))
+            text = errors.read().decode(errors="replace")
         if code and not alive:
             raise slow(what, self.bounds["transfer"])
+        if code in NO_PROGRAM:
+            raise missing()
         if code:
-            raise failed(meaning(code, text), what, complaint_of(text), self.place)
+            raise failed(meaning(code, text), what, complaint_of(text) or f"restic ended with {code}", self.place)
 
     # -- calls ------------------------------------------------------------------------------------
 
-    def init(self) -> None:
-        """Make the repository."""
-        self.run(["init"], "making the repository")
+    def init(self, place: str) -> None:
+        """Make a repository in a directory of this machine."""
+        what = "making the repository"
+        code, _out, complaint = self._once(["init"], what, self.bounds["call"], False, "/", place)
+        if code:
+            raise failed(code, what, complaint, place)
 
     def version(self) -> str:
         """As ``0.18.0``."""
@@ -159,9 +178,9 @@ class Repository:
         raise failed(0, "storing", "restic printed no summary", self.place)
 
     def snapshots(self) -> list[dict[str, Any]]:
-        """This instance's snapshots, as the repository has them."""
+        """This instance's snapshots, as the repository has them. Writes nothing, not even into the cache."""
         found = json.loads(self.run(["snapshots", "--host", self.wanted.source, "--tag", "sysgenpro", "--no-lock"],
-                                    "listing snapshots") or "[]")
+                                    "listing snapshots", cached=False) or "[]")
         return list(found or ())
 
     def restore(self, snapshot: str, part: str, target: str) -> None:
@@ -202,6 +221,10 @@ def complaint_of(errors: str) -> str:
     return "; ".join(said[-3:]).replace("\n", " ")[:1000]
 
 
+def missing() -> DomainError:
+    return DomainError("restic_missing", "restic is not on this machine", unchanged=UNHARMED, advice="Run the site playbook for this machine")
+
+
 def slow(what: str, seconds: float) -> DomainError:
     return DomainError("repository_slow", f"{what}: restic took longer than {seconds:g} s", unchanged=UNHARMED,
                        advice="Look at the way to the repository, then run the same command again")
@@ -214,4 +237,6 @@ def failed(code: int, what: str, complaint: str, place: str) -> DomainError:
         LOCKED: "Wait for the other one to end; a dead one's lock goes after 30 minutes",
         WRONG_KEY: "Give the password that the repository was made with",
     }.get(code, "Mend that, then run the same command again")
-    return DomainError(codes.get(code, "repository_failed"), f"{what} in {place}: {complaint}", unchanged=UNHARMED, advice=advice)
+    # A harmed lock is no harm to what was stored.
+    harmed = code > 0 and code not in codes and "<lock/" not in complaint and bool(DAMAGE.search(complaint))
+    return DomainError(codes.get(code, "repository_failed"), f"{what} in {place}: {complaint}", unchanged=UNHARMED, advice=advice, harmed=harmed)

@@ -152,12 +152,10 @@ class Restore:
         """An empty database that only a superuser gets into."""
         database = sql.Identifier(name)
         with self.target.database.session("postgres") as cursor:
-            icu = sql.SQL(" locale_provider icu icu_locale {}").format(sql.Literal(like["locale"])) \
-                if like["provider"] == "i" and cursor.connection.server_version >= 150000 else sql.SQL("")
             cursor.execute(sql.SQL(
                 "create database {} owner {} encoding {} lc_collate {} lc_ctype {}{} connection limit 0 template template0").format(
                     database, sql.Identifier(self.target.params["owner"]), sql.Literal(like["encoding"]), sql.Literal(like["collate"]),
-                    sql.Literal(like["ctype"]), icu))
+                    sql.Literal(like["ctype"]), locale_of(like, cursor.connection.server_version)))
             cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(self.target.params["owner"])))
             cursor.execute("select rolname from pg_roles")
             roles = {row[0] for row in cursor.fetchall()}
@@ -192,6 +190,21 @@ class Restore:
         os.sync()
         remove_file(self.target.note)
         return {"point": self.point.id}
+
+
+def locale_of(like: Mapping[str, Any], version: int) -> Any:
+    """The clause that gives a database the locale provider it had, whatever the cluster's default is; before 15 there is no choice.
+
+    :param like: ``provider`` and ``locale`` as pg_database has them.
+    """
+    if version < 150000:
+        return sql.SQL("")
+    if like["provider"] == "i":
+        clause = sql.SQL(" locale_provider icu icu_locale {}").format(sql.Literal(like["locale"]))
+        return clause + sql.SQL(" icu_rules {}").format(sql.Literal(like["icu_rules"])) if like.get("icu_rules") else clause
+    if like["provider"] == "b":
+        return sql.SQL(" locale_provider builtin builtin_locale {}").format(sql.Literal(like["locale"]))
+    return sql.SQL(" locale_provider libc")
 
 
 def _under_way(target: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:

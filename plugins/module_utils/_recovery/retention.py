@@ -32,8 +32,8 @@ class Decision:
 def decide(points: Sequence[Point], policy: Mapping[str, int] | None, named: Sequence[str], now: datetime.datetime) -> Decision:
     """What goes and what stays.
 
-    A period is kept by its newest good point: verified before captured; what failed its verification counts only where the
-    period has nothing else, and what cannot be trusted stays until it is named.
+    A period is kept by its newest good point: verified before captured. What failed its verification counts only where there is
+    nothing good at all, so that bad ones never push good ones out, and what cannot be trusted stays until it is named.
 
     :param points: in any order.
     :param named: ids to remove whatever the policy says; never the newest verified one, never one that is held.
@@ -45,12 +45,16 @@ def decide(points: Sequence[Point], policy: Mapping[str, int] | None, named: Seq
         raise DomainError("unknown_point", "there is no recovery point {}".format(", ".join(unknown)), unchanged="Nothing was changed",
                           advice="pg_recovery_point_info lists those there are")
     protected = _protected(ordered, now)
+    strange = {point.id for point in ordered if point.strange_holds}
     for name in named:
         if name in protected:
-            raise DomainError("point_protected", f"recovery point {name} stays: {protected[name][0]}", unchanged="Nothing was changed")
+            raise DomainError("point_protected", f"recovery point {name} stays: {protected[name][0]}", unchanged="Nothing was changed",
+                              advice="" if name not in strange else
+                              "Name the key of whoever holds it in trusted_signers, or take that document away from the store")
     keep: dict[str, list[str]] = {name: list(reasons) for name, reasons in protected.items()}
     if policy:
         candidates = [point for point in ordered if not point.problem and point.id not in named]
+        candidates = [point for point in candidates if point.state != "failed"] or candidates
         for period in PERIODS:
             for reason, name in _periods(candidates, period, policy.get(period, 0)):
                 keep.setdefault(name, []).append(reason)
@@ -80,6 +84,8 @@ def _protected(ordered: Sequence[Point], now: datetime.datetime) -> dict[str, li
     for point in ordered:
         if point.hold and moment(point.hold) > now:
             found.setdefault(point.id, []).append(f"held until {point.hold}")
+        for hold in point.strange_holds:
+            found.setdefault(point.id, []).append(f"held by a document that cannot be believed: {hold}")
         locked = point.manifest.get("locked_until") if not point.problem else None
         if locked and moment(locked) > now:
             found.setdefault(point.id, []).append(f"locked until {locked}")
@@ -89,7 +95,7 @@ def _protected(ordered: Sequence[Point], now: datetime.datetime) -> dict[str, li
 def _periods(ordered: Sequence[Point], period: str, count: int) -> list[tuple[str, str]]:
     """The best point of each of the newest ``count`` periods that have one."""
     best: dict[str, Point] = {}
-    rank = {"verified": 2, "captured": 1, "failed": 0}
+    rank = {"verified": 1, "captured": 0, "failed": 0}
     for point in ordered:
         key = PERIODS[period](point.taken) + (point.id if period == "last" else "")
         if key not in best or rank[point.state] > rank[best[key].state]:

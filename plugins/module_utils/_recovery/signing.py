@@ -14,6 +14,7 @@ from typing import Any
 
 from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
+from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import canonical_json
 
 NAMESPACE = "recovery-point@sysgenpro"
@@ -34,22 +35,29 @@ class Signer:
 
     @property
     def public(self) -> str:
-        """The machine's public key; empty where there is none yet."""
-        try:
-            with open(self.key + ".pub", encoding="utf-8") as stream:
-                return " ".join(stream.read().split()[:2])
-        except FileNotFoundError:
-            return ""
+        """The machine's public key; empty where there is none yet. Where only its file is lost, the private key tells it."""
+        text = read_text(self.key + ".pub")
+        if text is None:
+            text = self._derived() if os.path.exists(self.key) else ""
+        return " ".join(text.split()[:2])
+
+    def _derived(self) -> str:
+        return run_program(["ssh-keygen", "-y", "-P", "", "-f", self.key], "no_key", "reading the key that signs recovery points", seconds=30)
 
     def make_key(self) -> None:
-        """Make the key where there is none. A half-made one is made again."""
-        if os.path.exists(self.key) and os.path.exists(self.key + ".pub"):
-            return
-        for path in (self.key, self.key + ".pub"):
-            if os.path.exists(path):
-                os.unlink(path)
-        run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PRINCIPAL, "-f", self.key], "no_key",
-                    "making the key that signs recovery points")
+        """Make the key where there is none; it appears whole. A private key that is there is never made anew: it signed what there is."""
+        if not os.path.exists(self.key):
+            stage = self.key + ".new"
+            for path in (stage, stage + ".pub"):
+                remove_file(path)
+            run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PRINCIPAL, "-f", stage], "no_key",
+                        "making the key that signs recovery points")
+            replace_file(self.key, (read_text(stage) or "").encode())
+            for path in (stage, stage + ".pub"):
+                remove_file(path)
+            remove_file(self.key + ".pub")
+        if not os.path.exists(self.key + ".pub"):
+            replace_file(self.key + ".pub", self._derived().encode(), mode=0o644)
 
     def seal(self, payload: Mapping[str, Any]) -> bytes:
         """The document: its text and the signature over exactly that text."""
@@ -84,9 +92,14 @@ class Signer:
                 stream.writelines(f'{PRINCIPAL} namespaces="{NAMESPACE}" {key}\n' for key in keys)
             with open(signed, "w", encoding="utf-8") as stream:
                 stream.write(signature)
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                ["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed],
-                input=text.encode(), capture_output=True, check=False, timeout=30)
+            try:
+                done = subprocess.run(  # pylint: disable=ansible-bad-function
+                    ["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed],
+                    input=text.encode(), capture_output=True, check=False, timeout=30)
+            except (OSError, subprocess.TimeoutExpired) as error:
+                # It says nothing about the document.
+                raise DomainError("not_checked", f"a signature could not be checked: {error}", unchanged="Nothing was changed",
+                                  advice="Run the site playbook for this machine") from error
         if done.returncode:
             raise ValueError("its signature is not that of a trusted key over this text")
 

@@ -57,11 +57,14 @@ class LocalStore:
         self.base = base
 
     def names(self, prefix: str) -> list[str]:
-        """Names under a prefix that ends in ``/``, sorted; what a crash left half-written is no name."""
+        """Names under a prefix that ends in ``/``, sorted; what a crash left half-written is no name.
+
+        :raises DomainError: ``store_failed`` where a directory is there and cannot be read: it is not the same as an empty one.
+        """
         found: list[str] = []
-        for directory, _names, files in os.walk(os.path.join(self.base, prefix)):
+        for directory, _names, files in os.walk(os.path.join(self.base, prefix), onerror=_unless_gone):
             inside = os.path.relpath(directory, self.base)
-            found.extend(os.path.join(inside, name) for name in files if name.endswith(".json"))
+            found.extend(os.path.join(inside, name) for name in files if not name.endswith(".tmp"))
         return sorted(found)
 
     def read(self, name: str) -> bytes:
@@ -177,6 +180,11 @@ class S3Store:
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
             off = "; the clocks of this machine and of the store are too far apart" if code == "RequestTimeTooSkewed" else ""
             raise store_failed(f"{what} in {self.place}: {error}{off}") from error
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise store_failed(f"{error.filename} cannot be read: {error.strerror}") from error
 
 
 def _only_new(params: dict[str, Any], **_further: Any) -> None:

@@ -23,7 +23,7 @@ from .repository import Repository
 
 # What must be free beside a dump that is brought back, in bytes.
 MARGIN = 64 * 1024 ** 2
-# What proves that the point is bad, in contrast to a repository that was out of reach.
+# What proves that the point is bad, in contrast to a repository that was out of reach and a program that could not run.
 PROVES_BAD = ("not_verified", "dump_unreadable")
 _DUMP_FILE = re.compile(r"database/[A-Za-z0-9_.]+")
 
@@ -41,14 +41,23 @@ class Verify:
         shutil.rmtree(self.scratch, ignore_errors=True)
 
     def do_read(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``not_verified`` where it was read twice and is bad: what memory or a line flipped is right the second time."""
+        try:
+            self._read_files()
+        except DomainError as error:
+            if error.code not in PROVES_BAD:
+                raise
+            self._read_files()
+        return {}
+
+    def _read_files(self) -> None:
         """Stream the snapshot as one archive; of its files only one block is in memory."""
         manifest = self.point.manifest
         self.close()
         os.makedirs(os.path.join(self.scratch, "database"), mode=0o700)
         check_space({self.scratch: manifest["dump"]["bytes"] + MARGIN})
         snapshot = manifest["repository"]["snapshot"]
-        if not self.points.holds_snapshot(snapshot):
-            raise self._fail(f"its snapshot {snapshot[:12]} is not in the repository, or not whole")
+        self._check_repository(snapshot, manifest["repository"]["id"])
         self.repository.unlock()
         found, digest = {"count": 0, "bytes": 0}, hashlib.sha256()
         try:
@@ -63,16 +72,20 @@ class Verify:
         except DomainError as error:
             raise self._judged(error) from None
         self._compare({**found, "digest": "sha256:" + digest.hexdigest()})
-        return {}
+
+    def _check_repository(self, snapshot: str, repository: str) -> None:
+        """What restic needs before it reads anything, each by its digest: it would call a lost key a wrong password."""
+        if self.points.repository() != repository:
+            raise self._fail("the repository's config is gone, or is not the one that it was stored in")
+        if not self.points.holds_key():
+            raise self._fail("no key is in the repository, or none that is whole")
+        if not self.points.holds_snapshot(snapshot):
+            raise self._fail(f"its snapshot {snapshot[:12]} is not in the repository, or not whole")
 
     def _judged(self, error: DomainError) -> DomainError:
-        """Whether restic's failure proves the point bad: not where the repository is out of reach or the machine has no room.
-
-        restic itself tries for minutes, so what it gives up although the store answers is not passing.
-        """
-        if error.code != "repository_failed" or "no space left" in error.message:
+        """Whether restic's failure proves the point bad: only where it names content that is harmed or gone."""
+        if not error.details.get("harmed"):
             return error
-        self.points.repository()
         return self._fail(f"what was stored cannot be read back: {error.message}")
 
     def _members(self, stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
@@ -122,15 +135,24 @@ class Verify:
         self.read = found
 
     def do_read_dump(self, step: Step) -> dict[str, Any]:
-        """:raises DomainError: ``not_verified``, ``dump_unreadable``."""
+        """:raises DomainError: ``not_verified``, ``dump_unreadable``; also after it was brought back once more."""
+        try:
+            self._read_dump()
+        except DomainError as error:
+            if error.code not in PROVES_BAD:
+                raise
+            self._read_files()
+            self._read_dump()
+        self.close()
+        return {}
+
+    def _read_dump(self) -> None:
         manifest, directory = self.point.manifest, os.path.join(self.scratch, "database")
         seen = dump.summary(directory)
         if seen.digest != manifest["dump"]["digest"]:
             raise self._fail("the dump that was stored is not the one that was made")
         params = self.wanted.params
         self.read["entries"] = dump.read_all(directory, manifest["postgresql"]["major"], params["nice"], params["bounds"]["dump"])
-        self.close()
-        return {}
 
     def do_note(self, step: Step) -> dict[str, Any]:
         self.points.add_verification(self.point, "verified", {
@@ -138,10 +160,20 @@ class Verify:
         return {"point": self.point.id}
 
     def note_failure(self, error: DomainError) -> None:
-        """A point that was proven bad is never called verified again, whatever it was called before."""
-        if error.code in PROVES_BAD:
+        """A point that was proven bad is never called verified again, whatever it was called before.
+
+        Where that cannot be written down, the error says so and stays the one that it is. A store that lost even the manifest is
+        one that is not mounted any more, not one in which this point went bad.
+        """
+        if error.code not in PROVES_BAD:
+            return
+        try:
+            if not self.points.holds_manifest(self.point):
+                raise DomainError("store_failed", "its manifest, which was there before, is not in the store any more")
             self.points.add_verification(self.point, "failed", {
                 "who": self.wanted.params["requested_by"], "read": {}, "reason": error.message, "signer": self.points.signer.public})
+        except Exception as further:  # whatever it is: the first error is the one to be told
+            error.message += f"; that could not be written down: {further}"
 
     def _fail(self, reason: str) -> DomainError:
         return DomainError("not_verified", f"recovery point {self.point.id} is not what it should be: {reason}",

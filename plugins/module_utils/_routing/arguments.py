@@ -47,7 +47,6 @@ def route_spec() -> Spec:
         "hosts": {"type": "list", "elements": "str"},
         "exposure": {"type": "str", "choices": list(EXPOSURES), "default": "public"},
         "front": {"type": "str"},
-        "series": {"type": "str"},
         "entry_point": {"type": "str"},
         "redirect": {"type": "bool"},
         "allow_list": networks,
@@ -92,7 +91,7 @@ def module_spec() -> Spec:
     }
 
 
-def read_routes(params: Mapping[str, Any], check_mode: bool = False) -> list[Route]:
+def read_routes(params: Mapping[str, Any], check_mode: bool = False, refused: list[DomainError] | None = None) -> list[Route]:
     """The routes asked for, with certificates read from their paths.
 
     In check mode a machine without the library was never converged: certificates are then left out of the plan.
@@ -101,7 +100,7 @@ def read_routes(params: Mapping[str, Any], check_mode: bool = False) -> list[Rou
     """
     if check_mode and not HAS_CRYPTOGRAPHY:
         return parse_routes({**value, "tls": {"resolver": "unread"}} for value in params["routes"])
-    return parse_routes({**value, "tls": _with_files(value)} for value in params["routes"])
+    return parse_routes(({**value, "tls": _with_files(value)} for value in params["routes"]), refused)
 
 
 def place(params: Mapping[str, Any], gid: int = -1) -> Place:
@@ -120,15 +119,17 @@ def operation(params: Mapping[str, Any], check_mode: bool) -> RouteOperation:
             "invalid_parameters", "purge must be false with state absent", unchanged="Nothing was changed"
         )
     names = [parse_name(value.get("name"), "routes") for value in params["routes"]] if absent else []
+    refused: list[DomainError] = []
     return RouteOperation(
         place(params, _gid(params["group"], check_mode)),
         Api(params["api"]["url"]),
-        [] if absent else read_routes(params, check_mode),
+        [] if absent else read_routes(params, check_mode, refused),
         names,
         pages=params["pages"],
         purge=params["purge"],
         timeout=params["api"]["timeout"],
         required=not check_mode,
+        refused=refused,
     )
 
 

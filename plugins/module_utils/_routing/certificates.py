@@ -30,6 +30,10 @@ _BEGIN = "-----BEGIN CERTIFICATE-----"
 _END = "-----END CERTIFICATE-----"
 
 
+# What may be wrong with a certificate that is given, and is that tenant's own trouble.
+UNFIT = ("certificate_unreadable", "certificate_key_mismatch", "certificate_expired", "certificate_not_yet_valid", "certificate_wrong_host")
+
+
 @dataclass(frozen=True)
 class Certificate:
     """A chain with its private key, fit for the hosts it was loaded for.

@@ -225,7 +225,6 @@ def facts(route: Route, place: Place) -> dict[str, Any]:
         "file": place.file(route.name),
         "service": route.name + traefik.PROVIDER,
         "websocket_service": route.name + "-websocket" + traefik.PROVIDER,
-        "websocket_path": route.websocket_path,
         "resolver": route.resolver or None,
         "certificate": route.certificate.as_dict() if route.certificate else None,
     }

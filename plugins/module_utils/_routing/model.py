@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._kernel.errors import DomainError
-from .certificates import Certificate
+from .certificates import UNFIT, Certificate
 
 # Ports of an instance's front, docs/architecture.md.
 HTTP_PORT = 8069
 WEBSOCKET_PORT = 8072
 
-# Odoo 16 replaced longpolling by a websocket (odoo/addons/bus, 16.0).
-WEBSOCKET_SERIES = 16
+# Where Odoo's bus lies: longpolling up to 15, a websocket from 16 on (odoo/addons/bus). Every route has both, so that it is right before a first
+# release and whatever the inventory says; the process at that port serves any other request, too.
+BUS_PATHS = ("/websocket", "/longpolling")
 
 # What routers and services of an instance are called after its name; no instance may bear such a name itself.
 RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect")
@@ -87,7 +88,6 @@ class Route:
     entry_point: str
     redirect: bool
     front: str
-    websocket_path: str
     hold: Hold
     certificate: Certificate | None
     resolver: str
@@ -103,22 +103,33 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_routes(values: Iterable[Mapping[str, Any]]) -> list[Route]:
+def parse_routes(values: Iterable[Mapping[str, Any]], refused: list[DomainError] | None = None) -> list[Route]:
     """Check and complete the routes of one machine.
 
+    :param refused: takes what is wrong with certificates, whose routes are then left out; without it that is raised as well.
     :raises DomainError: ``invalid_route``, ``host_taken`` or a code of ``certificates``, naming route and field.
     """
-    routes = [_parse(index, value) for index, value in enumerate(values)]
+    routes: list[Route] = []
     names: set[str] = set()
     owners: dict[str, str] = {}
-    for route in routes:
-        if route.name in names:
-            raise invalid(route.name, "name", "to be given once; it is given twice")
-        names.add(route.name)
-        for host in route.hosts:
+    for index, value in enumerate(values):
+        try:
+            route = _parse(index, value)
+        except DomainError as error:
+            if refused is None or error.code not in UNFIT:
+                raise
+            refused.append(error)
+            name, hosts = str(error.details["route"]), _hosts(str(error.details["route"]), value.get("hosts"))
+        else:
+            routes.append(route)
+            name, hosts = route.name, route.hosts
+        if name in names:
+            raise invalid(name, "name", "to be given once; it is given twice")
+        names.add(name)
+        for host in hosts:
             if host in owners:
-                raise host_taken(host, route.name, owners[host])
-            owners[host] = route.name
+                raise host_taken(host, name, owners[host])
+            owners[host] = name
     return routes
 
 
@@ -131,14 +142,6 @@ def parse_name(value: Any, where: str) -> str:
         if name.endswith(suffix):
             raise invalid(name, "name", "not to end in {0}, which names a part of another route".format(suffix))
     return name
-
-
-def websocket_path(series: str, where: str = "route") -> str:
-    """Where Odoo of a series takes the bus: ``/websocket`` from 16 on, ``/longpolling`` before."""
-    match = re.fullmatch(r"(?:saas[~-])?(\d{2})(?:\.\d+)?", str(series))
-    if not match:
-        raise invalid(where, "series", 'Odoo\'s series, such as "19.0", not {0!r}'.format(series))
-    return "/websocket" if int(match.group(1)) >= WEBSOCKET_SERIES else "/longpolling"
 
 
 def _parse(index: int, value: Mapping[str, Any]) -> Route:
@@ -168,7 +171,6 @@ def _parse(index: int, value: Mapping[str, Any]) -> Route:
         entry_point=entry_point,
         redirect=exposure.redirect if value.get("redirect") is None else bool(value["redirect"]),
         front=_address(name, value.get("front")),
-        websocket_path=websocket_path(value.get("series") or "19.0", name),
         hold=_hold(name, value.get("hold") or {}),
         certificate=certificate,
         resolver=resolver,

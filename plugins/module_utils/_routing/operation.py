@@ -38,17 +38,19 @@ class RouteOperation:
     :param names: instances whose routes are to go (``absent``).
     :param purge: whether routes of instances that are not named go, too.
     :param timeout: seconds for Traefik to serve what was asked.
+    :param refused: why routes that were asked for, too, are not among ``routes``. What is there of them stays, the others are brought about, and then
+        it fails: one tenant's certificate that ran out holds up nobody else.
     :param required: whether a silent API is an error (it is none in check mode, before a machine is converged).
     """
 
     def __init__(
         self, place: io.Place, api: Api, routes: Sequence[Route], names: Sequence[str] = (), *,
-        pages: str, purge: bool = False, timeout: float = 30, required: bool = True,
+        pages: str, purge: bool = False, timeout: float = 30, required: bool = True, refused: Sequence[DomainError] = (),
     ) -> None:
         self.writes = True
         self.place, self.api, self.routes = place, api, list(routes)
         self.names, self.pages, self.purge = tuple(names), pages, purge
-        self.timeout, self.required = timeout, required
+        self.timeout, self.required, self.refused = timeout, required, refused
         self.desired = Desired({})
         self.observed = Observed({})
         self.reason = ""
@@ -60,9 +62,12 @@ class RouteOperation:
         wanted = desired_present(self.routes, self.pages, self.place.certificates)
         absent = set(self.names)
         if self.purge:
-            absent |= set(self.observed.files) - set(wanted.files)
+            absent |= set(self.observed.files) - set(wanted.files) - {str(error.details["route"]) for error in self.refused}
         self.desired = Desired(wanted.files, tuple(sorted(absent)))
-        return make_plan(self.routes, self.desired, self.observed)
+        plan = make_plan(self.routes, self.desired, self.observed)
+        if self.refused and not (plan.steps and self.required):
+            raise self._refusal("Nothing was changed")
+        return plan
 
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         """Carry the plan out.
@@ -71,7 +76,17 @@ class RouteOperation:
         """
         io.make_stage(self.place)
         with locked(self.place.stage, {"operation": "traefik_route", "who": "traefik_route"}):
-            return self._perform(plan, timings)
+            done = self._perform(plan, timings)
+        if self.refused:
+            raise self._refusal("Their routes are as they were; all others are as asked")
+        return done
+
+    def _refusal(self, unchanged: str) -> DomainError:
+        return DomainError(
+            self.refused[0].code, "; ".join(error.message for error in self.refused), unchanged=unchanged,
+            advice="Give them certificates that are valid now and cover their host names",
+            route=self.refused[0].details["route"], routes=[error.details["route"] for error in self.refused], field="tls",
+        )
 
     def _perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         names = {str(step.parameters["instance"]) for step in plan.steps if step.name in ("write", "remove")}

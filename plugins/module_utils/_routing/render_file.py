@@ -14,7 +14,7 @@ import os
 from typing import Any
 
 from .._kernel.errors import DomainError, known
-from .model import HTTP_PORT, WEBSOCKET_PORT, Route
+from .model import BUS_PATHS, HTTP_PORT, WEBSOCKET_PORT, Route
 
 # Paths the pages' server (role `traefik`) answers the edge's own fetches at; any other path is maintenance, 503.
 PAGE_BUSY = "/edge/503"
@@ -117,12 +117,12 @@ def _routers(route: Route) -> dict[str, Any]:
         }
 
     closed = _OWN if route.database_manager else _DATABASE + "|" + _OWN
-    path = route.websocket_path
+    bus = " || ".join("Path(`{0}`) || PathPrefix(`{0}/`)".format(path) for path in BUS_PATHS)
     routers = {
         # The page stands outside of the limit and the retries, and inside of the rate limit, whose 429 it leaves alone.
         name: router(hosts, 10, name, "page", "inflight", "retry"),
         name + "-websocket": router(
-            "{0} && (Path(`{1}`) || PathPrefix(`{1}/`))".format(hosts, path), 20, name + "-websocket", "page", "retry"
+            "{0} && ({1})".format(hosts, bus), 20, name + "-websocket", "page", "retry"
         ),
         name + "-closed": router(
             "{0} && PathRegexp(`(?i)^(/[^/]+)?/({1})(/|$)`)".format(hosts, closed), 40, name + "-pages", "closed"

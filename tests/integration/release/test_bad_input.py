@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from estate import Estate, Seen, registry, sound
 from estate.machine import ROOT
-from estate.place import HOST, NEIGHBOUR_HOST
+from estate.place import HOST, INSTANCE, NEIGHBOUR_HOST
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,9 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "subnet": ("bad_input", ("subnet", "172.28.1.0/33"), {"subnet": "172.28.1.0/33"}),
     "small subnet": ("bad_input", ("subnet", "64 addresses"), {"subnet": "172.28.1.0/28"}),
     "option of the platform": ("bad_input", ("config", "db_host"), {"config": {"db_host": "elsewhere"}}),
+    "secret among options": ("bad_input", ("config", "admin_passwd", "config_secrets"), {"config": {"admin_passwd": "plain"}}),
+    "secret in the environment": ("bad_input", ("environment_variables", "API_TOKEN"), {"environment_variables": {"API_TOKEN": "plain"}}),
+    "nobody's turn": ("bad_input", ("bounds.updates_at_once", "1 or more"), {"bounds": {"updates_at_once": 0}}),
     "language": ("bad_input", ("languages", "French"), {"languages": ["French"]}),
     "module's name": ("bad_input", ("modules.install", "stock; true"), {"modules": {"install": ["stock; true"]}}),
     "installed and not": ("bad_input", ("modules", "stock"), {"modules": {"install": ["stock"], "uninstall": ["stock"]}}),
@@ -65,7 +68,6 @@ PARAMETERS: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "production data wanted": ("data_class_mismatch", ("synthetic", "production"), {"data_class": "production"}),
     "another tenant's": ("foreign_database", ("tenant", "fault-one", "bodega"), {"tenant": "bodega"}),
     "another environment's": ("foreign_database", ("environment", "production"), {"environment": "production"}),
-    "not rehearsed": ("not_rehearsed", ("rehears",), {"rehearsal": "required"}),
     "another plan approved": ("plan_changed", ("expected_plan_digest", NOWHERE), {"expected_plan_digest": NOWHERE}),
     "wrong session password": ("session_denied", ("session.password", "WRONGPASS"), {"session": {"password": "Ö'wrong"}}),
     "no session store": ("session_down", ("/nowhere.sock",), {"session": {"socket": "/run/sysgenpro/fault-one/redis/nowhere.sock"}}),
@@ -83,6 +85,29 @@ def test_parameters(runs: Estate, name: str) -> None:
     refused(runs, code, *words, **{"release": "two", **given})
 
 
+def test_not_rehearsed(runs: Estate) -> None:
+    """The plan says it, the release is refused."""
+    before = Seen.look(runs)
+    assert runs.release("two", state="planned", rehearsal="required").ok().result["plan"]["must_be_rehearsed"]
+    ran = runs.release("two", rehearsal="required")
+    assert ran.error == "not_rehearsed" and "rehears" in ran.message, ran.message
+    Seen.look(runs).same_as(before)
+
+
+def test_what_is_to_be_installed_where_the_release_stays(runs: Estate) -> None:
+    refused(runs, "module_unknown", "no_such_module", release="one-a", modules={"install": ["no_such_module"]})
+
+
+def test_a_language_is_rehearsed_where_the_release_stays(runs: Estate) -> None:
+    """What was rehearsed is the language and nothing else."""
+    more: dict[str, Any] = {"languages": ["pt_PT"], "rehearsal": "required"}
+    assert runs.release("one-a", state="rehearsed", **more).ok().result["rehearsal"]["ok"]
+    planned = runs.release("one-a", state="planned", **more).ok().result["plan"]
+    assert planned["class"] == "update" and planned["rehearsal"]["ok"] and "must_be_rehearsed" not in planned
+    assert runs.release("one-a", state="planned", rehearsal="required", languages=["pt_PT", "nl_NL"]).ok().result["plan"]["must_be_rehearsed"]
+    sound(runs, "one-a")
+
+
 def test_digest_that_the_registry_has_not(runs: Estate) -> None:
     refused(runs, "release_not_found", NOWHERE, release=runs.releases["two"].split("@")[0] + "@" + NOWHERE)
 
@@ -96,7 +121,7 @@ def test_base_image_alone(runs: Estate) -> None:
 RECORDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "no JSON": ("malformed_record", ()), "another format": ("malformed_record", ("format",)), "no modules": ("malformed_record", ("modules",)),
     "another label": ("release_damaged", ()), "another series": ("other_series", ("18.0", "19.0")),
-    "a module is missing": ("module_missing", ("sgp_fault",)),
+    "a module is missing": ("module_missing", ("sgp_fault",)), "not installable": ("module_not_installable", ("sgp_away", "manifest")),
 }
 
 
@@ -113,12 +138,14 @@ def test_record(runs: Estate, name: str) -> None:
         text = json.dumps({key: value for key, value in record.items() if key != "modules"})
     elif name == "another label":
         text, label = json.dumps(record), NOWHERE
+    elif name == "not installable":
+        text = json.dumps({**record, "modules": {**record["modules"], "sgp_away": {**record["modules"]["sgp_fault"], "installable": False}}})
     elif name == "another series":
         text = json.dumps({**record, "series": "18.0"})
     else:
         text = json.dumps({**record, "modules": {key: value for key, value in record["modules"].items() if key != "sgp_fault"}})
     code, words = RECORDS[name]
-    given: dict[str, Any] = {"modules": {"install": []}} if name == "a module is missing" else {}
+    given: dict[str, Any] = {"a module is missing": {"modules": {"install": []}}, "not installable": {"modules": {"install": ["sgp_away"]}}}.get(name, {})
     refused(runs, code, *words, release=registry.push(runs, text, label), **given)
 
 
@@ -135,6 +162,10 @@ STATES: dict[str, tuple[str, tuple[str, ...], str, str]] = {
         "module_missing", ("lost_module",),
         "insert into ir_module_module (name, state, latest_version) values ('lost_module', 'installed', '19.0.1.0')",
         "delete from ir_module_module where name = 'lost_module'"),
+    "subscription": (
+        "replication", ("fault_one", "subscription fault_headquarters"),
+        "create subscription fault_headquarters connection 'host=/nowhere dbname=hq' publication prices with (connect = false)",
+        "alter subscription fault_headquarters set (slot_name = none); drop subscription fault_headquarters"),
     "production data below": (
         "data_class_mismatch", ("production", "synthetic"),
         "update sysgenpro.identity set data_class = 'production'", "update sysgenpro.identity set data_class = 'synthetic'"),
@@ -170,6 +201,30 @@ def refused_away(estate: Estate, code: str, words: tuple[str, ...], spoil: str, 
         estate.machine.sql(mend)
     assert ran.error == code and all(word in ran.message for word in words), ran.message
     Seen.look(estate).same_as(before)
+
+
+def test_adoption_while_another_is_connected(runs: Estate) -> None:
+    """As the Odoo that ran on it so far: told beforehand, refused when it is meant."""
+    machine = runs.machine
+    machine.sql("create role fault_bi login password 'fault_bi'; grant connect on database fault_one to fault_bi")
+    other = machine.background(
+        f"PGPASSWORD=fault_bi exec psql -X -h /run/sysgenpro/{INSTANCE}/postgresql -p 5501 -U fault_bi -d fault_one -c 'select pg_sleep(600)'")
+    connected = "select count(*) from pg_stat_activity where usename = 'fault_bi'"
+    machine.sh(f"for n in $(seq 100); do [ \"$(psql -XAtq -h /run/sysgenpro/{INSTANCE}/postgresql -p 5501 -U postgres -c \"{connected}\")\" = 1 ]"
+               " && exit; sleep 0.1; done; exit 1")
+    before = Seen.look(runs)
+    machine.sql("alter schema sysgenpro rename to sysgenpro_away")
+    try:
+        planned = runs.release("one-a", state="planned", adopt=True).ok()
+        ran = runs.release("one-a", adopt=True)
+    finally:
+        machine.sql("alter schema sysgenpro_away rename to sysgenpro")
+        machine.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'fault_bi'")
+        other.wait(30)
+    assert planned.kind == "adopt" and planned.result["plan"]["in_use"] == ["fault_bi"], planned.result["plan"]
+    assert ran.error == "in_use" and "fault_bi" in ran.message, ran.message
+    Seen.look(runs).same_as(before)
+    machine.sql("revoke connect on database fault_one from fault_bi; drop role fault_bi")
 
 
 def test_neighbours_database(runs: Estate) -> None:
@@ -294,7 +349,7 @@ def test_short_name_that_nobody_knows(runs: Estate) -> None:
 def test_host_of_another_tenant(runs: Estate) -> None:
     """``traefik_route`` refuses a host name that another instance serves, and the edge goes on as before."""
     before = Seen.look(runs)
-    route = {"name": "intruder", "hosts": [HOST, "intruder.example.test"], "front": "172.28.9.2", "exposure": "public", "series": "19.0",
+    route = {"name": "intruder", "hosts": [HOST, "intruder.example.test"], "front": "172.28.9.2", "exposure": "public",
              "tls": {"resolver": "none"}}
     command = [shutil.which("ansible", path=str(Path(sys.executable).parent)) or "ansible", runs.machine.name, "-i", str(runs.state / "inventory"),
                "-m", "sysgenpro.odoo.traefik_route", "-a", json.dumps({"routes": [route]})]

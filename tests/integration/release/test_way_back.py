@@ -76,6 +76,24 @@ def test_back_across_an_update(estate: Estate, mark: str, abandoned: Any, tmp_pa
     print(f"{total.requests} requests, none failed, longest {total.longest} s; held for {ran.result['operation']['pause']} s")
 
 
+def test_many_releases_of_a_configuration_between(estate: Estate, mark: str) -> None:
+    """``status`` names the release before, however many rows ago, and that is where it goes back to; then that it was gone back."""
+    estate.runs("one-a")
+    assert estate.release("one-b").ok().kind == "code"
+    estate.machine.sql(
+        "insert into sysgenpro.applied (release, image, reference, record, config_digest, class, operation, who, reason)"
+        " select release, image, reference, record, config_digest, class, 'between-' || n, who, reason from (select * from sysgenpro.applied"
+        " order by id desc limit 1) a, generate_series(1, 30) n")
+    try:
+        assert "way back: to one-a by a switch" in estate.play("status").output
+        assert back(estate).ok().kind == "code"
+        assert "way back: it was gone back to one-a" in estate.play("status").output
+        assert not back(estate).ok().result["changed"]
+    finally:
+        estate.machine.sql("delete from sysgenpro.applied where operation like 'between-%'")
+    sound(estate, "one-a", mark)
+
+
 def test_confirmation_of_another_plan(estate: Estate, mark: str) -> None:
     updated(estate)
     before = Seen.look(estate)

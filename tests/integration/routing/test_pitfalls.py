@@ -115,6 +115,28 @@ def test_a_host_of_another_tenant_is_refused(edge: Edge, route: Route) -> None:
     assert both["code"] == "host_taken"
 
 
+def test_a_certificate_that_ran_out_holds_up_nobody_else(
+    edge: Edge, route: Route, make_certificate: Callable[..., tuple[str, str]], serve: Callable[..., Server]
+) -> None:
+    """What there is of its route stays, others are brought about, and the failure names it; also where purge is asked for."""
+    serve(1), serve(2)
+    edge.run([route()])
+    before = (edge.directory / "acme.yml").read_text()
+    certificate, key = make_certificate("elsewhere.example.test")
+    bad = route(hsts=5, tls={"certificate": certificate, "private_key": key})
+    checked = edge.run([bad, route("bodega", 2)], check=True)
+    assert checked["failed"] and checked["code"] == "certificate_wrong_host"
+    result = edge.run([bad, route("bodega", 2)], purge=True)
+    assert result["failed"] and result["code"] == "certificate_wrong_host" and "route acme" in result["msg"], result
+    assert result["details"]["routes"] == ["acme"]
+    assert (edge.directory / "acme.yml").read_text() == before
+    assert edge.request("acme.example.test")[0] == 200 and edge.request("bodega.example.test")[0] == 200
+    again = edge.run([bad, route("bodega", 2)], purge=True)
+    assert again["code"] == "certificate_wrong_host" and again["unchanged"] == "Nothing was changed"
+    alone = edge.run([bad])
+    assert alone["code"] == "certificate_wrong_host" and (edge.directory / "acme.yml").read_text() == before
+
+
 def test_a_host_of_a_foreign_file_is_refused(edge: Edge, route: Route) -> None:
     (edge.directory / "foreign.yml").write_text(
         "http: {routers: {x: {rule: 'Host(`acme.example.test`)', service: noop@internal, entryPoints: [web]}}}\n"

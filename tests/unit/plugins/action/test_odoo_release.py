@@ -58,12 +58,12 @@ class Machine:
         return {"finished": 1, **self.current["result"]} if "result" in self.current else {"finished": 0, "started": 1}
 
     def low_level(self, command: str) -> dict[str, Any]:
-        assert "/srv/acme/state/journal.jsonl" in command
+        assert "/srv/acme/state/journal.jsonl" in command and "grep -qsa '[j]1' " in command
         self.calls.append("journal")
         if self.current.get("torn"):
             raise AnsibleConnectionFailure("connection reset")
         entries = [json.dumps(entry) for entry in self.current.get("journal", [])]
-        return {"rc": 0, "stdout": "\n".join([self.current.get("boot", BOOT), *entries]), "stderr": ""}
+        return {"rc": 0, "stdout": "\n".join([self.current.get("process", "alive"), self.current.get("boot", BOOT), *entries]), "stderr": ""}
 
 
 class Run:
@@ -159,6 +159,21 @@ def test_a_restart_of_the_machine_ends_the_waiting(monkeypatch: pytest.MonkeyPat
     run = Run(monkeypatch, [WAITING, WAITING, WAITING, {"lost": True}, {"boot": "5a4e4b56-0000\n999"}])
     result = run()
     assert result["failed"] and result["code"] == "interrupted" and "started anew" in result["msg"]
+
+
+def test_a_job_that_died_ends_the_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"process": "dead"}
+    run = Run(monkeypatch, [*[WAITING] * 4, gone, WAITING, *[gone] * odoo_release.DEAD])
+    result = run()
+    assert result["failed"] and result["code"] == "interrupted" and "its process died" in result["msg"]
+    assert run.machine.now < 20
+
+
+@pytest.mark.parametrize("looks", [
+    [WAITING, WAITING, WAITING, {"process": "dead"}, DONE],
+    [*[{"process": "dead"}] * 9, DONE]], ids=["it was writing its result", "its processes cannot be seen"])
+def test_a_job_that_did_not_die(monkeypatch: pytest.MonkeyPatch, looks: list[Any]) -> None:
+    assert Run(monkeypatch, looks)()["changed"]
 
 
 def test_the_waiting_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,22 +9,28 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sysgenpro.odoo.plugins.filter.recovery_of import recovery_of, recovery_points_of
+from ansible_collections.sysgenpro.odoo.plugins.filter.recovery_of import names_of, recovery_of, recovery_points_of
 from ansible_collections.sysgenpro.odoo.plugins.filter.release_text import plan_summary, points_summary
 
 SECRETS = {"recovery": "p"}
 
 
 @pytest.mark.parametrize(("given", "expected"), [
-    ({}, {"repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"}}),
+    ({}, {"repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"}, "secret_names": ["recovery"]}),
     ({"instance_recovery": False}, {}),
     ({"instance_recovery": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "keep_abandoned": 3}},
-     {"repository": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "password": "p"}, "keep_abandoned": 3}),
+     {"repository": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "password": "p"}, "secret_names": ["recovery"],
+      "keep_abandoned": 3}),
     ({"instance_recovery": {"retention": {"last": 1}, "schedule": {"capture": "daily"}}},
-     {"repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"}}),
+     {"repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"}, "secret_names": ["recovery"]}),
 ])
 def test_recovery_of(given: dict[str, Any], expected: dict[str, Any]) -> None:
     assert recovery_of({"inventory_hostname": "acme", **given}, SECRETS) == expected
+
+
+def test_secrets_are_named_and_not_told() -> None:
+    assert names_of({"session": "s3cret", "database": {"web": "w", "cron": {"old": "o"}}, "recovery": ""}) == [
+        "database.cron.old", "database.web", "recovery", "session"]
 
 
 @pytest.mark.parametrize(("given", "said"), [("nightly", "expected a dictionary or false"), ({"place": "/x"}, "has place, expected some of location")])
@@ -39,7 +45,8 @@ def test_an_instance_without_recovery_points_has_no_timers() -> None:
     found = recovery_points_of(values, hostvars, {"a": SECRETS, "b": SECRETS})
     assert found == [{
         "instance": "a", "tenant": "a", "environment": "test", "data_class": "synthetic", "database": {"name": "a"},
-        "repository": {"location": "/var/lib/sysgenpro/recovery/a", "password": "p"}, "trusted_signers": ["ssh-ed25519 A"], "oldest": 7200}]
+        "repository": {"location": "/var/lib/sysgenpro/recovery/a", "password": "p"}, "secret_names": ["recovery"],
+        "trusted_signers": ["ssh-ed25519 A"], "oldest": 7200}]
 
 
 def test_the_price_is_told() -> None:

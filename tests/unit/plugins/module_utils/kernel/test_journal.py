@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -98,6 +99,15 @@ def test_a_second_process_is_told_who_holds_the_lock(tmp_path: Path) -> None:
     with locked(str(tmp_path), {"who": "bob"}):
         assert json.loads((tmp_path / "lock").read_text())["who"] == "bob"
     assert (tmp_path / "lock").read_text() == ""
+
+
+def test_who_only_looks_is_not_who_is_at_work(tmp_path: Path) -> None:
+    (tmp_path / "lock").touch()
+    looker = os.open(tmp_path / "lock", os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    threading.Timer(0.05, os.close, [looker]).start()
+    with locked(str(tmp_path), {"who": "bob"}):
+        assert json.loads((tmp_path / "lock").read_text())["who"] == "bob"
 
 
 def test_a_timer_is_waited_for_and_nobody_else(tmp_path: Path) -> None:

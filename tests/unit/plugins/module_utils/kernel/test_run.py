@@ -43,13 +43,13 @@ class Writing:
         return {"path": str(self.path)}
 
 
-def called(capsys: pytest.CaptureFixture[str], path: Path, text: str, recovers: bool = False, **further: Any) -> dict[str, Any]:
+def called(capsys: pytest.CaptureFixture[str], path: Path, text: str, recovers: bool = False, made: Any = Writing, **further: Any) -> dict[str, Any]:
     arguments = {"path": str(path), "text": text, **further}
     with patch_module_args(arguments), pytest.raises(SystemExit) as end:
         module = AnsibleModule({"path": {"type": "path"}, "text": {"type": "str"},
                                 "planned": {"type": "bool", "default": False}, "expected_plan_digest": {"type": "str"}},
                                supports_check_mode=True)
-        run(module, lambda: Writing(module.params, recovers))
+        run(module, lambda: made(module.params, recovers))
     result: dict[str, Any] = json.loads(capsys.readouterr().out)
     assert bool(end.value.code) == bool(result.get("failed"))
     return result
@@ -89,6 +89,28 @@ def test_an_error_becomes_a_failed_module(capsys: pytest.CaptureFixture[str], tm
         assert result["failed"] and result["code"] == code
     assert result["msg"] == "it broke. Mend it."
     assert called(capsys, tmp_path / "file", "")["details"] == {"field": "text"}
+
+
+class Damaged(Writing):
+    """Meets what nobody thought of, while it looks or while it works."""
+
+    def plan(self) -> Plan:
+        if self.text == "look":
+            raise ValueError("Expecting value: line 1 column 1\nand more")
+        return super().plan()
+
+    def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+        raise OSError(5, "Input/output error")
+
+
+@pytest.mark.parametrize(("text", "said", "unchanged"), [
+    ("look", "the machine could not be looked at: ValueError: Expecting value: line 1 column 1. ", "Nothing was changed"),
+    ("work", "this was not expected: OSError: [Errno 5] Input/output error. Run the same command again", "")])
+def test_what_nobody_thought_of_is_a_failure_with_a_code(
+        capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, said: str, unchanged: str) -> None:
+    result = called(capsys, tmp_path / "file", text, made=Damaged)
+    assert (result["code"], result["unchanged"]) == ("unexpected", unchanged)
+    assert result["msg"].startswith(said)
 
 
 def test_another_plan_than_the_approved_one_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -71,8 +71,11 @@ class FakeRecovery:
         self.points = self
 
     def all(self) -> list[types.SimpleNamespace]:
-        return [types.SimpleNamespace(id=name, state="verified", problem="", taken=datetime.datetime(2026, 11, 21),
-                                      manifest={"release": data.applied[-1]}) for name, data in self.world.points.items()]
+        found = []
+        for name, data in self.world.points.items():
+            manifest = {"release": data.applied[-1], "identity": data.identity, "taken": {"at": "2026-11-21T00:00:00+00:00", "why": data.why}}
+            found.append(types.SimpleNamespace(id=name, state="verified", problem="", taken=datetime.datetime(2026, 11, 21), manifest=manifest))
+        return found
 
     def plan(self) -> types.SimpleNamespace:
         return types.SimpleNamespace(steps=("one",))
@@ -81,7 +84,8 @@ class FakeRecovery:
         state, point = self.params["state"], f"20261121T10000{len(self.world.points)}-0a1b2c3d"
         with self.world.effect(state):
             if state == "captured":
-                self.world.points[point] = copy.deepcopy(self.world.databases[NAME])
+                made = self.world.points[point] = copy.deepcopy(self.world.databases[NAME])
+                made.why, made.keep_until = self.params["reason"], self.params["keep_until"] or ""
             elif state == "restored":
                 target = self.params["target"]
                 made = copy.deepcopy(self.world.points[self.params["point"]])

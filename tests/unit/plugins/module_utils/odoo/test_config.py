@@ -77,6 +77,7 @@ def test_options_of_the_operator() -> None:
     assert found["limit_time_real"] == "300" and found["log_handler"] == ":INFO,werkzeug:WARNING"
     assert found["x"] == "a [b] c = d" and "c" not in found
     assert conf("cron", config={"limit_time_real_cron": 60})["limit_time_real_cron"] == "60"
+    assert conf("cron", config_secrets={"smtp_password": "a b"})["smtp_password"] == "a b"
 
 
 @pytest.mark.parametrize("kind", ["web", "cron", "update"])

@@ -34,6 +34,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("database__passwords", {**PASSWORDS, "update": ""}, "database.passwords"),
     ("config", {"db_host": "x"}, "config"), ("config", {"DB_HOST": "x"}, "config"), ("config", {"db_host ": "x"}, "config"),
     ("config", {"a\ndb_password": "x"}, "config"), ("config", {"[options]": "x"}, "config"),
+    *(("config", {name: "secret of it"}, "config") for name in (
+        "admin_passwd", "smtp_password", "password", "proxy_token", "my_secret", "key_passphrase")),
+    ("config_secrets", {"db_password": "secret of it"}, "config_secrets"), ("config_secrets", {"A": "secret of it"}, "config_secrets"),
+    ("environment_variables", {"SMTP_PASSWORD": "secret of it"}, "environment_variables"),
+    ("environment_variables", {"TOKEN": "secret of it"}, "environment_variables"),
     ("processes__web_memory", "much", "processes.web_memory"), ("processes__cron_memory", "", "processes.cron_memory"),
     ("processes__web_workers", 0, "processes.web_workers"), ("processes__db_maxconn", 0, "processes.db_maxconn"),
     ("processes__cron_threads", -1, "processes.cron_threads"), ("processes__web_cpus", -0.5, "processes.web_cpus"),
@@ -41,6 +46,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("languages", ["french"], "languages"), ("languages", ["fr_FR; rm"], "languages"),
     ("modules__install", ["stock,sale"], "modules.install"), ("modules__uninstall", ["a b"], "modules.uninstall"),
     ("modules__install", ["$(id)"], "modules.install"),
+    ("bounds__updates_at_once", 0, "bounds.updates_at_once"),
     ("purge", "another", "purge"),
 ]
 
@@ -52,7 +58,7 @@ def test_bad_input_names_the_field(field: str, value: Any, named: str) -> None:
     assert error.value.code == "bad_input"
     assert error.value.message.startswith(named + " is ") and ", expected " in error.value.message
     assert error.value.unchanged == "Nothing was changed"
-    assert "secret" not in str(error.value)
+    assert "secret of" not in str(error.value)
 
 
 @pytest.mark.parametrize("option", sorted(RESERVED))
@@ -102,7 +108,7 @@ def test_names_for_a_sentence() -> None:
 
 
 CHANGES: list[dict[str, Any]] = [
-    {"config": {"limit_time_real": 1}}, {"environment_variables": {"A": "1"}}, {"processes__web_workers": 3},
+    {"config": {"limit_time_real": 1}}, {"environment_variables": {"A": "1"}}, {"config_secrets": {"smtp_password": "x"}}, {"processes__web_workers": 3},
     {"session__password": "another"}, {"session__socket": "/run/other.sock"}, {"database__port": 5502}, {"uid": 20009},
     {"database__passwords": {**PASSWORDS, "blue_web": "another"}}, {"subnet": "172.28.9.0/24"}, {"session": None},
 ]
@@ -123,6 +129,19 @@ def test_secrets_are_in_no_digest_by_themselves() -> None:
     """Two instances with the same secret show different digests, and a plain hash of it is none of them."""
     one, two = (desired(params(instance=name)) for name in ("acme", "bodega"))
     assert one.config_digest != two.config_digest
+    for key in ("config_secrets", "environment_variables"):
+        given = [desired(params(instance=name, **{key: {"dsn": "x"}})).config_digest for name in ("acme", "bodega")]
+        assert given[0] != given[1] != desired(params(instance="bodega", **{key: {"dsn": "y"}})).config_digest
+
+
+def test_an_option_is_given_once() -> None:
+    with pytest.raises(DomainError, match="config is 'dsn', expected an option in one of"):
+        desired(params(config={"dsn": "x"}, config_secrets={"dsn": "x"}))
+
+
+@pytest.mark.parametrize("name", ["smtp_server", "smtp_ssl_private_key_filename", "limit_time_real", "passwordless", "tokens_per_minute"])
+def test_what_is_no_secret_by_its_name(name: str) -> None:
+    desired(params(config={name: "x"}, environment_variables={name.upper(): "x", "PROBE_TOKEN_FILE": "/x"}))
 
 
 @given(st.text(max_size=50))

@@ -11,16 +11,21 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import locked
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import way_back
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.way_back import described
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig import (
     R1,
     R2,
     R3,
+    Data,
     Killed,
     Rig,
     released,
     running_r1,
 )
+
+R4 = samples.release("r4", sale=samples.module())
 
 
 @pytest.fixture
@@ -171,10 +176,69 @@ def test_a_failed_rehearsal_stops_the_release(rig: Rig) -> None:
     error = refused(rig, "rehearsal_failed", rig.params(R3, state="rehearsed"))
     assert "it cannot be" in error.message
     rig.world.update_ends = "well"
-    assert refused(rig, "rehearsal_failed", rig.params(R3)).advice == "Build a release that mends it"
+    assert "mends it" in refused(rig, "rehearsal_failed", rig.params(R3)).advice
     rig.run(rig.params(R3, state="rehearsed"))
     rig.run(rig.params(R3))
     assert released(rig.world, R3) == []
+
+
+@pytest.mark.parametrize("how", ["killed", "too long", "no space"])
+def test_a_rehearsal_that_failed_for_a_passing_reason_says_nothing(rig: Rig, how: str) -> None:
+    running_r1(rig)
+    rig.world.update_ends, rig.world.exit_code = ("never", 1) if how == "too long" else ("badly", 137 if how == "killed" else 1)
+    if how == "no space":
+        rig.fail_at(6, "error")
+    error = refused(rig, "rehearsal_failed", rig.params(R3, state="rehearsed"))
+    assert "says nothing about the release" in error.advice
+    rig.mend()
+    rig.world.update_ends = "well"
+    assert refused(rig, "not_rehearsed", rig.params(R3, rehearsal="required"))
+    rig.run(rig.params(R3))
+    assert released(rig.world, R3) == []
+
+
+def test_a_rehearsal_is_of_what_it_carried(rig: Rig) -> None:
+    """Of one step from a release to another, and of none with a language more; also where the release stays."""
+    running_r1(rig)
+    rig.run(rig.params(R3, state="rehearsed"))
+    required = {"rehearsal": "required"}
+    refused(rig, "not_rehearsed", rig.params(R3, languages=["fr_FR"], **required))
+    assert rig.run(rig.params(R3, languages=["fr_FR"], state="rehearsed"))["rehearsal"]["ok"]
+    assert rig.run(rig.params(R3, languages=["fr_FR"], state="planned"))["plan"].facts["rehearsal"]["ok"]
+    refused(rig, "not_rehearsed", rig.params(R1, languages=["fr_FR"], **required))
+    assert rig.run(rig.params(R1, languages=["fr_FR"], state="rehearsed"))["rehearsal"]["ok"]
+    assert rig.run(rig.params(R1, languages=["fr_FR"], **required))["operation"]["outcome"] == "done"
+
+
+def test_a_module_that_odoo_passed_over_is_no_endless_plan(rig: Rig) -> None:
+    """Odoo ends well although it could not install it: the release is undone, and the rehearsal says so beforehand."""
+    running_r1(rig)
+    rig.world.releases[R4.reference], rig.world.schemas[R4.reference] = R4, "s1"
+    wished = rig.params(R4, modules={"install": ["sale"], "uninstall": []})
+    for state in ("rehearsed", "released"):
+        with pytest.raises(DomainError) as error:
+            rig.run({**wished, "state": state})
+        assert "sale is not installed" in error.value.message
+    assert error.value.code == "rehearsal_failed"
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"install": ["sale"]}, "sale is not installed"), ({"install": ["stock"]}, ""), ({"uninstall": ["stock"]}, "stock is still installed"),
+    ({"uninstall": ["sale"]}, ""), ({}, "")])
+def test_what_an_update_left_is_compared_with_what_was_asked(rig: Rig, change: dict[str, Any], said: str) -> None:
+    running_r1(rig)
+    database = rig.operation(rig.params(R1)).database
+    if not said:
+        update.check(database, change)
+        return
+    with pytest.raises(DomainError, match=said) as error:
+        update.check(database, change)
+    assert error.value.code == "not_installed"
+
+
+def test_what_is_to_be_installed_is_looked_up_in_the_record_that_runs(rig: Rig) -> None:
+    running_r1(rig)
+    refused(rig, "module_unknown", rig.params(R1, modules={"install": ["nowhere"], "uninstall": []}))
 
 
 def test_a_plan_writes_nothing(rig: Rig) -> None:
@@ -229,6 +293,25 @@ def test_an_interrupted_release_is_finished_without_the_registry(rig: Rig) -> No
     assert result["operation"]["outcome"] == "finished" and released(again.world, R2) == []
 
 
+def test_a_purge_leaves_nothing_of_the_instances_data(rig: Rig) -> None:
+    """Nor anything of what releases left beside it; what is another's stays."""
+    running_r1(rig)
+    wanted = rig.operation(rig.params(R1)).wanted
+    stores, was = Path(wanted.filestore).parent, "acme_production_was_2611211530"
+    for name in (was, "acme_production_undo", "acme_production_rehearsal", "acme_production_bi"):
+        rig.world.databases[name] = Data(schema="s1")
+    mine = [stores / was, Path(wanted.directory, "exports", "one"), Path(wanted.directory, "rehearsal"), Path(wanted.filestore)]
+    for path in (*mine, stores / "acme_production_bi"):
+        path.mkdir(parents=True, exist_ok=True)
+    rig.world.purging = True
+    purged = rig.run(rig.params(state="absent", purge="acme-production"))["purged"]
+    assert purged["databases"] == ["acme_production", "acme_production_rehearsal", "acme_production_undo", was]
+    assert sorted(purged["directories"]) == sorted(str(path if path.name != "one" else path.parent) for path in mine)
+    assert list(rig.world.databases) == ["acme_production_bi"] and not any(path.exists() for path in mine)
+    assert (stores / "acme_production_bi").is_dir()
+    assert not rig.run(rig.params(state="absent", purge="acme-production"))["changed"]
+
+
 ROWS = [("r1", "create"), ("r2", "code"), ("r3", "update"), ("r4", "code")]
 
 
@@ -236,10 +319,25 @@ ROWS = [("r1", "create"), ("r2", "code"), ("r3", "update"), ("r4", "code")]
     ([], None, None), (ROWS[:1], "none", "nothing else"), (ROWS[:2], "code", "to r1 by a switch"),
     (ROWS[:3], "data", "to r2 only with the data of before 3"), (ROWS, "code", "to r3 by a switch"),
     ([ROWS[0], ROWS[1], ("r2", "code")], "code", "to r1 by a switch"),
-    ([ROWS[0], ROWS[2], ("r3", "code")], "data", "to r1 only with the data of before 2")])
+    ([ROWS[0], ROWS[2], ("r3", "code")], "data", "to r1 only with the data of before 2"),
+    ([ROWS[0], ROWS[1], ("r1", "rollback")], "none", "it was gone back to r1"),
+    ([ROWS[0], ROWS[2], ("r1", "restore")], "none", "it was gone back to r1"),
+    ([ROWS[0], ROWS[1], ("r1", "rollback"), ("r1", "code")], "code", "to r2 by a switch"),
+    ([ROWS[0], ("r5", "create")], "data", "to r1 only with the data of before 2"),
+    ([ROWS[0], ("r2", "adopt")], "code", "to r1 by a switch")])
 def test_the_way_back(rows: list[tuple[str, str]], way: str | None, said: str | None) -> None:
+    """What is told and what is done are of one function."""
     history = [{"id": number, "image": name, "name": name, "class": kind, "release": "sha256:" + name, "at": number}
                for number, (name, kind) in enumerate(rows, 1)][::-1]
-    found = way_back(history)
+    found = described(history)
     assert (found and found["class"]) == way
     assert said is None or (found and found["said"].startswith(said))
+
+
+def test_many_releases_of_a_configuration_do_not_hide_the_release_before(rig: Rig) -> None:
+    running_r1(rig)
+    rig.run(rig.params(R2))
+    for number in range(25):
+        rig.run(rig.params(R2, config={"limit_time_real": 100 + number}))
+    rig.run(rig.params(state="rolled_back"))
+    assert released(rig.world, R1) == []

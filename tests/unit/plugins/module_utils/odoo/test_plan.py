@@ -18,6 +18,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.checks import
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import DatabaseState
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.plan import Observed, make_plan
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.recovery import Back
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import LABEL, Container
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.samples import module, params, release
 from hypothesis import given
@@ -95,6 +96,8 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str, str, list[str]]] = [
     ("adopted, and a language more", {"adopt": True, "languages": ["fr_FR"]},
      {"database": state(applied=None, identity=None), "target": R1, "front": {}, "containers": {}},
      "update", "hold", [name for name in UPDATE_STEPS if name not in ("cron_idle", "stop_cron")]),
+    ("other code beside replication", {"release_": R2}, {**R2_CODE, "database": state(replication=("slot bi",))}, "code", "switch", CODE_STEPS),
+    ("other code beside other sessions", {"release_": R2}, {**R2_CODE, "database": state(sessions=("bi",))}, "code", "switch", CODE_STEPS),
     ("install", {"modules__install": ["sale"]}, {}, "update", "hold", UPDATE_STEPS),
     ("installed already", {"modules__install": ["stock"]}, {}, "none", "none", []),
     ("uninstall", {"modules__uninstall": ["stock"]}, {}, "update", "hold", UPDATE_STEPS),
@@ -132,6 +135,11 @@ def test_what_is_planned(wished: dict[str, Any], found: dict[str, Any], kind: st
         assert plan.before == plan.after
 
 
+ADOPTED: dict[str, Any] = {"target": R1, "front": {}, "containers": {}, "database": state(
+    applied=None, identity=None, sessions=("acme_production_blue_web", "acme_production_owner", "odoo"))}
+NOT_INSTALLABLE = release("r4", sale={**module(), "installable": False})
+LACKING = release("r4", sale=module(depends=("base", "sales_team")))
+
 REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("another instance's", "foreign_database", {}, {"database": state(identity={**IDENTITY, "instance": "bodega"})}),
     ("another tenant's", "foreign_database", {}, {"database": state(identity={**IDENTITY, "tenant": "bodega"})}),
@@ -142,6 +150,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("a module on its way out", "half_updated", {}, {"database": state(modules={**MODULES, "sale": ("to remove", "1")})}),
     ("Odoo's own mark", "half_updated", {}, {"database": state(partially_updated="sale")}),
     ("prepared transactions", "prepared_transactions", {}, {"database": state(prepared=("gid",))}),
+    ("a slot, and an update", "replication", {"release_": R2}, {**R2_UPDATE, "database": state(replication=("slot bi",))}),
+    ("a subscription, and a way back", "replication", {"release_": R2, "state": "rolled_back"}, {
+        "target": R2, "back": Back("p", "2026", {}, {}), "database": state(replication=("subscription hq",))}),
+    ("adopted in use", "in_use", {"adopt": True}, ADOPTED),
+    ("adopted in use, and a language more", "in_use", {"adopt": True, "languages": ["fr_FR"]}, ADOPTED),
     ("no filestore", "filestore_missing", {}, {"filestore": False}),
     ("never released", "not_adopted", {}, {"database": state(applied=None), "target": R1}),
     ("adopt another version", "adopt_mismatch", {"adopt": True}, {"database": state(
@@ -151,6 +164,10 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("an installed module is missing", "module_missing", {"release_": R2}, {
         **R2_CODE, "database": state(modules={**MODULES, "sale": ("installed", "19.0.1.0")})}),
     ("a wished module is unknown", "module_unknown", {"release_": R2, "modules__install": ["nowhere"]}, R2_CODE),
+    ("a wished module cannot be installed", "module_not_installable", {"release_": NOT_INSTALLABLE, "modules__install": ["sale"]},
+     {"target": NOT_INSTALLABLE, "changes": CODE}),
+    ("what a wished module needs is not there", "module_not_installable", {"release_": LACKING, "modules__install": ["sale"]},
+     {"target": LACKING}),
     ("unknown in a new database", "module_unknown", {"modules__install": ["nowhere"]}, {**NOTHING, "target": R1}),
     ("another series", "other_series", {"release_": R2}, {"target": release("r2", "18.0"), "changes": CODE}),
     ("an unknown series", "unknown_series", {"release_": R2}, {"target": release("r2", "13.0"), "changes": CODE}),
@@ -177,6 +194,12 @@ def test_what_is_refused(code: str, wished: dict[str, Any], found: dict[str, Any
         make_plan(wanted, seen(**found))
     assert error.value.code == code and error.value.unchanged.startswith("Nothing was changed")
     assert error.value.advice or code == "unknown_series"
+
+
+def test_who_must_leave_before_an_adoption_is_planned_beforehand() -> None:
+    plan = make_plan(wish(adopt=True, state="planned"), seen(**ADOPTED))
+    assert plan.facts["in_use"] == ["odoo"] and plan.facts["class"] == "adopt"
+    assert "in_use" not in make_plan(wish(), seen(database=state(sessions=("bi",)))).facts
 
 
 def test_nothing_is_refused_for_room_where_nothing_is_started() -> None:
@@ -292,6 +315,14 @@ def test_a_rehearsal_is_of_an_update_and_once() -> None:
     assert rehearsal.make_plan(wanted, code, make_plan(wanted, code)).steps == ()
 
 
+@pytest.mark.parametrize(("measured", "said"), [(None, True), ({"ok": False, "error": "x"}, True), ({"ok": True, "pause": 1}, False)])
+@pytest.mark.parametrize("state_", ["planned", "rehearsed"])
+def test_that_a_rehearsal_is_required_is_said_before_it_is_demanded(state_: str, measured: Any, said: bool) -> None:
+    plan = make_plan(wish(R2, rehearsal="required", state=state_), seen(**R2_UPDATE, rehearsal=measured))
+    assert plan.facts.get("must_be_rehearsed", False) is said
+    assert "must_be_rehearsed" not in make_plan(wish(R2, rehearsal="required", state=state_), seen(**R2_CODE)).facts
+
+
 REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("all of it", {}, {}, ["close_front", "remove_containers", "shut_logins"]),
     ("with its data", {"purge": "acme-production"}, {}, ["close_front", "remove_containers", "shut_logins", "purge"]),
@@ -300,6 +331,12 @@ REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
     ("only a filestore", {"purge": "acme-production"}, {**NOTHING, "filestore": True}, ["purge"]),
     ("only an undo copy", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
         False, databases=("acme_production_undo",))}, ["purge"]),
+    ("nothing left but a person's role", {}, {"containers": {}, "front": {}, "database": state(roles={
+        "acme_production_bi": True, "acme_production_update": False})}, []),
+    ("only what was abandoned", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
+        False, databases=("acme_production_was_2611211530",))}, ["purge"]),
+    ("another's database", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
+        False, databases=("acme_production_bi", "acme_production_was_x"))}, []),
     ("half-updated data", {"purge": "acme-production"}, {"database": state(partially_updated="x")},
      ["close_front", "remove_containers", "shut_logins", "purge"]),
 ]
@@ -309,6 +346,14 @@ REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
 def test_what_is_removed(wished: dict[str, Any], found: dict[str, Any], steps: list[str]) -> None:
     plan = removal.make_plan(wish(None, state="absent", **wished), seen(**found))
     assert [step.name for step in plan.steps] == steps
+
+
+def test_whatever_releases_left_is_purged_and_named() -> None:
+    left = [f"acme_production{end}" for end in ("_back", "_failed", "_rehearsal", "_rehearsal_copy", "_undo", "_was_2611211530")]
+    found = seen(database=state(databases=("acme_production", "acme_production_bi", *left)))
+    step = removal.make_plan(wish(None, state="absent", purge="acme-production"), found).steps[-1]
+    assert step.parameters == {"databases": ["acme_production", *left]}
+    assert all(name in step.title for name in step.parameters["databases"])
 
 
 def test_what_is_not_ones_own_is_not_purged() -> None:

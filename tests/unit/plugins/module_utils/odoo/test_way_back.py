@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import datetime
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import loss, neutralize
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import loss
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.recovery import abandoned, exchange_directories
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig import (
     NAME,
     R1,
@@ -25,6 +27,7 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.rig
     running_r1,
 )
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.test_journal_recovery import RECOVERY
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.world import FakeDatabase
 
 
 @pytest.fixture
@@ -88,6 +91,65 @@ def test_without_a_point_there_is_no_way(rig: Rig) -> None:
     assert error.value.code == "update_between"
 
 
+def test_the_point_before_an_update_is_kept_as_long_as_what_is_abandoned(rig: Rig) -> None:
+    """Whatever retention says of it: without it there is no way back."""
+    rig.run(rig.params(R3, recovery={**RECOVERY, "keep_abandoned": 3}))
+    (point,) = rig.world.points.values()
+    kept = datetime.datetime.fromisoformat(point.keep_until) - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(days=2, hours=23) < kept <= datetime.timedelta(days=3)
+
+
+@pytest.mark.parametrize(("why", "said"), [(None, False), ("capture by its timer", True)])
+def test_another_point_than_the_one_before_the_update_is_told(rig: Rig, why: str | None, said: bool) -> None:
+    rig.run(rig.params(R3, recovery=RECOVERY))
+    for data in rig.world.points.values():
+        data.why = why or data.why
+    with pytest.raises(DomainError) as error:
+        rig.run(back(rig))
+    assert ("the point that was taken before the update is not there any more" in error.value.message) == said
+
+
+POINT = "20261121T100000-0a1b2c3d"
+OTHER = "20261121T100000-ffffffff"
+
+
+@pytest.mark.parametrize(("comment", "asked", "said"), [
+    (MARK.format(POINT), POINT, ""), (MARK.format(POINT), "latest_verified", ""), (MARK.format(OTHER), "latest_verified", OTHER),
+    (MARK.format(OTHER), POINT, OTHER), (MARK.format(POINT), OTHER, POINT), ("", POINT, "made from no recovery point"),
+    ("", "latest_verified", "made from no recovery point")])
+def test_a_restore_onto_what_is_there(rig: Rig, comment: str, asked: str, said: str) -> None:
+    """The point that it came from: nothing to do. Another one: told, and nothing is changed."""
+    rig.world.points[POINT] = copy.deepcopy(rig.world.databases[NAME])
+    rig.world.databases[NAME].comment = comment
+    wish = rig.params(release=None, from_point={"source": "acme-live", "point": asked, "repository": RECOVERY["repository"], "trusted_signers": [],
+                                                "neutralize": True})
+    before = rig.world.snapshot()
+    if said:
+        with pytest.raises(DomainError) as error:
+            rig.run(wish)
+        assert error.value.code == "target_exists" and said in error.value.message and "acme-production exists already" in error.value.message
+    else:
+        assert not rig.run(wish)["changed"]
+    assert rig.world.snapshot() == before and rig.journal() == []
+
+
+def test_only_a_restore_asks_where_a_database_came_from(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that finds everything as it should be pays one query."""
+    def asked(_database: Any) -> str:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(FakeDatabase, "comment", asked)
+    assert not rig.run(rig.params(R1))["changed"]
+
+
+@pytest.mark.parametrize(("manifest", "expected"), [
+    ({"taken": {"at": "A"}}, loss.Gap("A", "A")),
+    ({"taken": {"at": "A", "since": "S", "horizon": "7"}, "postgresql": {"system": "1"}}, loss.Gap("A", "S", "7", "1"))])
+def test_since_when_a_point_may_lack_work(manifest: dict[str, Any], expected: loss.Gap) -> None:
+    """The first points did not say."""
+    assert loss.Gap.of(manifest) == expected and loss.Gap(**expected.as_json()) == expected
+
+
 @pytest.mark.parametrize(("changes", "field"), [
     ({"point": "20261121T100000-0a1b2c3d", "state": "released"}, "point"), ({"point": "20261121T100000-0a1b2c3d", "state": "rolled_back"}, "recovery")])
 def test_bad_input(rig: Rig, changes: dict[str, Any], field: str) -> None:
@@ -121,11 +183,6 @@ def test_directories_change_places_though_killed(tmp_path: Path, monkeypatch: py
     assert os.listdir(live) == ["new"] and os.listdir(aside) == ["live"] and not os.path.exists(new)
     exchange_directories(live, aside, new)
     assert os.listdir(live) == ["live"] and os.listdir(new) == ["new"] and not os.path.exists(aside)
-
-
-def test_series_that_neutralize_themselves() -> None:
-    assert neutralize.command(samples.record(series="19.0"), "acme") == ["/usr/bin/odoo", "neutralize", "-d", "acme"]
-    assert neutralize.command(samples.record(series="14.0"), "acme") is None
 
 
 def test_nothing_lost_is_said() -> None:

@@ -74,6 +74,8 @@ class Data:
     modules: dict[str, tuple[str, str]] = field(default_factory=dict)
     restored: str = ""
     comment: str = ""
+    why: str = ""
+    keep_until: str = ""
 
 
 class World:
@@ -95,6 +97,7 @@ class World:
         self.effects: list[str] = []
         self.fault: tuple[int, str] | None = None
         self.update_ends = "well"
+        self.exit_code = 1
         self.not_ready: set[str] = set()
         # Images that were proven once, and are not ready any more since somebody spoilt what lies in the database.
         self.spoilt: set[str] = set()
@@ -301,7 +304,7 @@ class FakeRuntime(DockerRuntime):
             if not box.running:
                 box.state, box.ending, box.by_hand = "running", False, False
                 self.world.proven.discard(name)
-                if "update" in name or ("rehearsal" in name and "-u" in " ".join(box.spec.command)):
+                if "update" in name or ("rehearsal" in name and "sh" in box.spec.command):
                     self.world.begin_work(box)
 
     def terminate(self, name: str) -> None:
@@ -322,7 +325,7 @@ class FakeRuntime(DockerRuntime):
         box = self.world.boxes.get(name)
         if box is None:
             return {}
-        return {"Running": box.running, "Status": box.state, "ExitCode": 1 if box.work < 0 else 0, "Pid": 1}
+        return {"Running": box.running, "Status": box.state, "ExitCode": self.world.exit_code if box.work < 0 else 0, "Pid": 1}
 
     def remove(self, name: str) -> None:
         if name in self.world.boxes:
@@ -388,15 +391,17 @@ class FakeDatabase(Database):
         found: dict[str, Any] = self.world.databases[self.name].applied[-1]["record"]
         return found
 
-    def history(self, limit: int = 20) -> list[dict[str, Any]]:
-        return self.world.databases[self.name].applied[::-1][:limit]
+    def since_another(self) -> list[dict[str, Any]]:
+        rows = self.world.databases[self.name].applied[::-1]
+        end = next((number for number, row in enumerate(rows) if row["image"] != rows[0]["image"]), 0)
+        return rows[: end + 1]
 
     def comment(self) -> str:
         return self.world.databases[self.name].comment
 
     def module_states(self) -> tuple[dict[str, str], str | None]:
         data = self.world.databases[self.name]
-        return {name: state for name, (state, _) in data.modules.items() if state.startswith("to ")}, None
+        return {name: state for name, (state, _) in data.modules.items() if state != "uninstalled"}, None
 
     def running_cron(self) -> list[str]:
         return self.world.busy_cron

@@ -15,7 +15,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.capture i
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import Point, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.moment import checked
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.remembered import Remembered
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK, check_target
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK, check_target, locale_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.verify import check_space
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import params, point
 
@@ -109,3 +109,21 @@ def test_space_of_one_file_system_is_added_up(tmp_path: Path) -> None:
     with pytest.raises(DomainError) as error:
         check_space({str(tmp_path / "not" / "yet"): half, str(tmp_path): half})
     assert error.value.code == "no_space" and str(2 * half >> 20) in error.value.message
+
+
+def said(clause: Any) -> str:
+    parts = getattr(clause, "seq", [clause])
+    return "".join(getattr(part, "string", None) or repr(part.wrapped) for part in parts if getattr(part, "string", None) != "")
+
+
+@pytest.mark.parametrize(("like", "version", "expected"), [
+    ({"provider": None, "locale": None}, 140000, ""), ({"provider": None, "locale": None}, 170000, " locale_provider libc"),
+    ({"provider": "c", "locale": None}, 150000, " locale_provider libc"),
+    ({"provider": "i", "locale": "de-DE"}, 150000, " locale_provider icu icu_locale 'de-DE'"),
+    ({"provider": "i", "locale": "de-DE", "icu_rules": "&a < g"}, 170000, " locale_provider icu icu_locale 'de-DE' icu_rules '&a < g'"),
+    ({"provider": "i", "locale": "de-DE", "icu_rules": None}, 170000, " locale_provider icu icu_locale 'de-DE'"),
+    ({"provider": "b", "locale": "C.UTF-8"}, 170000, " locale_provider builtin builtin_locale 'C.UTF-8'"),
+])
+def test_the_locale_provider_is_the_one_recorded(like: dict[str, Any], version: int, expected: str) -> None:
+    """Also where the cluster's default is another one."""
+    assert said(locale_of(like, version)) == expected

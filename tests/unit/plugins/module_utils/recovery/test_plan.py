@@ -102,6 +102,17 @@ def test_expire_takes_what_a_crash_left_but_nothing_young_or_untrusted() -> None
     assert "cannot be trusted" in plan.facts["keep"][strange.id][0]
 
 
+@pytest.mark.parametrize("points", [[], [point(0, "untrusted")]], ids=["none listed", "none trusted"])
+def test_expire_takes_no_snapshot_where_no_point_would_stay(points: list[Any]) -> None:
+    """Documents that are lost, or signed by a lost key: every snapshot looks like one that a crash left."""
+    snapshots = [snapshot("20261101T000000-0000000a", "2026-11-01T00:00:00Z"), snapshot("20261102T000000-0000000a", "2026-11-02T00:00:00Z")]
+    with pytest.raises(DomainError) as error:
+        make_plan(desired(params(state="absent", retention={"last": 1})), Observed(NOW, "config", points, snapshots))
+    assert error.value.code == "removes_everything" and "2 of its snapshots" in error.value.message and error.value.unchanged
+    young = [snapshot("20261121T115900-0000000b", "2026-11-21T11:59:00Z")]
+    assert names({"state": "absent", "retention": {"last": 1}}, Observed(NOW, "config", points, young)) == []
+
+
 def test_expire_needs_the_repository() -> None:
     with pytest.raises(DomainError) as error:
         make_plan(desired(params(state="absent", retention={"last": 1})), Observed(NOW, None))

@@ -14,7 +14,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model imp
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.points import newest_first
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.retention import decide
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import NOW, point
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 HOUR = 1 / 24
@@ -37,9 +37,27 @@ def test_daily_keeps_the_newest_good_one_of_a_day() -> None:
     assert removed([old_verified, new_captured, yesterday], {"daily": 2}) == [new_captured]
 
 
-def test_failed_counts_only_where_there_is_nothing_else() -> None:
+def test_failed_counts_only_where_there_is_nothing_good() -> None:
     good, bad, alone = point(0.4), point(0.1, "failed"), point(1.2, "failed")
-    assert removed([good, bad, alone], {"daily": 2}) == [bad]
+    assert removed([good, bad, alone], {"daily": 2}) == [bad, alone]
+    assert removed([bad, alone], {"daily": 2}) == []
+
+
+def test_bad_ones_do_not_push_good_ones_out() -> None:
+    good = [point(days, "verified") for days in (3, 4, 5)]
+    bad = [point(days, "failed") for days in (0, 1, 2)]
+    assert removed(bad + good, {"last": 2}) == [*bad, good[2]]
+
+
+def test_a_hold_that_cannot_be_believed_holds() -> None:
+    """By policy and by name; the way out is said."""
+    newest, held = point(0), point(50, ignored=["verification-000001.json: x", "hold-000001.json: its signature is wrong"])
+    assert removed([newest, held], {"last": 1}) == []
+    assert decide([newest, held], {"last": 1}, [], NOW).keep[held.id] == [
+        "held by a document that cannot be believed: hold-000001.json: its signature is wrong"]
+    with pytest.raises(DomainError) as error:
+        decide([newest, held], None, [held.id], NOW)
+    assert error.value.code == "point_protected" and "trusted_signers" in error.value.advice
 
 
 def test_weekly_and_monthly_reach_back() -> None:
@@ -98,6 +116,7 @@ def test_positions_of_another_cluster_say_nothing() -> None:
 @given(st.lists(st.integers(-48, 48), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_whatever_the_clocks_the_log_tells(skews: list[int], chance: random.Random) -> None:
     points = [point(-number - skew * HOUR, "verified", position=1000 + number) for number, skew in enumerate(skews)]
+    assume(len({made.id for made in points}) == len(points))
     mixed = list(points)
     chance.shuffle(mixed)
     assert newest_first(mixed) == points[::-1]

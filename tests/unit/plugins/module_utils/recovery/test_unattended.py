@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,16 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import unattended
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import runs, unattended
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import utc_now
 
+HOUR = 3600.0
 
-def point(state: str, hours: float) -> Any:
-    return types.SimpleNamespace(state=state, taken=utc_now() - datetime.timedelta(hours=hours))
+
+def point(state: str, hours: float, verified: float = 0, name: str = "") -> Any:
+    """Taken and verified so many hours ago."""
+    at = (utc_now() - datetime.timedelta(hours=verified)).isoformat()
+    return types.SimpleNamespace(id=name, state=state, taken=utc_now() - datetime.timedelta(hours=hours), verification={"at": at})
 
 
 @pytest.fixture
@@ -34,7 +39,24 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "retention": {"last": 1}, "pruning": None, "oldest": 7200, "metrics": str(tmp_path / "metrics")}
     (tmp_path / "acme.json").write_text(json.dumps(settings))
     monkeypatch.setattr(unattended.read_settings, "__defaults__", (str(tmp_path),))
+    monkeypatch.setattr(runs, "RUNS", str(tmp_path / "runs"))
     return tmp_path
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """systemd: an event comes every so many hours, as the calendar says. What is in the set that is returned is at work."""
+    working: set[str] = set()
+
+    def told(arguments: list[str], *_rest: Any) -> str:
+        if arguments[0] == "systemctl":
+            return "activating\n" if arguments[-1].split("@")[0].rpartition("-")[2] in working else "inactive\n"
+        since = float(arguments[-2].partition("@")[2])
+        moment = datetime.datetime.fromtimestamp(since + float(arguments[-1]) * HOUR, datetime.timezone.utc)
+        return f"Normalized form: x\n    Next elapse: Wed {moment:%Y-%m-%d %H:%M:%S} CET\n       (in UTC): Wed {moment:%Y-%m-%d %H:%M:%S} UTC\n"
+
+    monkeypatch.setattr(runs, "run_program", told)
+    return working
 
 
 def having(monkeypatch: pytest.MonkeyPatch, *points: Any) -> None:
@@ -87,6 +109,99 @@ def test_check(
     assert ("sysgenpro_recovery_newest_timestamp_seconds" in text) == bool(points)
 
 
+SCHEDULE = {"capture": "4", "verify": "24", "expire": "24"}
+
+
+@pytest.mark.parametrize(("ended", "working", "missed", "code"), [
+    ({}, (), (), 0),
+    ({"capture": 1, "verify": 23, "expire": 23}, (), (), 0),
+    ({"capture": 4.1, "verify": 1, "expire": 1}, (), (), 0),
+    ({"capture": 5, "verify": 1, "expire": 1}, (), ("capture",), 1),
+    ({"capture": 5, "verify": 1, "expire": 1}, ("capture",), (), 0),
+    ({"capture": 1, "verify": 25, "expire": 49}, (), ("verify", "expire"), 1),
+    ({"capture": 1, "verify": 25, "expire": 49}, ("verify",), ("expire",), 1)])
+def test_what_was_missed_is_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], machine: set[str], ended: dict[str, float],
+    working: tuple[str, ...], missed: tuple[str, ...], code: int
+) -> None:
+    having(monkeypatch, point("verified", 1))
+    machine.update(working)
+    scheduled(place, SCHEDULE, oldest=7200)
+    for verb, hours in ended.items():
+        runs.note("acme", verb, time.time() - hours * HOUR)
+    assert unattended.main(["check", "acme"]) == code
+    said = capsys.readouterr().err
+    assert ("missed_run: " in said) == bool(missed)
+    text = (place / "metrics" / "sysgenpro-recovery-acme-check.prom").read_text()
+    for verb in SCHEDULE:
+        assert (f"{verb} of acme was due at " in said) == (verb in missed), said
+        assert f'sysgenpro_recovery_missed{{instance_name="acme",verb="{verb}"}} {int(verb in missed)}\n' in text
+
+
+def test_what_never_ran_counts_from_the_first_look(place: Path, machine: set[str]) -> None:
+    now = time.time()
+    assert runs.missed("acme", {"capture": "4"}, now) == {}
+    assert list(runs.missed("acme", {"capture": "4"}, now + 5 * HOUR)) == ["capture"]
+
+
+@pytest.mark.parametrize(("hours", "working", "said"), [
+    (3, (), ""), (4.1, (), ""), (5, (), "the next one was due at "), (5, ("capture",), ""), (5, ("verify",), ""), (5, ("expire",), "the next one")])
+def test_how_old_a_point_may_be_follows_from_the_schedule(
+    place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], machine: set[str], hours: float, working: tuple[str, ...], said: str
+) -> None:
+    having(monkeypatch, point("verified", hours))
+    machine.update(working)
+    scheduled(place, {"capture": "4"}, oldest=0)
+    assert unattended.main(["check", "acme"]) == bool(said)
+    assert said in capsys.readouterr().err
+
+
+def scheduled(place: Path, schedule: dict[str, str], **more: Any) -> None:
+    path = place / "acme.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "schedule": schedule, **more}))
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
+def test_when_systemd_says_that_it_is_due() -> None:
+    """``systemd-analyze calendar`` has no JSON."""
+    since = datetime.datetime(2026, 11, 21, 12, tzinfo=datetime.timezone.utc).timestamp()
+    assert runs.due("*-*-* 00/4:15:00 UTC", since) == since + HOUR / 4
+    assert runs.due("2100-01-01 00:00:00 UTC", since) == 4102444800
+    assert runs.due("2020-01-01 00:00:00 UTC", since) is None
+    with pytest.raises(DomainError, match="reading 'every day'"):
+        runs.due("every day", since)
+
+
+@pytest.mark.parametrize(("points", "expected"), [
+    ([("A", "verified", 1), ("B", "verified", 1)], [set()]),
+    ([("A", "verified", 9), ("B", "verified", 1)], [{"A"}]),
+    ([("A", "captured", 9), ("B", "verified", 9)], [{"B"}]),
+    ([("A", "verified", 9), ("B", "verified", 9), ("C", "failed", 9), ("D", "verified", 9)], [{"A", "B"}, {"A", "D"}])])
+def test_which_points_are_read_again(points: list[tuple[str, str, float]], expected: list[set[str]]) -> None:
+    """The newest, and one of the others by chance."""
+    found = unattended.to_reread([point(state, 10, verified, name) for name, state, verified in points], int(5 * HOUR))
+    assert {each.id for each in found} in expected
+    assert unattended.to_reread([point("verified", 10, 9, "A")], 0) == []
+
+
+def test_an_old_point_is_read_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    having(monkeypatch, point("verified", 1, 1, "A"), point("verified", 99, 99, "B"))
+    scheduled(place, {}, reread=3600 * 24)
+    seen: list[tuple[str, int]] = []
+
+    class Seen:
+        def __init__(self, params: dict[str, Any]) -> None:
+            seen.append((params["point"], params["max_age"]))
+
+        def plan(self) -> Any:
+            return types.SimpleNamespace(steps=())
+
+    monkeypatch.setattr(unattended, "RecoveryOperation", Seen)
+    assert unattended.main(["verify", "acme"]) == 0
+    assert seen == [("latest", 0), ("B", 86400)]
+    assert runs.last("acme", "verify") and not runs.last("acme", "capture")
+
+
 @pytest.mark.parametrize("verb", ["capture", "expire"])
 def test_a_lock_is_waited_for_and_another_error_is_not(place: Path, monkeypatch: pytest.MonkeyPatch, verb: str) -> None:
     errors = [DomainError("locked", "a release"), DomainError("locked", "a release"), DomainError("store_failed", "gone")]
@@ -102,6 +217,7 @@ def test_a_lock_is_waited_for_and_another_error_is_not(place: Path, monkeypatch:
     monkeypatch.setattr(unattended, "RecoveryOperation", Failing)
     monkeypatch.setattr(unattended.time, "sleep", lambda _seconds: None)
     assert unattended.main([verb, "acme"]) == 1
+    assert runs.last("acme", verb) is None
     assert len(seen) == 3 and {params["state"] for params in seen} == {unattended.VERBS[verb]}
     assert seen[0]["retention"] == ({"last": 1, "daily": 0, "weekly": 0, "monthly": 0} if verb == "expire" else None)
     text = (place / "metrics" / f"sysgenpro-recovery-acme-{verb}.prom").read_text()

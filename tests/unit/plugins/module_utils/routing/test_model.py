@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def value(**further: Any) -> dict[str, Any]:
     [
         ({"name": "Acme"}, "name"), ({"name": "acme-websocket"}, "name"), ({"name": "a" * 63}, "name"),
         ({"name": "../etc"}, "name"), ({"hosts": []}, "hosts"), ({"hosts": ["a b"]}, "hosts"),
-        ({"hosts": ["`"]}, "hosts"), ({"front": "front"}, "front"), ({"series": "nineteen"}, "series"),
+        ({"hosts": ["`"]}, "hosts"), ({"front": "front"}, "front"),
         ({"exposure": "partner"}, "allow_list"), ({"allow_list": ["10.0.0.1/8"]}, "allow_list"),
         ({"database_manager": True}, "database_manager"), ({"tls": {}}, "tls"),
         ({"tls": {"resolver": "a", "certificate": "b"}}, "tls"), ({"hold": {"timeout": 901}}, "hold.timeout"),
@@ -45,6 +46,23 @@ def test_a_host_twice_and_a_name_twice_are_refused() -> None:
         model.parse_routes([value(), value(hosts=["b.test"])])
 
 
+def test_a_certificate_that_does_not_fit_is_its_own_routes_trouble(issue: Callable[..., tuple[str, str]]) -> None:
+    chain, key = issue("a.test", start=-9000, end=-8000)
+    expired = value(tls={"certificate": chain, "private_key": key})
+    with pytest.raises(DomainError, match="expired"):
+        model.parse_routes([expired])
+    refused: list[DomainError] = []
+    found = model.parse_routes([expired, value(name="bodega", hosts=["b.test"])], refused)
+    assert [route.name for route in found] == ["bodega"]
+    assert [(error.code, error.details["route"]) for error in refused] == [("certificate_expired", "acme")]
+    # Its name and hosts are taken all the same, and what is wrong otherwise is wrong for all.
+    for other in (value(name="bodega"), value(hosts=["b.test"])):
+        with pytest.raises(DomainError, match=r"already serves|given twice"):
+            model.parse_routes([expired, other], [])
+    with pytest.raises(DomainError, match="front"):
+        model.parse_routes([expired, value(name="bodega", hosts=["b.test"], front="x")], [])
+
+
 @pytest.mark.parametrize("exposure", ["public", "partner", "internal"])
 def test_exposure_decides(exposure: str) -> None:
     allow = ["192.0.2.0/24"] if exposure == "partner" else None
@@ -59,13 +77,13 @@ def test_exposure_decides(exposure: str) -> None:
     assert ("X-Robots-Tag" in response) is (exposure != "public")
 
 
-@pytest.mark.parametrize(
-    "series,path",
-    [("14.0", "/longpolling"), ("15.0", "/longpolling"), ("16.0", "/websocket"), ("19.0", "/websocket"),
-     ("saas~18.3", "/websocket")],
-)
-def test_the_bus(series: str, path: str) -> None:
-    assert model.websocket_path(series) == path
+def test_the_bus_of_every_series_goes_to_its_port() -> None:
+    config = render_file.configuration(model.parse_routes([value()])[0], "http://p", "/c")["http"]
+    rule = config["routers"]["acme-websocket"]["rule"]
+    for path in ("/websocket", "/longpolling"):
+        assert "Path(`{0}`)".format(path) in rule and "PathPrefix(`{0}/`)".format(path) in rule
+    server = config["services"][config["routers"]["acme-websocket"]["service"]]["loadBalancer"]["servers"][0]
+    assert server["url"].endswith(":8072")
 
 
 @pytest.mark.parametrize("opened", [False, True])
