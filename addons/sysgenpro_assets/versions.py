@@ -49,18 +49,29 @@ def content_of(asset: Any) -> Optional[str]:
         return None
 
 
+def _by_content(cached: Any) -> property:
+    """A descriptor with the digest in the place of the time. A plain property: each asset is asked once, its bundle
+    remembers the sum."""
+    described = getattr(cached, "func", None) or cached.fget  # functools' or Odoo's own kind of property
+
+    def unique_descriptor(self: Any) -> str:
+        text, digest = described(self), content_of(self)
+        if not digest:
+            return text
+        named = text.replace(f",{self.last_modified}", f",{digest}", 1)
+        return named if named != text else f"{text},{digest}"
+
+    return property(unique_descriptor)
+
+
 def install() -> None:
     """Odoo 17 and later describe each asset; before, the bundle combines its files' dates."""
-    if hasattr(assetsbundle.WebAsset, "unique_descriptor"):
-        cached = assetsbundle.WebAsset.unique_descriptor  # functools' or Odoo's own kind of property
-        described = getattr(cached, "func", None) or cached.fget
-
-        def unique_descriptor(self: Any) -> str:
-            digest = content_of(self)
-            return f"{self.url},{digest}" if digest else described(self)
-
-        # A plain property: each asset is asked once, its bundle remembers the sum.
-        assetsbundle.WebAsset.unique_descriptor = property(unique_descriptor)
+    described = [
+        kind for kind in vars(assetsbundle).values() if isinstance(kind, type) and "unique_descriptor" in vars(kind)
+    ]
+    for kind in described:  # styles have one of their own, with the direction of writing in it
+        kind.unique_descriptor = _by_content(kind.unique_descriptor)
+    if described:
         return
     bundle = assetsbundle.AssetsBundle
     name = "last_modified_combined" if hasattr(bundle, "last_modified_combined") else "last_modified"
