@@ -33,12 +33,12 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The seed's slice: of each part of ``SLICES`` first a test, then one of its cases, so that a test of many cases is not the usual one.
 
     Kills are not among them: ``test_killed_at_random`` is in every run.
     """
-    if os.environ.get("SYSGENPRO_TEST_ALL"):
+    if os.environ.get("SYSGENPRO_TEST_ALL") or any("::" in name for name in config.args):
         return
     for modules in SLICES:
         tests: dict[str, list[pytest.Item]] = {}

@@ -127,24 +127,23 @@ def test_pause_that_is_predicted_too_long(estate: Estate, mark: str, here: None,
     """A rehearsal says that the update takes longer than anybody may wait: the page is there from the beginning, and the update goes through."""
     _current, target = estate.other_schema()
     estate.behave(during_update="sleep 4")
-    predicted = estate.release(target, state="rehearsed").ok()
+    estate.release(target, state="rehearsed").ok()
     with shop(estate, HOST, tmp_path, ORDINARY) as load:
         beside = Beside(estate, target, bounds={"max_pause": 0})
         began(estate, "update")
         asked = Asked(estate, HOST, "/fault/release")
         ran = beside.end().ok()
     assert ran.result["plan"]["strategy"] == "maintenance", ran.result["plan"]
-    assert ran.result["plan"]["rehearsal"]["pause"] >= 4, ran.result["plan"]["rehearsal"]
+    predicted = ran.result["plan"]["rehearsal"]["pause"]
     sound(estate, target, mark)
     is_page(asked)
     number = paged(load, moment(ran.result["operation"]["steps"], "begin", "hold"))
-    figure("predicted {:.1f} s, paused {:.1f} s: {} of {} requests saw the page, none failed otherwise".format(
-        predicted.result["plan"]["rehearsal"]["pause"] if predicted.result["plan"].get("rehearsal") else ran.result["plan"]["rehearsal"]["pause"],
-        ran.result["operation"]["pause"], number, load.summary().requests))
+    figure(f"predicted {predicted:.1f} s, paused {ran.result['operation']['pause']:.1f} s: {number} of {load.summary().requests} requests saw the page,"
+           " none failed otherwise")
 
 
 def test_request_without_end_in_a_code_release(estate: Estate, mark: str) -> None:
-    """Past bounds.finish the old colour ends all the same; the request is named, and whoever sent it is told that it came to nothing."""
+    """Past bounds.finish the old colour ends all the same; the request is named, and whoever sent it is asked to try again."""
     estate.runs("one-a")
     asked = Asked(estate, HOST, "/fault/slow?seconds=900")
     until(lambda: under_way(estate, "/fault/slow"))
@@ -153,13 +152,13 @@ def test_request_without_end_in_a_code_release(estate: Estate, mark: str) -> Non
     warnings = ran.result["operation"]["warnings"]
     assert any("/fault/slow" in text and "bounds.finish" in text for text in warnings), warnings
     sound(estate, "one-b", mark)
-    assert asked.answer()[0] == 502, f"{asked.status} {asked.body[:300]}"
+    is_page(asked)
     assert not under_way(estate, "/fault/slow")
 
 
-LOCKED = "select count(*) from ir_cron where id not in (select id from ir_cron for no key update skip locked)"
 ACTION = "(select res_id from ir_model_data where module = 'sgp_fault' and name = 'cron_sleep')"
-GO = (f"update ir_cron set active = true, nextcall = now() at time zone 'utc' - interval '1 minute' where id = {ACTION}")
+RUNS = f"select count(*) from ir_cron where id = {ACTION} and id not in (select id from ir_cron for no key update skip locked)"
+GO = f"update ir_cron set active = true, nextcall = now() at time zone 'utc' - interval '1 minute' where id = {ACTION}"
 
 
 @contextmanager
@@ -170,7 +169,7 @@ def scheduled(estate: Estate, seconds: int) -> Iterator[None]:
     estate.behave(cron_seconds=str(seconds))
     try:
         yield
-        until(lambda: machine.sql(LOCKED) == "0", seconds + 60, "the scheduled action did not end")
+        until(lambda: machine.sql(RUNS) == "0", seconds + 60, "the scheduled action did not end")
     finally:
         machine.sql(f"update ir_cron set active = false where active and id = {ACTION}")
     told = machine.sql("select name from fault_thing where name like 'shelves %' order by id").splitlines()
@@ -184,7 +183,7 @@ def due(estate: Estate) -> str:
 {login} -d fault_one -c "{GO}"
 for i in $(seq 600); do
   [ $(( i % 20 )) = 1 ] && {login} -d postgres -c "notify cron_trigger, 'fault_one'"
-  [ "$({login} -d fault_one -c "{LOCKED}")" = 0 ] || exit 0
+  [ "$({login} -d fault_one -c "{RUNS}")" = 0 ] || exit 0
   sleep 0.1
 done
 exit 1
@@ -200,7 +199,7 @@ def test_cron_that_runs_for_minutes(estate: Estate, mark: str, here: None) -> No
         estate.machine.sh(due(estate))
         ran = estate.release(target, bounds={"cron": 4})
         assert ran.error == "cron_busy" and "Count the shelves" in ran.message and "bounds.cron" in ran.message, ran.message
-        assert estate.machine.sql(LOCKED) == "1", "the scheduled action was ended"
+        assert estate.machine.sql(RUNS) == "1", "the scheduled action was ended"
     sound(estate, current, mark)
 
 

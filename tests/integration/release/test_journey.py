@@ -37,12 +37,13 @@ def test_code_and_update_under_load(estate: Estate, mark: str, figure: Callable[
 
 
 def test_killed_at_random(estate: Estate, mark: str, chance: random.Random, figure: Callable[[str], None]) -> None:
-    """The module dies at one of a code release's steps and at one of an update's; the same command goes on."""
-    code, update = chance.choice(CODE), chance.choice(UPDATE)
-    figure(f"killed in a code release at {code}, in an update at {update}")
+    """The module dies at one of a code release's steps and at two of an update's; the same command goes on."""
+    code, (there, back) = chance.choice(CODE), chance.sample(UPDATE, 2)
+    figure(f"killed in a code release at {code}, in updates at {there} and {back}")
     estate.runs("one-a")
     killed(estate, "one-a", "one-b", "begin", code, mark)
-    killed(estate, "one-b", "two", "begin", update, mark)
+    killed(estate, "one-b", "two", "begin", there, mark)
+    killed(estate, "two", "one-a", "begin", back, mark)
 
 
 @pytest.mark.slow

@@ -117,7 +117,7 @@ def small_state(estate: Estate) -> Iterator[None]:
     """The instance's state lies on a filesystem that has a little room left."""
     machine = estate.machine
     machine.sh(
-        f"mkdir -p {SMALL}; mount -t tmpfs -o size=$(( $(du -sk {STATE} | cut -f1) + 256 ))k,mode=700 tmpfs {SMALL}; cp -a {STATE}/. {SMALL}/;"
+        f"mkdir -p {SMALL}; mount -t tmpfs -o size=$(( $(du -sk {STATE} | cut -f1) + 4096 ))k,mode=700 tmpfs {SMALL}; cp -a {STATE}/. {SMALL}/;"
         f" mount --bind {SMALL} {STATE}")
     try:
         yield

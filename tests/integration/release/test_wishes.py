@@ -54,12 +54,13 @@ def test_module_and_language_come_and_module_goes(
 ) -> None:
     """Installed with its data and in a language, kept by a release of code, uninstalled with all that it brought, and with nothing else."""
     sql = estate.machine.sql
-    assert state_of(estate, EXTRA) != "installed" and sql("select active from res_lang where code = 'fr_FR'") == "f"
+    french = "select coalesce(active, false) from res_lang where code = 'fr_FR'"
+    assert state_of(estate, EXTRA) != "installed" and sql(french) == "f"
     wishes: dict[str, Any] = {"modules": {"install": [ADDON, EXTRA]}, "languages": ["fr_FR"]}
     with shop(estate, HOST, tmp_path, ORDINARY) as load:
         came = once(estate, "update", **wishes)
         sound(estate, "one-a", mark)
-        assert state_of(estate, EXTRA) == "installed" and sql("select active from res_lang where code = 'fr_FR'") == "t"
+        assert state_of(estate, EXTRA) == "installed" and sql(french) == "t"
         assert sql("select name->>'en_US', name->>'fr_FR' from fault_basket") == "Basket of the module|Panier du module"
         assert sql("select name->>'fr_FR' from res_country where code = 'DE'") == "Allemagne", "what was installed before is not translated"
         sql("insert into fault_basket (name) values ('{\"en_US\": \"somebody''s\"}')")

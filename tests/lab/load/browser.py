@@ -128,8 +128,9 @@ class Browser:
             reason = "no answer in time"
         except (aiohttp.ClientError, OSError) as error:
             reason = f"{type(error).__name__}: {error}"
-        self.record(began, time.monotonic() - started - took(), kind, path.split("?")[0], status, reason,
-                    marker=marker, waits=waits)
+        spent = took()
+        self.record(began, time.monotonic() - started - spent, kind, path.split("?")[0], status, reason,
+                    marker=marker, waits=waits, took=round(spent, 4))
         return None if reason else answer
 
     async def login(self, kind: str = "login") -> bool:

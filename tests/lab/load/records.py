@@ -26,6 +26,7 @@ class Record:
     :ivar status: HTTP status, 101 for a websocket that opened, 0 where nothing was answered.
     :ivar reason: why it counts as failed; empty where the answer was right.
     :ivar marker: what a write left in the database, to be counted afterwards.
+    :ivar took: seconds the client itself took its time for.
     """
 
     at: float
@@ -37,11 +38,12 @@ class Record:
     reason: str = ""
     marker: str = ""
     waits: bool = True
+    took: float = 0.0
 
     @property
     def until(self) -> float:
         """When its answer was complete, seconds since the epoch."""
-        return self.at + self.seconds
+        return self.at + self.took + self.seconds
 
 
 class Records:
