@@ -42,7 +42,9 @@ def _collect(bundle: Any, pattern: str) -> int:
     """Delete what need not stay of the attachments whose URL matches; returns how many went."""
     versions = _number("SYSGENPRO_ASSETS_VERSIONS", 5, FLOOR)
     days = _number("SYSGENPRO_ASSETS_DAYS", 30, 1)
-    cr = bundle.env.cr
+    cr, attachments = bundle.env.cr, bundle.env["ir.attachment"]
+    # The one that was just made counts, too: its URL is written last, and not at once.
+    (getattr(attachments, "flush_model", None) or attachments.flush)()
     cr.execute(
         """SELECT id, url, create_date < now() AT TIME ZONE 'UTC' - %s * interval '1 day'
              FROM ir_attachment
@@ -67,7 +69,7 @@ def _collect(bundle: Any, pattern: str) -> int:
     )
     names = {name for (name,) in cr.fetchall() if name}
     for name in names:
-        bundle.env["ir.attachment"]._file_delete(name)  # marks the file; the collector looks whether somebody needs it
+        attachments._file_delete(name)  # marks the file; the collector looks whether somebody needs it
     _logger.info("collected %d old attachments of the bundle %s", len(gone), bundle.name)
     return len(gone)
 

@@ -200,7 +200,7 @@ def test_a_user_prints_whatever_the_addresses_in_the_database_say(rig: rigs.Rig,
         assert answer.status_code == 200 and answer.content.startswith(b"%PDF"), answer.text[:2000]
         with pytest.raises(TimeoutError):
             edge.accept()
-    assert "/web/assets" in _asked_of_the_websocket_process(blue), "the document has its styles"
+    assert "report_assets" in _asked_of_the_websocket_process(blue), "the document has its styles"
 
 
 def _asked_of_the_websocket_process(odoo: rigs.Odoo) -> str:
