@@ -39,8 +39,10 @@ def test_verification_that_could_not_run_proves_nothing(bodega: Instance, script
     with bodega.machine.instead_of_restic(script):
         bodega.run("verified", point=point, max_age=1).fails(code)
     assert bodega.info()["latest_verified"]["id"] == point
-    missing = bodega.run("verified", point=point, max_age=1, at=[{"event": "begin", "step": "read_dump", "do": "mv /usr/lib/postgresql/17/bin/pg_restore /root/"}])
-    bodega.machine.sh("mv /root/pg_restore /usr/lib/postgresql/17/bin/")
+    programs = "/usr/lib/postgresql/17/bin"
+    away = [{"event": "begin", "step": "read_dump", "do": f"mv {programs}/pg_restore /root/"}]
+    missing = bodega.run("verified", point=point, max_age=1, at=away)
+    bodega.machine.sh(f"mv /root/pg_restore {programs}/")
     missing.fails("program_missing")
     assert bodega.info()["latest_verified"]["id"] == point
 
