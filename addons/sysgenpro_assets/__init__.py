@@ -13,3 +13,4 @@ def post_load():
     versions.install()
     keeping.install()
     broadcast.install()
+    post_load.done = True

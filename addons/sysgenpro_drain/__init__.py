@@ -14,3 +14,4 @@ def post_load():
     evented.install()
     servers.install()
     cron.install()
+    post_load.done = True

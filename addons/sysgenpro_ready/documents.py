@@ -41,9 +41,13 @@ def install() -> None:
     print at once would wait for each other; the websocket process always has room.
 
     While a proof prints, ``web.base.url`` is that address, too."""
-    from odoo.addons.base.models.ir_config_parameter import IrConfigParameter
+    from odoo.addons.base.models import ir_config_parameter
 
-    get_param = IrConfigParameter.get_param
+    # Its name differs by series.
+    model = next(
+        kind for kind in vars(ir_config_parameter).values() if getattr(kind, "_name", None) == "ir.config_parameter"
+    )
+    get_param = model.get_param
 
     def own_address_first(self: Any, key: str, default: Any = False) -> Any:
         if key == "report.url":
@@ -54,7 +58,7 @@ def install() -> None:
 
     # Keeps @api.model's mark.
     own_address_first.__dict__.update(get_param.__dict__)
-    IrConfigParameter.get_param = own_address_first
+    model.get_param = own_address_first
 
 
 def _own_address() -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from typing import Any, Callable
 
@@ -49,6 +50,7 @@ def prove(request: Any) -> dict:
     proof = Proof()
     database = request.db or _configured()
     assets: list = []
+    proof.check("add-ons", _addons)
     if proof.check("registry", lambda: _registry(request, database)):
         browser = proof.check("sessions", pages.Browser(request.httprequest.host, database).open)
         if browser:
@@ -83,6 +85,22 @@ def _pages(proof: Proof, browser: Any) -> list:
 def _configured() -> str:
     names = config["db_name"] or ""
     return names if isinstance(names, str) else (names[0] if names else "")
+
+
+def _addons() -> tuple:
+    """Odoo logs a server-wide add-on that does not load, and goes on without it."""
+    names = config["server_wide_modules"] or ""
+    names = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
+    own = [name for name in names if name.startswith("sysgenpro_")]
+    loaded = [sys.modules.get("odoo.addons." + name) for name in own]
+    missing = [
+        name
+        for name, module in zip(own, loaded)
+        if not getattr(getattr(module, "post_load", None), "done", False)
+    ]
+    if missing:
+        raise Failed(f"server-wide add-ons did not load, see the log: {', '.join(missing)}")
+    return f"{len(own)} of the platform's own", True
 
 
 def _registry(request: Any, database: str) -> tuple:

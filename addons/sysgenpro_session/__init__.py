@@ -25,6 +25,7 @@ def post_load():
         raise SystemExit(1) from error
     if settings is None:
         _logger.info("SYSGENPRO_SESSION_URL is not set: sessions stay in files")
-        return
-    series.install(settings)
-    _logger.info("sessions are kept in Redis at %s", settings.shown_url)
+    else:
+        series.install(settings)
+        _logger.info("sessions are kept in Redis at %s", settings.shown_url)
+    post_load.done = True

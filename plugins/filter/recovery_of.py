@@ -46,7 +46,8 @@ def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, Any]) -> dic
         raise AnsibleFilterError(f"instance {name}: its secrets lack recovery, the password of its recovery points' repository")
     # One repository and one key for each instance, so that an end of one is the end of its data and of nobody else's.
     repository = {"location": f"{LOCAL}/{name}", "password": secrets.get("recovery"), **{key: given[key] for key in KEYS if key in given}}
-    return {"repository": repository, "secret_names": names_of(secrets), **{key: given[key] for key in POLICY if key in given}}
+    options = names_of(variables.get("instance_config_secrets") or {}, "instance_config_secrets.")
+    return {"repository": repository, "secret_names": sorted([*names_of(secrets), *options]), **{key: given[key] for key in POLICY if key in given}}
 
 
 def recovery_points_of(

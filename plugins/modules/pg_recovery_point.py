@@ -354,6 +354,11 @@ points:
       description: Why it cannot be trusted.
       type: str
       sample: ""
+    ignored:
+      description: Verifications and holds beside its manifest that are not believed, each with why. Such a hold keeps the point all the same.
+      type: list
+      elements: str
+      sample: []
     hold:
       description: Until when it does not expire.
       type: str

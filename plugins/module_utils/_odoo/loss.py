@@ -153,7 +153,7 @@ class _Lost:
         kept = self._kept(table, columns)
         there = sql.SQL(
             "exists (select from unnest(%(kept)s::bigint[], %(kept_made)s::timestamp[], %(kept_changed)s::timestamp[]) k (k_id, k_made, k_changed)"
-            " where k_id = id and k_made = create_date and {})")
+            " where k_id = id and k_made is not distinct from create_date and {})")
         made, changed = (sql.SQL("{date} > %(taken)s or ({date} >= %(since)s and {recent} and not {kept})").format(
             date=sql.Identifier(date), recent=self._recent, kept=there.format(sql.SQL(newer)) if kept else sql.SQL("false"))
             for date, newer in (("create_date", "true"), ("write_date", "k_changed >= write_date")))
@@ -168,8 +168,8 @@ class _Lost:
             return {}
         dates = sql.SQL("greatest(create_date, write_date)" if "write_date" in columns else "create_date")
         among = {"table": sql.Identifier(table), "dates": dates, "recent": self._recent}
-        self.cursor.execute(sql.SQL("select id from {table} where {dates} >= %(since)s and create_date <= %(taken)s and {recent}").format(**among),
-                            self._given)
+        dated = sql.SQL("select id from {table} where {dates} >= %(since)s and coalesce(create_date <= %(taken)s, true) and {recent}").format(**among)
+        self.cursor.execute(dated, self._given)
         asked = [row[0] for row in self.cursor.fetchall()]
         if not asked:
             return {}

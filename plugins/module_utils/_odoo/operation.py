@@ -324,8 +324,12 @@ class ReleaseOperation:
             "image": release.image_digest, "reference": release.reference, "record": release.record.raw}).encode())
 
     def _kept_release(self) -> Release:
-        kept = json.loads(read_text(self._release_path) or "{}")
-        return Release(kept["image"], kept["reference"], Record.parse(kept["record"]))
+        try:
+            kept = json.loads(read_text(self._release_path) or "{}")
+            return Release(kept["image"], kept["reference"], Record.parse(kept["record"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise DomainError("state_damaged", f"{self._release_path} is not what was written there: {error!r}", unchanged="Nothing was changed",
+                              advice="Put back from a backup of the machine what the interrupted operation kept there") from None
 
     # -- what is --------------------------------------------------------------------------------
 

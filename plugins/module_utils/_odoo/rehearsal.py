@@ -75,7 +75,10 @@ def stored(wanted: Desired, seen: Observed) -> dict[str, Any] | None:
     if not applied or not work.touches_database:
         return None
     text = read_text(_path(wanted, applied["release"], seen.target.id if seen.target else applied["release"], work.change))
-    found: dict[str, Any] | None = json.loads(text) if text else None
+    try:
+        found: dict[str, Any] | None = json.loads(text) if text else None
+    except ValueError:
+        return None  # a damaged file measured nothing
     return found
 
 

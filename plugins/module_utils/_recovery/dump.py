@@ -129,7 +129,8 @@ def _run(command: Sequence[str], code: str, what: str, seconds: float, unchanged
     if done.returncode < 0:
         raise DomainError("program_killed", f"{what}: the program was ended by signal {-done.returncode}", unchanged=unchanged,
                           advice="Look whether the machine ran out of memory, then run the same command again")
-    if done.returncode in NO_PROGRAM:
+    # Debian's pg_wrapper, which stands in for a program that is not there, begins like that; the programs themselves with their name.
+    if done.returncode in NO_PROGRAM or said.startswith("Error: "):
         raise DomainError("program_missing", f"{what}: {said}", unchanged=unchanged, advice=SITE)
     if any(text in said for text in TOO_OLD):
         raise DomainError("program_too_old", f"{what}: {said}", unchanged=unchanged,

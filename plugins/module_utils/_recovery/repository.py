@@ -30,9 +30,14 @@ NO_PROGRAM = (126, 127)
 # What restic (0.14 to 0.18) says where an object of the repository is not what was stored, or is not there. Whatever else it says
 # proves nothing about the content: it was killed, refused, or the store was out of reach.
 DAMAGE = re.compile(
-    r"ciphertext verification failed|is damaged: |not found in (?:repository|index)|decompressing .* failed|"
-    r"<(?:data|index|snapshot|key|config)/?[0-9a-f]*>.*?(?:invalid data returned|file is too short|no such file or directory|"
+    r"ciphertext verification failed|is damaged: |config file has zero size|not found in (?:repository|index)|decompressing .* failed|"
+    r"pack [0-9a-f]+: (?:does not exist|unexpected file size)|"
+    r"<(?:data|index|snapshot|key|config)/?[0-9a-f]*>.*(?:invalid data returned|file is too short|no such file or directory|"
     r"specified key does not exist|returned invalid hash|range is not satisfiable|range cannot be satisfied|: (?:unexpected )?EOF$)")
+# A harmed lock is no harm to what was stored, and an attempt that failed is followed by another.
+_NO_DAMAGE = re.compile(r"<lock/|^Load\(<")
+# What a program written in Go ends with where it crashes, as restic 0.18 does over a directory that it cannot load.
+CRASHED = 2
 # Seconds that a lock of somebody living is waited for.
 LOCK_PATIENCE = 60
 UNHARMED = "Earlier recovery points are as they were"
@@ -78,11 +83,11 @@ class Repository:
         """
         deadline = Deadline(LOCK_PATIENCE)
         while True:
-            code, out, complaint = self._once(arguments, what, seconds or self.bounds["call"], cached, directory)
+            code, out, errors = self._once(arguments, what, seconds or self.bounds["call"], cached, directory)
             if code == 0:
                 return out
             if code != LOCKED or deadline.passed:
-                raise failed(code, what, complaint, self.place)
+                raise failed(code, what, errors, self.place)
             self._once(["unlock"], "removing stale locks", self.bounds["call"], cached, "/")
             time.sleep(2)
 
@@ -98,7 +103,7 @@ class Repository:
             raise slow(what, seconds) from None
         if done.returncode in NO_PROGRAM:
             raise missing()
-        return meaning(done.returncode, done.stderr), done.stdout, complaint_of(done.stderr) or f"restic ended with {done.returncode}"
+        return meaning(done.returncode, done.stderr), done.stdout, done.stderr or f"restic ended with {done.returncode}"
 
     @contextmanager
     def stream(self, arguments: Sequence[str], what: str) -> Iterator[IO[bytes]]:
@@ -136,16 +141,16 @@ class Repository:
         if code in NO_PROGRAM:
             raise missing()
         if code:
-            raise failed(meaning(code, text), what, complaint_of(text) or f"restic ended with {code}", self.place)
+            raise failed(meaning(code, text), what, text or f"restic ended with {code}", self.place)
 
     # -- calls ------------------------------------------------------------------------------------
 
     def init(self, place: str) -> None:
         """Make a repository in a directory of this machine."""
         what = "making the repository"
-        code, _out, complaint = self._once(["init"], what, self.bounds["call"], False, "/", place)
+        code, _out, errors = self._once(["init"], what, self.bounds["call"], False, "/", place)
         if code:
-            raise failed(code, what, complaint, place)
+            raise failed(code, what, errors, place)
 
     def version(self) -> str:
         """As ``0.18.0``."""
@@ -183,6 +188,10 @@ class Repository:
                                     "listing snapshots", cached=False) or "[]")
         return list(found or ())
 
+    def check(self) -> None:
+        """Load every directory of every snapshot, and look whether every pack is there. :raises DomainError: where one is not."""
+        self.run(["check", "--no-lock"], "checking", self.bounds["transfer"], cached=False)
+
     def restore(self, snapshot: str, part: str, target: str) -> None:
         """Bring one directory of a snapshot to ``<target>/<part>``."""
         self.run(["restore", snapshot, "--include", "/" + part, "--target", target], f"restoring {part}", self.bounds["transfer"])
@@ -206,8 +215,8 @@ def meaning(code: int, errors: str) -> int:
     return code
 
 
-def complaint_of(errors: str) -> str:
-    """The last thing restic complained of, without JSON around it."""
+def said_by(errors: str) -> list[str]:
+    """The lines of what restic complained of, without JSON around them."""
     said = []
     for line in errors.strip().splitlines():
         try:
@@ -217,8 +226,13 @@ def complaint_of(errors: str) -> str:
             continue
         error = entry.get("error") or {}
         text = entry.get("message") or (error.get("message") if isinstance(error, dict) else str(error)) or line
-        said.append("{}: {}".format(entry["item"], text) if entry.get("item") else str(text))
-    return "; ".join(said[-3:]).replace("\n", " ")[:1000]
+        said.append("{}: {}".format(entry["item"], text) if entry.get("item") else str(text).strip())
+    return said
+
+
+def complaint_of(errors: str) -> str:
+    """The last things restic complained of."""
+    return "; ".join(said_by(errors)[-3:]).replace("\n", " ")[:1000]
 
 
 def missing() -> DomainError:
@@ -230,13 +244,15 @@ def slow(what: str, seconds: float) -> DomainError:
                        advice="Look at the way to the repository, then run the same command again")
 
 
-def failed(code: int, what: str, complaint: str, place: str) -> DomainError:
+def failed(code: int, what: str, errors: str, place: str) -> DomainError:
+    """The error for how restic ended. ``harmed`` of its details: whether it names content that is harmed or gone; None where it crashed."""
     codes = {NO_REPOSITORY: "no_repository", LOCKED: "repository_locked", WRONG_KEY: "wrong_key"}
     advice = {
         NO_REPOSITORY: "Look whether the repository's place is mounted or reachable",
         LOCKED: "Wait for the other one to end; a dead one's lock goes after 30 minutes",
         WRONG_KEY: "Give the password that the repository was made with",
     }.get(code, "Mend that, then run the same command again")
-    # A harmed lock is no harm to what was stored.
-    harmed = code > 0 and code not in codes and "<lock/" not in complaint and bool(DAMAGE.search(complaint))
-    return DomainError(codes.get(code, "repository_failed"), f"{what} in {place}: {complaint}", unchanged=UNHARMED, advice=advice, harmed=harmed)
+    harm = [line for line in said_by(errors) if DAMAGE.search(line) and not _NO_DAMAGE.search(line)] if code > 0 and code not in codes else []
+    complaint = harm[0][:1000] if harm else complaint_of(errors)
+    return DomainError(codes.get(code, "repository_failed"), f"{what} in {place}: {complaint}", unchanged=UNHARMED, advice=advice,
+                       harmed=None if code == CRASHED and not harm else bool(harm))

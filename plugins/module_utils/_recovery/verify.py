@@ -57,36 +57,47 @@ class Verify:
         os.makedirs(os.path.join(self.scratch, "database"), mode=0o700)
         check_space({self.scratch: manifest["dump"]["bytes"] + MARGIN})
         snapshot = manifest["repository"]["snapshot"]
-        self._check_repository(snapshot, manifest["repository"]["id"])
-        self.repository.unlock()
-        found, digest = {"count": 0, "bytes": 0}, hashlib.sha256()
+        self._check_repository(snapshot)
         try:
-            with self.repository.stream(["dump", "--archive", "tar", snapshot, "/"], "reading back") as stream:
-                for line, size in self._members(stream):
-                    if line:
-                        digest.update(line)
-                        found["count"] += 1
-                        found["bytes"] += size
+            self.repository.unlock()
+            self._compare(self._stream(snapshot))
         except tarfile.TarError as error:
-            raise self._fail(f"what was stored cannot be read back: {error}") from None
+            raise self._judged(self._fail(f"what was stored cannot be read back: {error}")) from None
         except DomainError as error:
             raise self._judged(error) from None
-        self._compare({**found, "digest": "sha256:" + digest.hexdigest()})
 
-    def _check_repository(self, snapshot: str, repository: str) -> None:
-        """What restic needs before it reads anything, each by its digest: it would call a lost key a wrong password."""
-        if self.points.repository() != repository:
-            raise self._fail("the repository's config is gone, or is not the one that it was stored in")
+    def _stream(self, snapshot: str) -> dict[str, Any]:
+        found, digest = {"count": 0, "bytes": 0}, hashlib.sha256()
+        with self.repository.stream(["dump", "--archive", "tar", snapshot, "/"], "reading back") as stream:
+            for line, size in self._members(stream):
+                if line:
+                    digest.update(line)
+                    found["count"] += 1
+                    found["bytes"] += size
+        return {**found, "digest": "sha256:" + digest.hexdigest()}
+
+    def _check_repository(self, snapshot: str) -> None:
+        """What restic needs before it reads anything: it would call a lost key a wrong password, and a lost config no repository."""
+        if not self.points.repository():
+            raise self._fail("the repository's config is gone")
         if not self.points.holds_key():
             raise self._fail("no key is in the repository, or none that is whole")
         if not self.points.holds_snapshot(snapshot):
             raise self._fail(f"its snapshot {snapshot[:12]} is not in the repository, or not whole")
 
     def _judged(self, error: DomainError) -> DomainError:
-        """Whether restic's failure proves the point bad: only where it names content that is harmed or gone."""
-        if not error.details.get("harmed"):
-            return error
-        return self._fail(f"what was stored cannot be read back: {error.message}")
+        """Whether the point is proven bad: where restic names content that is harmed or gone, or all came back and is not what it should be.
+
+        Over a directory that it cannot load restic's dump crashes, or ends well and leaves out the rest, whatever the cause was: a check tells it.
+        """
+        if error.code == "not_verified" or error.details.get("harmed", False) is None:
+            try:
+                self.repository.check()
+            except DomainError as cause:
+                error = cause
+        if error.details.get("harmed"):
+            return self._fail(f"what was stored cannot be read back: {error.message}")
+        return error
 
     def _members(self, stream: IO[bytes]) -> Iterator[tuple[bytes, int]]:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
@@ -120,7 +131,10 @@ class Verify:
 
     def _compare(self, found: dict[str, Any]) -> None:
         listed = {key: self.point.manifest["files"][key] for key in ("count", "bytes", "digest")}
-        with open(os.path.join(self.scratch, "files.list"), "rb") as stream:
+        path = os.path.join(self.scratch, "files.list")
+        if not os.path.exists(path):
+            raise self._fail("the list of its files did not come back")
+        with open(path, "rb") as stream:
             digest = hashlib.sha256()
             while True:
                 block = stream.read(BLOCK)

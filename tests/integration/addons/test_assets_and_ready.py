@@ -70,7 +70,7 @@ def test_ready_says_what_it_proved(rig: rigs.Rig, ready: dict) -> None:
     assert (ready["ok"], ready["database"], ready["series"]) == (True, rigs.DATABASE, rig.series)
     names = [check["name"] for check in ready["checks"]]
     assert names == [
-        "registry", "sessions", "login page", "login page: bundles", "login page: scripts", "web client", "web client: bundles",
+        "add-ons", "registry", "sessions", "login page", "login page: bundles", "login page: scripts", "web client", "web client: bundles",
         "web client: scripts", "point of sale", "point of sale: bundles", "point of sale: scripts", "documents",
     ]  # fmt: skip
     assert all(set(check) == {"name", "ok", "detail", "seconds"} for check in ready["checks"])
@@ -175,7 +175,7 @@ def test_a_database_that_waits_for_an_update_is_not_ready(rig: rigs.Rig, blue: r
         rig.sql("update ir_module_module set state = 'installed' where name = 'stock'")
     assert answer.status_code == 503
     assert (
-        answer.json()["checks"][0]["detail"] == "modules wait to be installed, updated or removed: stock (to upgrade)"
+        answer.json()["checks"][1]["detail"] == "modules wait to be installed, updated or removed: stock (to upgrade)"
     )
 
 

@@ -31,6 +31,12 @@ with zipfile.ZipFile(sys.argv[1], "a") as archive:
     archive.writestr("filestore/ab/ab" + "0" * 38, bytes(10))
     archive.filelist[-1].file_size = 1 << 50
 """
+# Adds an entry that would be written outside.
+OUTSIDE = """
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "a") as archive:
+    archive.writestr(sys.argv[2], b"outside")
+"""
 DATA = "select md5(string_agg(t::text, '' order by id)) from {} t"
 
 
@@ -169,6 +175,11 @@ def test_nothing_is_changed_for_what_cannot_be(backups: Backups, bodega: Bodega)
                f" cd {PLACE} && printf 'CREATE TABLE x ();\\n' > other.sql && sed 's/version 17.6/version 99.1/' small.sql > newer.sql")
     machine.sh(f"python3 - {PLACE}/flipped.zip dump.sql", data=FLIP)
     machine.sh(f"cp {small} {PLACE}/bomb.zip; python3 - {PLACE}/bomb.zip", data=BOMB)
+    outside = {"up": "filestore/../../../../../outside", "root": "/var/tmp/outside", "back": "..\\\\outside"}
+    for name, entry in outside.items():
+        machine.sh(f"cp {small} {PLACE}/{name}.zip; python3 - {PLACE}/{name}.zip '{entry}'", data=OUTSIDE)
+        bodega.run(f"{PLACE}/{name}.zip").fails("archive_malformed", "outside")
+        assert bodega.is_clear() and not machine.sh("find / -xdev -name '*outside' -not -path '/proc/*' -not -path '/sys/*'").strip()
     for given, code, words in (
             ({"archive": f"{PLACE}/none.zip"}, "no_archive", "none.zip"), ({"archive": f"{PLACE}/dump.sql"}, "not_a_zip", "dump.sql"),
             ({"archive": f"{PLACE}/cut.zip"}, "archive_truncated", "cut.zip"), ({"archive": "relative.zip"}, "bad_input", "archive"),

@@ -65,6 +65,31 @@ def test_another_owner(bodega: Instance) -> None:
     assert bodega.machine.sql(target["database"], "select count(*) from sysgenpro.identity") == "1"
 
 
+@pytest.mark.parametrize("locale", [
+    "locale_provider icu icu_locale 'de-DE' icu_rules '&a < g'", "locale_provider builtin builtin_locale 'C.UTF-8'", "locale_provider libc lc_ctype 'C.UTF-8'"])
+def test_locale_providers(bodega: Instance, locale: str) -> None:
+    bodega.small(locale)
+    bodega.run("captured").ok()
+    target = bodega.target()
+    bodega.run("restored", target=target).ok()
+    query = "select datlocprovider, datcollate, datctype, datlocale, daticurules from pg_database where datname = '{}'"
+    before, after = (bodega.machine.sql("postgres", query.format(name)) for name in (bodega.database, target["database"]))
+    assert before == after and before.startswith(locale.split()[1][0].replace("l", "c"))
+
+
+# Odoo's garbage collector, and somebody who writes, over and over: whoever waits longer than Odoo itself does fails.
+_BUSY = """
+import os, sys, time
+import psycopg2
+connection = psycopg2.connect(host="/var/run/postgresql", port=5501, user="postgres", dbname=sys.argv[1], options="-c lock_timeout=10s")
+while os.path.exists(sys.argv[0]):
+    with connection, connection.cursor() as cursor:
+        if sys.argv[2] == "collect":
+            cursor.execute("lock ir_attachment in share mode")
+        else:
+            cursor.execute("insert into ir_attachment (name) values ('busy')")
+    time.sleep(0.02)
+"""
 _MANY = """
 import hashlib, os, sys
 import psycopg2
@@ -83,12 +108,21 @@ with connection, connection.cursor() as cursor:
 
 @pytest.mark.slow
 def test_memory_is_bounded(bodega: Instance) -> None:
-    """100,000 attachments take no more than some tens of MiB more than none do."""
+    """100,000 attachments take no more than some tens of MiB more than none do, and nobody waits for the lock longer than its own bound."""
     bodega.attach("one", b"one")
     base = max(bodega.run("captured").ok().peak, bodega.run("verified").ok().peak)
     bodega.machine.python(_MANY, bodega.filestore, bodega.database)
     bodega.machine.sh(f"chown -R {UID}:{UID} {bodega.filestore}")
-    first, again, verified = bodega.run("captured").ok(), bodega.run("captured").ok(), bodega.run("verified").ok()
+    bodega.machine.sh("cat > /root/busy.py", data=_BUSY)
+    busy = [bodega.machine.background(f"exec python3 /root/busy.py {bodega.database} {what}") for what in ("collect", "write")]
+    try:
+        first, again = bodega.run("captured").ok(), bodega.run("captured").ok()
+        assert all(each.poll() is None for each in busy), "somebody waited for the lock longer than Odoo does"
+    finally:
+        bodega.machine.sh("rm /root/busy.py")
+        for each in busy:
+            each.wait(60)
+    verified = bodega.run("verified").ok()
     restored = bodega.run("restored", target=bodega.target()).ok()
     peaks = {name: ran.peak // 1024 for name, ran in (("first", first), ("again", again), ("verified", verified), ("restored", restored))}
     print("base MiB", base // 1024, "peaks MiB", peaks, first.result["timings"], again.result["timings"], verified.result["timings"],

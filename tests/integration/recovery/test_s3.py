@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from rig.instance import Instance
-from rig.machine import Machine
-from rig.s3 import KEYS, ObjectStore
+from rig.machine import PASSWORD, PLACE, Machine
+from rig.s3 import DATA, KEYS, ObjectStore
 
 PRUNING = {"access_key": KEYS["pruner"][0], "secret_key": KEYS["pruner"][1]}
 STOP = "systemctl stop object-store"
@@ -70,6 +71,93 @@ def test_expired_with_the_pruning_key_only(bodega: Instance, store: ObjectStore)
     assert done.result["plan"]["remove"] == {first: "outside the policy"}
     assert [p["id"] for p in done.result["points"]] == [second]
     assert not bodega.run("absent", retention={"last": 1}, pruning=PRUNING).ok().result["changed"]
+    bodega.run("verified").ok()
+
+
+_SIGN_ANEW = """
+import json, sys
+sys.path.insert(0, {place!r})
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.signing import Signer
+signer = Signer({key!r})
+manifest = signer.open(sys.argv[1].encode())
+manifest["locked_until"] = "2026-01-01T00:00:00+00:00"
+print(signer.seal(manifest).decode())
+"""
+
+
+def expired_lock(bodega: Instance, store: ObjectStore, point: str) -> None:
+    """As if the point had been captured long ago: its lock is over."""
+    name = f"points/{bodega.name}/{point}/manifest.json"
+    read = store.boto("writer", f's3.get_object(Bucket="recovery-bodega", Key="{name}")["Body"].read().decode()', show=True)
+    sealed = bodega.machine.python(_SIGN_ANEW.format(place=PLACE, key=f"{bodega.directory}/state/recovery_key"), read)
+    store.boto("root", f's3.put_object(Bucket="recovery-bodega", Key="{name}", Body={sealed.encode()!r})')
+    assert bodega.info(manifests=True)["manifests"][point]["locked_until"].startswith("2026-01-01")
+
+
+@pytest.mark.parametrize("harm", ["flipped", "truncated", "deleted"])
+def test_harmed_after_its_lock_was_over(bodega: Instance, store: ObjectStore, harm: str) -> None:
+    """S3 refuses to lock until a moment that is past: that it went bad is written down all the same, and so is a hold."""
+    point = bodega.run("captured").ok().point["id"]
+    expired_lock(bodega, store, point)
+    bodega.run("verified").ok()
+    bodega.run("held", keep_until="2099-01-01T00:00:00+00:00").ok()
+    index = f"{DATA}/recovery-bodega/restic/index"
+    bodega.machine.harm(f"{index}/" + bodega.machine.sh(f"ls {index}").split()[0], harm)
+    time.sleep(1.1)
+    bodega.run("verified", point=point, max_age=1).fails("not_verified", point)
+    assert "written down" not in bodega.info()["points"][0]["verification"]["reason"]
+    assert bodega.info()["points"][0]["state"] == "failed" and bodega.info()["points"][0]["hold"].startswith("2099")
+
+
+def test_repository_that_could_not_be_made_whole(bodega: Instance, store: ObjectStore) -> None:
+    """The writer may not delete: what it began it goes on with, and what restic itself left is named."""
+    with store.denied("s3:PutObject", "restic/config"):
+        bodega.run("captured").fails("store_failed", "AccessDenied")
+    (key,) = store.keys()
+    with bodega.machine.instead_of_restic('/usr/bin/restic "$@"; kill -9 $PPID'):
+        assert bodega.run("captured").code == -9, "restic is asked for the first time where the repository is there"
+    assert store.keys() == [key]
+    bodega.run("captured").ok()
+    bodega.run("verified").ok()
+
+
+def test_what_restic_left_half_made(bodega: Instance, store: ObjectStore) -> None:
+    with store.denied("s3:PutObject", "restic/config"):
+        bodega.machine.sh("AWS_ACCESS_KEY_ID='{}' AWS_SECRET_ACCESS_KEY='{}' RESTIC_PASSWORD='{}' timeout 20 restic -r {}/restic init".format(
+            *KEYS["writer"], PASSWORD, bodega.repository["location"]), check=False)
+    (key,) = store.keys()
+    bodega.run("captured").fails("repository_half_made", key)
+    store.boto("pruner", f's3.delete_object(Bucket="recovery-bodega", Key="{key}")')
+    bodega.run("captured").ok()
+    bodega.run("verified").ok()
+
+
+def test_wrong_key(bodega: Instance) -> None:
+    point = bodega.run("captured").ok().point["id"]
+    for wrong in ({"secret_key": "another for this test"}, {"access_key": "nobody"}):
+        repository = {**bodega.repository, **wrong}
+        for state in ("captured", "verified", "restored"):
+            bodega.run(state, repository=repository, target=bodega.target()).fails("store_failed")
+    bodega.run("verified", repository={**bodega.repository, "password": "another"}).fails("wrong_key")
+    assert [(p["id"], p["state"]) for p in bodega.info()["points"]] == [(point, "captured")]
+    bodega.run("verified").ok()
+
+
+def test_reading_denied_proves_nothing(bodega: Instance, store: ObjectStore) -> None:
+    point = bodega.run("captured").ok().point["id"]
+    with store.denied("s3:GetObject", "restic/data/*"):
+        failed = bodega.run("verified", bounds={"call": 30, "transfer": 30})
+        assert failed.error in ("repository_failed", "repository_slow"), failed.message
+    assert bodega.info()["points"][0]["state"] == "captured"
+    bodega.run("verified", point=point).ok()
+
+
+def test_s3_away_for_a_moment_while_reading(bodega: Instance, store: ObjectStore) -> None:
+    bodega.run("captured").ok()
+    away = STOP + "; setsid sh -c 'sleep 6; systemctl start object-store' &"
+    bodega.run("verified", at=[{"event": "begin", "step": "read", "do": away}])
+    store.go_on()
+    assert bodega.info()["points"][0]["state"] != "failed"
     bodega.run("verified").ok()
 
 

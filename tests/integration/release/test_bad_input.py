@@ -108,6 +108,14 @@ def test_a_language_is_rehearsed_where_the_release_stays(runs: Estate) -> None:
     sound(runs, "one-a")
 
 
+def test_secret_options_show_nowhere(runs: Estate) -> None:
+    """What runs differs by them, so they enter the plan; they are not in it, nor in what the module says it was called with."""
+    before = Seen.look(runs)
+    ran = runs.release("one-a", state="planned", config_secrets={"smtp_password": "hush-hush"}).ok()
+    assert ran.kind == "code" and "hush" not in json.dumps(ran.result)
+    Seen.look(runs).same_as(before)
+
+
 def test_digest_that_the_registry_has_not(runs: Estate) -> None:
     refused(runs, "release_not_found", NOWHERE, release=runs.releases["two"].split("@")[0] + "@" + NOWHERE)
 

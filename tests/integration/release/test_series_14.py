@@ -5,14 +5,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from estate import Estate, leave_mark, sound
-from estate.edge import ORDINARY, shop, unharmed
-from estate.place import HOST
+from estate.edge import ORDINARY, get, shop, unharmed
+from estate.place import HOST, INSTANCE, NEIGHBOUR, NEIGHBOUR_HOST
 from sgplab.base import locked
 
 MACHINE = os.environ.get("SYSGENPRO_FAULT_MACHINE_14", "fault-14")
@@ -34,6 +35,13 @@ def old() -> Iterator[Estate]:
 
 def test_site_once_more_changes_nothing(old: Estate) -> None:
     assert "changed=0" in old.play("site").output.split("PLAY RECAP")[1]
+
+
+def test_longpolling_reaches_its_own_process(old: Estate) -> None:
+    """An HTTP worker of several has no bus and says so (``bus.Bus unavailable``)."""
+    call = {"jsonrpc": "2.0", "method": "call", "params": {"channels": [], "last": 0, "options": {"peek": True}}}
+    status, said = get(old, HOST, "/longpolling/poll", json.dumps(call))
+    assert status == 200 and "notifications" in json.loads(said).get("result", {}), said
 
 
 def test_code_release(old: Estate, figure: Callable[[str], None], tmp_path: Path) -> None:
@@ -79,3 +87,21 @@ def test_way_back(old: Estate) -> None:
     assert old.machine.module({"state": "rolled_back", "release": None, "expected_plan_digest": digest}).ok().kind == "restore"
     sound(old, "one-a", "kept")
     assert "given up" not in old.machine.sql("select name from fault_thing")
+
+
+def test_restore_into_a_new_instance(old: Estate) -> None:
+    """This series brings no way to neutralize itself."""
+    leave_mark(old, "restored")
+    old.machine.sql("insert into ir_mail_server (name, smtp_host, smtp_port, smtp_encryption, smtp_user, smtp_pass, active)"
+                    " values ('Shop', 'mail.example.test', 25, 'none', 'shop', 'secret', true)")
+    old.play("recovery_point", limit=INSTANCE)
+    old.play("restore", limit=NEIGHBOUR, restore_source=INSTANCE)
+    try:
+        two = {"database": "fault_two", "port": 5502}
+        assert old.machine.sql("select name from fault_thing where name = 'restored'", **two) == "restored"
+        assert old.machine.sql("select count(*) from ir_cron where active", **two) == "0"
+        assert old.machine.sql("select smtp_host, smtp_pass from ir_mail_server where active or smtp_host <> 'invalid' or smtp_pass <> ''", **two) == "invalid|"
+        assert get(old, NEIGHBOUR_HOST, "/web/login")[0] == 200
+    finally:
+        old.play("release", limit=NEIGHBOUR, release_state="absent", release_purge=NEIGHBOUR)
+        old.machine.sql("delete from ir_mail_server where name = 'Shop'")

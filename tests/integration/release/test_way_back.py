@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from pathlib import Path
@@ -122,8 +123,44 @@ def test_release_without_its_recovery_point(estate: Estate, mark: str) -> None:
     finally:
         machine.sh(f"rm -rf {place}; mv {place}.away {place}")
     assert ran.failed and ran.error not in ("step_failed",), ran.message
-    assert not any(entry.get("step") == "hold" for entry in ran.result["details"]["operation"]["steps"]) if "operation" in ran.result["details"] else True
+    kept = machine.sh(f"cd {ROOT}/{INSTANCE}/state/history && cat $(ls -t | head -n 1)")
+    entries = [json.loads(line) for line in kept.splitlines()]
+    assert entries[0]["operation"] == ran.result["details"]["operation"]["id"] and entries[-1]["outcome"] == "undone"
+    begun = [entry["step"] for entry in entries if entry["event"] == "begin"]
+    assert begun[-1] == "recovery_point" and "hold" not in begun, begun
     sound(estate, "one-a", mark)
+
+
+@pytest.mark.slow
+def test_transaction_open_across_the_point(estate: Estate, mark: str, abandoned: Any) -> None:
+    """It began before the point and ended after it: its rows are dated before, and are not in it. What ended in time is in it and is no loss."""
+    estate.runs("one-a")
+    machine = estate.machine
+    begin, end = PARTNER.format(mark + " open"), "/run/fault-commit"
+    open_ = machine.background(
+        f"rm -f {end}; (echo \"begin; {begin};\"; until [ -e {end} ]; do sleep 0.1; done; echo 'commit;') | "
+        "PGAPPNAME=fault_open psql -qX -v ON_ERROR_STOP=1 -h /run/sysgenpro/fault-one/postgresql -p 5501 -U postgres -d fault_one")
+    machine.sh("for i in $(seq 100); do psql -XAtq -h /run/sysgenpro/fault-one/postgresql -p 5501 -U postgres -d fault_one -c \"select 1 from"
+               " pg_stat_activity where application_name = 'fault_open' and state = 'idle in transaction'\" | grep -q 1 && exit 0; sleep 0.1; done; exit 1")
+    machine.sql(PARTNER.format(mark + " in time"))
+    given = machine.parameters({})
+    common = {"instance": INSTANCE, "repository": given["recovery"]["repository"],
+              "database": {key: given["database"][key] for key in ("name", "port", "socket")}}
+    point = machine.other_module("pg_recovery_point", {**common, "state": "captured"}).ok().result["point"]["id"]
+    machine.sh(f"touch {end}")
+    assert open_.wait(60) == 0
+    machine.sql(PARTNER.format(mark + " later"))
+    machine.other_module("pg_recovery_point", {**common, "state": "verified", "point": point}).ok()
+    asked = back(estate, point=point)
+    assert asked.error == "confirmation_needed", asked.message
+    price = {item["name"]: item["made"] for item in asked.result["details"]["plan"]["price"]["documents"]}
+    assert price["customers and contacts"] in (2, 3), price
+    ran = back(estate, asked.result["details"]["plan"]["digest"], point=point).ok()
+    export = next(entry["data"] for entry in ran.result["operation"]["steps"] if entry.get("step") == "export" and entry["event"] == "done")
+    partners = machine.sh(f"cat {export['export']}/res_partner.csv")
+    assert mark + " open" in partners and mark + " later" in partners and mark + " in time" not in partners, partners
+    assert {item["name"]: item["made"] for item in export["loss"]["documents"]}["customers and contacts"] == 2
+    assert machine.sql(f"select name from res_partner where name like '{mark}%'") == mark + " in time"
 
 
 @pytest.mark.slow

@@ -53,9 +53,12 @@ class Instance:
         self.machine.sh(f"chown -R {UID}:{UID} {self.directory}/data")
         self.record()
 
-    def small(self) -> None:
-        """A database with Odoo's tables as the module reads them, and an empty filestore: for what needs no Odoo."""
-        self._empty()
+    def small(self, locale: str = "") -> None:
+        """A database with Odoo's tables as the module reads them, and an empty filestore: for what needs no Odoo.
+
+        :param locale: the clause of ``create database`` that names a locale provider.
+        """
+        self._empty(locale)
         self.machine.sql(self.database, f"""
             set role {self.owner};
             create table ir_module_module (name varchar, state varchar, latest_version varchar);
@@ -72,10 +75,10 @@ class Instance:
         """)
         self.record()
 
-    def _empty(self) -> None:
+    def _empty(self, locale: str = "") -> None:
         self.drop()
         self.machine.sh(f"mkdir -p {self.filestore} && install -d -m 0700 {self.directory}/state && chown -R {UID}:{UID} {self.directory}/data")
-        self.machine.sql("postgres", f"create database {self.database} owner {self.owner} encoding 'UTF8' lc_collate 'C' template template0")
+        self.machine.sql("postgres", f"create database {self.database} owner {self.owner} encoding 'UTF8' lc_collate 'C' {locale} template template0")
         self.machine.sql("postgres", f"revoke connect, temporary on database {self.database} from public")
         self.machine.sql("postgres", f"alter database {self.database} set work_mem = '8MB'")
         self.machine.sql("postgres", f'alter database {self.database} set search_path = "$user", public')
@@ -151,6 +154,18 @@ class Instance:
         """restic by hand, on the local repository."""
         return self.machine.sh(f"RESTIC_PASSWORD='{PASSWORD}' restic -q --no-cache -r {self.repository['location']}/restic {command}", check)
 
+    def stored(self, point: str, what: str) -> str:
+        """The path of an object of the local repository that a point needs: a ``data`` or ``tree`` pack, ``index``, ``snapshot``, ``key``, ``config``."""
+        place = f"{self.repository['location']}/restic"
+        if what in ("data", "tree"):
+            for name in self.machine.sh(f"ls {place}/index").split():
+                for pack in json.loads(self.restic(f"cat index {name}"))["packs"]:
+                    if any(blob["type"] == what for blob in pack["blobs"]):
+                        return f"{place}/data/{pack['id'][:2]}/{pack['id']}"
+        snapshot = self.manifest(point)["repository"]["snapshot"]
+        return self.machine.sh("ls {}/{}".format(place, {
+            "index": "index/*", "snapshot": "snapshots/" + snapshot, "key": "keys/*", "config": "config"}[what])).split()[0]
+
     def manifest(self, point: str) -> dict[str, Any]:
         text = self.machine.sh(f"cat {self.repository['location']}/points/{self.name}/{point}/manifest.json")
         return dict(json.loads(json.loads(text)["document"]))
@@ -159,3 +174,21 @@ class Instance:
 def stored_name(content: bytes) -> str:
     digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()
     return f"{digest[:2]}/{digest}"
+
+
+def filled(instance: Instance) -> str:
+    """Some work, some files, one verified point of them. Returns its id."""
+    for number in range(3):
+        instance.attach(f"invoice {number}", f"content of {number}".encode() * 1000)
+    instance.machine.sql(instance.database, "insert into work (what, amount) select 'order', g from generate_series(1, 2000) g")
+    point = str(instance.run("captured").ok().point["id"])
+    instance.run("verified").ok()
+    return point
+
+
+def sound(instance: Instance, point: str) -> None:
+    """The earlier point is there, and is what it was."""
+    found = instance.info()
+    assert found["latest_verified"]["id"] == point
+    instance.run("restored", point=point, target=instance.target("sound")).ok()
+    instance.drop_target("sound")

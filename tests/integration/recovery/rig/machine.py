@@ -11,7 +11,8 @@ import shlex
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,21 @@ class Machine:
     def python(self, code: str, *arguments: str, check: bool = True) -> str:
         """Run Python on the machine."""
         return self.sh("python3 - " + shlex.join(arguments), check, code)
+
+    def harm(self, path: str, how: str) -> None:
+        """Harm a file: ``flipped`` (one bit), ``truncated`` to its half, or ``deleted``."""
+        command = {"flipped": "python3 -c \"import sys; p = sys.argv[1]; d = bytearray(open(p, 'rb').read()); d[len(d) // 3] ^= 1; open(p, 'wb').write(d)\" {0}",
+                   "truncated": "truncate -s $(( $(stat -c %s {0}) / 2 )) {0}", "deleted": "rm {0}"}[how]
+        self.sh(f"chmod u+w {path}; " + command.format(path))
+
+    @contextmanager
+    def instead_of_restic(self, script: str) -> Iterator[None]:
+        """A shell script in restic's place, which is /usr/bin/restic."""
+        self.sh("cat > /usr/local/bin/restic; chmod 755 /usr/local/bin/restic", data="#!/bin/sh\n" + script)
+        try:
+            yield
+        finally:
+            self.sh("rm /usr/local/bin/restic")
 
     def cluster_clock(self, ahead: int) -> None:
         """Start the cluster with a clock that is so many seconds ahead; 0 puts it right."""

@@ -16,6 +16,7 @@ from sgplab import tools
 from .machine import PASSWORD, Machine
 
 PLACE = "/var/lib/object-store"
+DATA = PLACE + "/data"
 URL = "http://127.0.0.1:7070"
 KEYS = {"root": ("root", "root for this test"), "writer": ("writer", "writer for this test"), "pruner": ("pruner", "pruner for this test")}
 _UNIT = f"""[Service]
@@ -80,9 +81,37 @@ class ObjectStore:
     def stop(self) -> None:
         self.machine.sh("systemctl stop object-store 2>/dev/null; true")
 
-    def boto(self, who: str, code: str) -> str:
-        """Run lines with ``s3``, a client with somebody's key. Returns what they print, or the error's code."""
+    def keys(self) -> list[str]:
+        """restic's keys in the bucket."""
+        return self.boto("writer", 's3.list_objects_v2(Bucket="recovery-bodega", Prefix="restic/keys/").get("Contents", [])', show=True,
+                         each='each["Key"]').split()
+
+    @contextmanager
+    def denied(self, action: str, objects: str) -> Iterator[None]:
+        """The writer may not do that meanwhile."""
+        arn = "arn:aws:s3:::recovery-bodega/" + objects
+        self.boto("root", f"""
+import json
+policy = json.loads(s3.get_bucket_policy(Bucket="recovery-bodega")["Policy"])
+policy["Statement"].append(dict(Effect="Deny", Principal=["writer"], Action=["{action}"], Resource=["{arn}"]))
+s3.put_bucket_policy(Bucket="recovery-bodega", Policy=json.dumps(policy))""")
+        try:
+            yield
+        finally:
+            self.boto("root", """
+import json
+policy = json.loads(s3.get_bucket_policy(Bucket="recovery-bodega")["Policy"])
+policy["Statement"] = [each for each in policy["Statement"] if each["Effect"] != "Deny"]
+s3.put_bucket_policy(Bucket="recovery-bodega", Policy=json.dumps(policy))""")
+
+    def boto(self, who: str, code: str, show: bool = False, each: str = "") -> str:
+        """Run lines with ``s3``, a client with somebody's key. Returns what they print, or the error's code.
+
+        :param show: the code is one expression, which is printed. :param each: as this, line by line.
+        """
         key, secret = KEYS[who]
+        if show:
+            code = f"for each in {code}: print({each})" if each else f"print({code})"
         lines = "\n    ".join(code.strip().splitlines())
         return self.machine.python(f"""
 import boto3, botocore.exceptions

@@ -40,17 +40,17 @@ class _Connection(http.client.HTTPSConnection):
         self._create_connection = lambda _to, *rest: socket.create_connection((address, 443), *rest)
 
 
-def get(estate: Estate, host: str, path: str) -> tuple[int, str]:
-    """Status and body of one request over a connection of its own."""
-    status, body, _headers = fetch(estate, host, path)
+def get(estate: Estate, host: str, path: str, call: str = "") -> tuple[int, str]:
+    """Status and body of one request over a connection of its own. :param call: JSON that is posted."""
+    status, body, _headers = fetch(estate, host, path, call)
     return status, body
 
 
-def fetch(estate: Estate, host: str, path: str) -> tuple[int, str, Mapping[str, str]]:
+def fetch(estate: Estate, host: str, path: str, call: str = "") -> tuple[int, str, Mapping[str, str]]:
     """Status, body and headers of one request over a connection of its own; names of headers in lower case."""
     connection = _Connection(host, estate.machine.address, estate.authority)
     try:
-        connection.request("GET", path)
+        connection.request("POST" if call else "GET", path, call or None, {"Content-Type": "application/json"} if call else {})
         answer = connection.getresponse()
         body = answer.read().decode("utf-8", "replace")
         return answer.status, body, {name.lower(): value for name, value in answer.getheaders()}

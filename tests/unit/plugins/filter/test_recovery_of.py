@@ -17,6 +17,9 @@ SECRETS = {"recovery": "p"}
 
 @pytest.mark.parametrize(("given", "expected"), [
     ({}, {"repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"}, "secret_names": ["recovery"]}),
+    ({"instance_config_secrets": {"smtp_password": "x"}}, {
+        "repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"},
+        "secret_names": ["instance_config_secrets.smtp_password", "recovery"]}),
     ({"instance_recovery": False}, {}),
     ({"instance_recovery": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "keep_abandoned": 3}},
      {"repository": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "password": "p"}, "secret_names": ["recovery"],

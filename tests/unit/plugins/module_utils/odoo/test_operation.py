@@ -293,6 +293,23 @@ def test_an_interrupted_release_is_finished_without_the_registry(rig: Rig) -> No
     assert result["operation"]["outcome"] == "finished" and released(again.world, R2) == []
 
 
+def test_damaged_files_of_the_state(rig: Rig) -> None:
+    """A rehearsal that cannot be read measured nothing; without the release that an interrupted operation kept there is no going on."""
+    running_r1(rig)
+    rig.run(rig.params(R3, state="rehearsed"))
+    state = Path(rig.operation(rig.params(R3)).wanted.state_directory)
+    next((state / "rehearsals").iterdir()).write_text("{")
+    assert rig.run(rig.params(R3, state="planned"))["plan"].facts["rehearsal"] is None
+    rig.fail_at(60, "kill")
+    with pytest.raises(Killed):
+        rig.run(rig.params(R3))
+    rig.mend()
+    (state / "release.json").write_text("{}")
+    with pytest.raises(DomainError, match="is not what was written there") as error:
+        rig.run(rig.params(R3))
+    assert error.value.code == "state_damaged"
+
+
 def test_a_purge_leaves_nothing_of_the_instances_data(rig: Rig) -> None:
     """Nor anything of what releases left beside it; what is another's stays."""
     running_r1(rig)

@@ -116,7 +116,7 @@ def test_positions_of_another_cluster_say_nothing() -> None:
 @given(st.lists(st.integers(-48, 48), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_whatever_the_clocks_the_log_tells(skews: list[int], chance: random.Random) -> None:
     points = [point(-number - skew * HOUR, "verified", position=1000 + number) for number, skew in enumerate(skews)]
-    assume(len({made.id for made in points}) == len(points))
+    assume(len({each.id for each in points}) == len(points))  # an id is a moment here
     mixed = list(points)
     chance.shuffle(mixed)
     assert newest_first(mixed) == points[::-1]
