@@ -30,7 +30,8 @@ PATIENCE = 120
 DEAD = 3
 # Whether a process of the job lives (its name is an argument of each), the start of the machine, that of a container's first process (proc(5)), and
 # the journal.
-LOOK_AT = "grep -qsa {1} /proc/[0-9]*/cmdline && echo alive || echo dead; cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat; cat {0} 2>/dev/null || true"
+LOOK_AT = ("grep -qsa {1} /proc/[0-9]*/cmdline && echo alive || echo dead;"
+           " cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat; cat {0} 2>/dev/null || true")
 WORDS = {"failed": "failed", "undo": "undoing", "undone": "undone", "recover": "going on with what was interrupted",
          "undo_failed": "undo failed"}
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .plan import Observed, Work
 
 Change = Mapping[str, Any]
-NOTHING: Change = {}
 
 
 def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) -> tuple[Step, ...]:
@@ -110,10 +109,10 @@ def _let_wait(old: str | None, strategy: str) -> tuple[Step, ...]:
     )
 
 
-def _let_go(new: str, kind: str, change: Change = NOTHING) -> tuple[Step, ...]:
+def _let_go(new: str, kind: str, change: Change | None = None) -> tuple[Step, ...]:
     """From a database that is whole to a colour that serves those who wait."""
     return (
-        _check_modules(change),
+        _check_modules(change or {}),
         Step("open", f"Start {new} and let it into the database", {"colour": new}),
         _prove(new),
         _record(kind),
@@ -122,10 +121,10 @@ def _let_go(new: str, kind: str, change: Change = NOTHING) -> tuple[Step, ...]:
     )
 
 
-def _first_colour(new: str, change: Change = NOTHING) -> tuple[Step, ...]:
+def _first_colour(new: str, change: Change | None = None) -> tuple[Step, ...]:
     """From a new database that is whole to the first colour that serves."""
     return (
-        _check_modules(change),
+        _check_modules(change or {}),
         Step("stage", f"Start {new}", {"colour": new}),
         _prove(new),
         _record("create"),
