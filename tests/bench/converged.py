@@ -53,7 +53,7 @@ class _Dumper(yaml.SafeDumper):
     """Writes ``_Text`` as Ansible's ``!unsafe``."""
 
 
-_Dumper.add_representer(_Text, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text)))
+_Dumper.add_representer(_Text, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text), style="'"))
 
 
 def _as_they_are(values: Any) -> str:
