@@ -62,7 +62,8 @@ def _as_they_are(values: Any) -> str:
             return {key: marked(item) for key, item in value.items()}
         if isinstance(value, list):
             return [marked(item) for item in value]
-        return _Text(value) if isinstance(value, str) else value
+        # Only where it matters: what is unsafe and looks like a number becomes one.
+        return _Text(value) if isinstance(value, str) and "{" in value else value
 
     return yaml.dump(marked(values), Dumper=_Dumper, allow_unicode=True)
 
