@@ -346,8 +346,8 @@ options:
     description:
       - Another instance's recovery point that a new instance is made from, with the release that ran there. O(release) is not needed then.
       - The point must hold data of this instance's O(data_class).
-      - Where the database exists already nothing is done if it came from that point, and it is refused with V(target_exists) if it did not. V(latest_verified) means
-        the newest one of now.
+      - Where the database exists already nothing is done if it came from that point, and it is refused with V(target_exists) if it did not.
+        V(latest_verified) means the newest one of now.
     type: dict
     suboptions:
       source:
