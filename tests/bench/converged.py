@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import yaml
 from estate import Estate
 from estate.place import INSTANCE
 
@@ -33,15 +34,37 @@ def measure(estate: Estate) -> dict[str, float]:
     arguments = {key: value for key, value in arguments.items() if not key.startswith("_")}
     path = estate.state / "converged"
     path.mkdir(mode=0o700, exist_ok=True)
-    values = path / "values.json"
+    values = path / "values.yml"
     values.touch(mode=0o600)
     seen = _containers(estate)
-    values.write_text(json.dumps({"release_arguments": arguments, "container_arguments": seen["web"]}), encoding="utf-8")
+    values.write_text(_as_they_are({"release_arguments": arguments, "container_arguments": seen["web"]}), encoding="utf-8")
     try:
         output = _play(estate, path / "converged.yml", _tasks(), [str(values)])
         return {**{name: _median(output, name) for name, _task in _TASKS}, **_playbooks(estate, path / "plain.yml", seen)}
     finally:
         values.unlink()
+
+
+class _Text(str):
+    """Text that is no template, whatever it holds: passwords may hold anything."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes ``_Text`` as Ansible's ``!unsafe``."""
+
+
+_Dumper.add_representer(_Text, lambda dumper, text: dumper.represent_scalar("!unsafe", str(text)))
+
+
+def _as_they_are(values: Any) -> str:
+    def marked(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: marked(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [marked(item) for item in value]
+        return _Text(value) if isinstance(value, str) else value
+
+    return yaml.dump(marked(values), Dumper=_Dumper, allow_unicode=True)
 
 
 def _tasks() -> list[dict[str, Any]]:

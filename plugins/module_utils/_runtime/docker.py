@@ -211,10 +211,14 @@ class DockerRuntime:
                 raise
 
     def revive(self, name: str, seconds: float = 20) -> None:
-        """Undo ``terminate``: wait for the end that was asked for, then start again.
+        """Undo ``terminate``: wait for the end that was asked for, then start again. One that nobody asked to end is left alone,
+        so that doing this again, where it could not be written down that it was done, ends nothing that serves.
 
         :param seconds: how long it may take to end before it is made to.
         """
+        found = self._call(lambda: self._client.api.inspect_container(name))
+        if found["State"].get("Running") and found["HostConfig"]["RestartPolicy"]["Name"] != "no":
+            return
         if not self.wait_end(name, seconds):
             self.stop(name, 1)
         self._call(lambda: self._client.api.update_container(name, restart_policy={"Name": "unless-stopped"}))

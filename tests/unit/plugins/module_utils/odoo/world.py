@@ -283,6 +283,12 @@ class FakeRuntime(DockerRuntime):
         with self.world.effect("restart policy"):
             self.world.boxes[name].restart = restart_policy["Name"] != "no"
 
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        box = self.world.boxes.get(name)
+        if box is None:
+            raise NotFound("no such container")
+        return {"State": {"Running": box.running}, "HostConfig": {"RestartPolicy": {"Name": "unless-stopped" if box.restart else "no"}}}
+
     def observe(self, instance: str) -> dict[str, Container]:
         return {name: Container(name, box.state, box.spec.labels, box.spec.address or "")
                 for name, box in self.world.boxes.items()}

@@ -83,3 +83,49 @@ def test_another_reason_is_told() -> None:
     with pytest.raises(DomainError, match="starting acme-blue-web: driver failed"):
         runtime(daemon).start("acme-blue-web")
     assert daemon.containers == {"acme-blue-web": "created"}
+
+
+class Ending:
+    """One container that is asked to end, and does so when it is looked at ``looks`` times."""
+
+    def __init__(self, looks: int) -> None:
+        self.running, self.policy, self.looks, self.did = True, "unless-stopped", looks, []
+
+    def inspect_container(self, name: str) -> dict[str, Any]:
+        if self.policy == "no":
+            self.looks -= 1
+            self.running = self.running and self.looks > 0
+        return {"State": {"Running": self.running}, "HostConfig": {"RestartPolicy": {"Name": self.policy}}}
+
+    def update_container(self, name: str, restart_policy: dict[str, str]) -> None:
+        self.policy = restart_policy["Name"]
+
+    def kill(self, name: str, signal: str) -> None:
+        self.did.append(signal)
+
+    def stop(self, name: str, timeout: int) -> None:
+        self.did.append("stop")
+        self.running = False
+
+    def start(self, name: str) -> None:
+        self.did.append("start")
+        self.running = True
+
+
+def test_what_was_revived_is_not_ended_by_reviving_it_again() -> None:
+    """An undo is done again where it could not be written down that it was done: what serves by then goes on."""
+    daemon = Ending(looks=3)
+    again: Any = runtime(daemon)  # type: ignore[arg-type]
+    again.terminate("acme-blue-web")
+    again.revive("acme-blue-web", 5)
+    assert daemon.did == ["SIGTERM", "start"] and daemon.policy == "unless-stopped"
+    again.revive("acme-blue-web", 0)
+    assert daemon.did == ["SIGTERM", "start"], "it was ended"
+
+
+def test_what_does_not_end_is_made_to() -> None:
+    daemon = Ending(looks=10**6)
+    again: Any = runtime(daemon)  # type: ignore[arg-type]
+    again.terminate("acme-blue-web")
+    again.revive("acme-blue-web", 0.2)
+    assert daemon.did == ["SIGTERM", "stop", "start"]
