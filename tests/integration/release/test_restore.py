@@ -49,6 +49,9 @@ def empty(estate: Estate) -> Iterator[str]:
         asked = estate.machine.module({"state": "rolled_back", "release": None, "point": point})
         estate.machine.module({"state": "rolled_back", "release": None, "point": point,
                                "expected_plan_digest": asked.result["details"]["plan"]["digest"]}).ok()
+    for name in estate.machine.sql("select datname from pg_database where datname like 'fault_one_was_%'", "postgres").split():
+        estate.machine.sql(f"drop database {name} with (force)", "postgres")
+        estate.machine.sh(f"rm -rf {ROOT}/{INSTANCE}/data/filestore/{name}")
 
 
 @pytest.fixture
@@ -75,7 +78,7 @@ def test_restored_copy_acts_nowhere(estate: Estate, empty: str, scratch: None) -
 
     def act() -> None:
         again = made(office(estate, NEIGHBOUR_HOST, "fault_two", ("mail.mail", "create", [{**mail, "state": "outgoing"}]))[0])
-        office(estate, NEIGHBOUR_HOST, "fault_two", ("mail.mail", "send", [[queued, again]]),
+        office(estate, NEIGHBOUR_HOST, "fault_two", ("mail.mail", "process_email_queue", []), ("mail.mail", "send", [[queued, again]]),
                ("ir.actions.server", "run", [[hook]], {"context": {"active_model": "res.partner", "active_id": 1, "active_ids": [1]}}))
         time.sleep(3)
 
