@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -41,6 +43,7 @@ class Load:
     def __init__(self, state: Path, addresses: dict[str, str], authority: str) -> None:
         self.directory = state / "load"
         self.directory.mkdir(exist_ok=True)
+        self._end_earlier()
         config = {
             "ca": authority,
             "tenants": [
@@ -56,6 +59,14 @@ class Load:
             [sys.executable, "-m", "load", "--config", str(path), "--out", str(self.directory), "--until-stopped"],
             cwd=ROOT / "tests" / "lab", stdout=self._output, stderr=subprocess.STDOUT,
         )
+
+    def _end_earlier(self) -> None:
+        """A demo that was killed leaves its load behind, which would go on writing to the same files."""
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):
+                words = command.read_bytes().split(b"\0")
+                if words[1:3] == [b"-m", b"load"] and str(self.directory).encode() in words:
+                    os.kill(int(command.parent.name), signal.SIGKILL)
 
     def stop(self) -> int:
         """Stop it, let it count what its writes left, and return its exit code."""
