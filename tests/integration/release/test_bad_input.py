@@ -291,7 +291,11 @@ def test_database_of_something_else(runs: Estate) -> None:
     machine.sql("create database fault_other", "postgres")
     machine.sql("create table of_value (thing text); insert into of_value values ('kept')", "fault_other")
     try:
-        refused(runs, "foreign_database", "fault_other", "1 tables", database={"name": "fault_other"})
+        before = Seen.look(runs)
+        for state in ("planned", "released"):
+            ran = runs.release("two", state=state, database={"name": "fault_other"})
+            assert ran.error == "foreign_database" and "fault_other holds 1 tables" in ran.message, ran.message
+        Seen.look(runs).same_as(before)
         assert machine.sql("select thing from of_value", "fault_other") == "kept"
     finally:
         machine.sql("drop database fault_other with (force)", "postgres")
