@@ -29,6 +29,8 @@ _told: Any = WeakSet()
 BOUND = 5.0
 #: RFC 6455, section 7.4.1: the endpoint is going away. Odoo's client connects again by itself.
 GOING_AWAY = 1001
+#: A channel of every poll, on which nothing is ever sent.
+OWN_CHANNEL = "sysgenpro_drain"
 
 
 def bound() -> float:
@@ -59,6 +61,21 @@ def _answer_polls() -> None:
             event.set()
 
 
+def _have_a_channel() -> None:
+    """Odoo 14 and 15 keep track of polls by channel: one of a visitor who listens to none could not be woken."""
+    try:
+        from odoo.addons.bus.models.bus import ImDispatch
+    except ImportError:
+        return  # no bus here, and no polls
+
+    poll = ImDispatch.poll
+
+    def poll_with_own(self: Any, dbname: str, channels: Any, *args: Any, **kwargs: Any) -> Any:
+        return poll(self, dbname, [*channels, OWN_CHANNEL], *args, **kwargs)
+
+    ImDispatch.poll = poll_with_own
+
+
 def _end(self: Any) -> None:
     """Runs in a greenlet of its own after SIGTERM."""
     import gevent
@@ -87,6 +104,8 @@ def install() -> None:
     """Give the gevent server a handler for SIGTERM."""
     if not odoo.evented:
         return
+    if odoo.release.version_info[0] < 16:
+        _have_a_channel()
     start = server.GeventServer.start
 
     def start_with_handler(self: Any) -> Any:

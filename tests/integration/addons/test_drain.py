@@ -147,18 +147,22 @@ def test_a_poll_is_answered(rig: rigs.Rig, user: rigs.Browser) -> None:
     try:
         answers: list[object] = []
 
-        def poll() -> None:
-            body = {"jsonrpc": "2.0", "params": {"channels": ["x"], "last": 0, "options": {}}}
-            answers.append(user.request("POST", f"http://{green.address}:8072/longpolling/poll", json=body).json())
+        def poll(browser: rigs.Browser, channels: list[str]) -> None:
+            body = {"jsonrpc": "2.0", "params": {"channels": channels, "last": 0, "options": {}}}
+            answers.append(browser.request("POST", f"http://{green.address}:8072/longpolling/poll", json=body).json())
 
-        thread = threading.Thread(target=poll)
-        thread.start()
+        # Also of a visitor, who listens to no channel at all.
+        threads = [threading.Thread(target=poll, args=given) for given in ((user, ["x"]), (rigs.Browser(), []))]
+        for thread in threads:
+            thread.start()
         time.sleep(3)
         assert not answers
         green.signal()
-        thread.join(20)
+        for thread in threads:
+            thread.join(20)
         assert green.wait() == 0
-        assert answers and answers[0]["result"] == []
+        assert [answer["result"] for answer in answers] == [[], []]
+        assert "did not answer the closing" not in green.logs()
     finally:
         green.remove()
 

@@ -50,16 +50,20 @@ def test_a_certificate_by_path_is_taken_anew_when_it_was_renewed(
 
 
 @pytest.mark.parametrize("bad", ["host", "key"])
-def test_a_bad_certificate_changes_nothing(
+def test_a_bad_certificate_leaves_its_route_as_it_was(
     edge: Edge, route: Route, make_certificate: Callable[..., tuple[str, str]], bad: str
 ) -> None:
     edge.run([route()])
+    before = (edge.directory / "acme.yml").read_text()
     other = make_certificate("other.example.test")
     tls = {"certificate": other[0], "private_key": other[1]} if bad == "host" else {
         "certificate": make_certificate(HOST)[0], "private_key": other[1]}
     result = edge.run([{**route(hsts=3), "tls": tls}, route("bodega", 2)])
     assert result["code"] == {"host": "certificate_wrong_host", "key": "certificate_key_mismatch"}[bad]
-    assert sorted(path.name for path in edge.directory.iterdir()) == ["acme.yml"]
+    assert "acme" in result["msg"]
+    assert (edge.directory / "acme.yml").read_text() == before
+    # Another tenant has nothing to do with it.
+    assert sorted(path.name for path in edge.directory.iterdir()) == ["acme.yml", "bodega.yml"]
 
 
 def test_no_result_and_no_file_for_all_holds_a_key(
