@@ -9,8 +9,10 @@ Traefik is the one of ``TRAEFIK_BIN``, of the running Python's environment (the 
 from __future__ import annotations
 
 import io as textio
+import itertools
 import json
 import os
+import random
 import shutil
 import socket
 import ssl
@@ -30,6 +32,7 @@ from ansible.module_utils.testing import patch_module_args
 from ansible_collections.sysgenpro.odoo.plugins.modules import traefik_route, traefik_route_info
 
 PAGES = "127.28.0.2"
+_PORTS = itertools.cycle(random.sample(range(10000, 32000), 20000))
 
 
 def find_traefik() -> str:
@@ -41,9 +44,16 @@ def find_traefik() -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Below the ports that the kernel gives to outgoing connections (ip_local_port_range), one of which could take it meanwhile; never one twice."""
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 class Server(ThreadingHTTPServer):
