@@ -233,8 +233,9 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     }
     if work.kind == "update" and wanted.params["rehearsal"] == "required" and not (seen.rehearsal or {}).get("ok"):
         facts["must_be_rehearsed"] = True
-    if _adopts(seen) and others_in(wanted, seen.database):
-        facts["in_use"] = others_in(wanted, seen.database)
+    others = others_in(wanted, seen.database) if _adopts(seen) else []
+    if others:
+        facts["in_use"] = others
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
     if seen.origin:
