@@ -20,7 +20,7 @@ import odoo
 from odoo import sql_db
 from odoo.service import server
 
-from . import inflight
+from . import herd, inflight
 
 _logger = logging.getLogger(__name__)
 _told: Any = WeakSet()
@@ -106,6 +106,7 @@ def install() -> None:
         return
     if odoo.release.version_info[0] < 16:
         _have_a_channel()
+    herd.prepare_evented()
     start = server.GeventServer.start
 
     def start_with_handler(self: Any) -> Any:

@@ -18,7 +18,7 @@ from typing import Any
 from odoo.service import server
 from odoo.tools import config
 
-from . import cron, evented, inflight
+from . import cron, evented, herd, inflight
 
 _logger = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ def _prefork() -> None:
         if config["http_enable"]:
             inflight.clear()
         start(self)
+        if config["http_enable"]:
+            herd.listen_more(self.socket)
 
     def end(self: Any, graceful: bool = True) -> None:
         # Odoo 14 gives every worker, so also a cron job, only limit_time_real; later series watch each by its own limit.
@@ -112,6 +114,7 @@ def _threaded() -> None:
 
     def begin(self: Any) -> None:
         inflight.clear()
+        herd.prepare_threaded()  # not before: a prefork worker serves one at a time, and would wait for itself
         http_spawn(self)
 
     def end(self: Any) -> None:

@@ -78,6 +78,7 @@ def _operation(
         "error": closed.get("error", ""),
         "warnings": list(closed.get("warnings") or []),
         "pause": closed.get("pause"),
+        "answered": closed.get("answered"),
         "predicted": rehearsal.get("pause"),
         "ddl": list(rehearsal.get("ddl") or []),
         "locks": list(rehearsal.get("locks") or []),

@@ -85,7 +85,15 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
         line += f", requests waited {operation['pause']:.1f} s"
         predicted = (plan.get("rehearsal") or {}).get("pause")
         line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
-    return [line, *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+    return [line, *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+
+
+def _answered(found: Mapping[str, Any] | None) -> list[str]:
+    """What the edge answered; what it answered 5xx is among the warnings."""
+    if not found:
+        return []
+    waited = f", {found['waited']} waited together at the end of the hold, the longest {found['longest']:.1f} s" if found.get("waited") else ""
+    return [f"  the edge answered {found['requests']} requests, {found['failed'] or 'none'} of them 5xx{waited}"]
 
 
 def _recovery(found: Mapping[str, Any] | None) -> list[str]:

@@ -269,6 +269,11 @@ options:
         description: How long the edge's error rate is watched after a switch before the old colour ends.
         type: int
         default: 3
+      count:
+        description:
+          - How long after requests were let go the edge's answers are counted, before the operation ends. Nobody waits for it but who started it.
+        type: int
+        default: 60
   edge:
     description: The edge in front of the instance.
     type: dict
@@ -277,6 +282,10 @@ options:
       metrics_url:
         description: Traefik's metrics, to watch the error rate. Without it nothing is watched.
         type: str
+      access_log:
+        description: Traefik's access log in JSON, to tell how many requests waited, how many were answered 5xx, and why. Where there is none
+          that can be read, O(edge.metrics_url) tells the numbers alone.
+        type: path
       service:
         description: Traefik's name of the service. Default is the instance with C(@file).
         type: str
@@ -554,6 +563,32 @@ operation:
       type: list
       elements: dict
       sample: [{event: done, step: switch, seconds: 4.2}]
+    answered:
+      description: What the edge answered between the hold (or the switch) and O(bounds.count) seconds after requests were let go;
+        null where neither an access log nor metrics could be read.
+      type: dict
+      contains:
+        requests:
+          description: Requests that were answered meanwhile.
+          type: int
+          sample: 412
+        failed:
+          description: How many of them were answered 5xx.
+          type: int
+          sample: 0
+        waited:
+          description: How many waited together when requests were let go; null where only the metrics tell.
+          type: int
+          sample: 37
+        longest:
+          description: The longest that one of those waited, in seconds.
+          type: float
+          sample: 12.4
+        reasons:
+          description: Why requests were answered 5xx, each with C(count) and a few C(paths).
+          type: list
+          elements: dict
+          sample: [{reason: Odoo answered 500, count: 2, paths: [GET /shop]}]
     warnings:
       description: What deserves a look.
       type: list

@@ -139,7 +139,8 @@ options:
             description: Attempts at most. Default is as many as outlast O(routes[].hold.timeout).
             type: int
           requests:
-            description: Requests under way or waiting at a time, websockets not counted. Default is 500.
+            description: Requests under way or waiting at a time, websockets not counted, at most 10000. Those beyond are answered 503 with
+              the page and C(Retry-After) at once. Default is 1000.
             type: int
       tls:
         description:

@@ -103,6 +103,7 @@ ARGUMENTS: dict[str, Any] = {
             "updates_at_once": {"type": "int", "default": 1},
             "max_pause": _seconds(55),
             "watch": _seconds(3),
+            "count": _seconds(60),
         },
     },
     "edge": {
@@ -111,6 +112,7 @@ ARGUMENTS: dict[str, Any] = {
         "apply_defaults": True,
         "options": {
             "metrics_url": {"type": "str"},
+            "access_log": {"type": "path"},
             "service": {"type": "str"},
             "maintenance": {"type": "str", "default": "172.28.0.2:8069"},
         },

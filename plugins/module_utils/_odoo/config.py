@@ -76,6 +76,8 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
     })
     if kind == "web":
+        # Odoo gives a request two seconds for each piece of it; a slow line, or an edge that has two thousand to send at once, takes longer.
+        values.setdefault("ODOO_HTTP_SOCKET_TIMEOUT", "10")
         values["SYSGENPRO_PROBE_TOKEN_FILE"] = ETC + "/probe-token"
     if params["session"] and kind in ("web", "cron"):
         socket = params["session"]["socket"].rsplit("/", 1)[1]

@@ -22,6 +22,7 @@ from .._kernel.run import guard_digest
 from .._runtime.docker import DockerRuntime, memory_available
 from .._runtime.front import Front
 from . import recovery, rehearsal, removal
+from .answered import lines_of
 from .changes import Changes, classify
 from .database import Database, DatabaseState
 from .model import Desired, colour_of, desired
@@ -243,9 +244,11 @@ class ReleaseOperation:
     def report(self, operation: str, outcome: str, handlers: Steps, **data: Any) -> None:
         entries = self.journal.read()
         pause = pause_of(entries)
-        self.journal.close(outcome, pause=pause, warnings=handlers.warnings, **data)
+        answered = handlers.edge.answered(entries, handlers.context, self.wanted.params["bounds"]["count"])
+        handlers.warnings += lines_of(answered) if answered else []
+        self.journal.close(outcome, pause=pause, warnings=handlers.warnings, answered=answered, **data)
         self.result["operation"] = {"id": operation, "outcome": outcome, "pause": pause, "steps": entries[1:],
-                                    "warnings": handlers.warnings}
+                                    "warnings": handlers.warnings, "answered": answered}
 
     # -- an operation that was interrupted -------------------------------------------------------
 

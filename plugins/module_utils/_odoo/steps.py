@@ -23,11 +23,12 @@ from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
 from . import neutralize, update
+from .answered import Edge
 from .cluster import KINDS, Grants
 from .database import COLOURS, Database
 from .model import Desired, joined, other
 from .processes import Processes
-from .prove import edge_counts, prove
+from .prove import prove
 from .record import Release
 from .recovery import RecoverySteps
 from .series import series_of
@@ -50,6 +51,7 @@ class Steps(RecoverySteps):
         self.runtime, self.front, self.database = runtime, front, database
         context.setdefault("begun", [])
         self.processes = Processes(wanted, runtime, database)
+        self.edge = Edge(wanted.params["edge"], wanted.instance)
         self.bounds: Mapping[str, int] = wanted.params["bounds"]
         self.warnings: list[str] = []
 
@@ -160,12 +162,12 @@ class Steps(RecoverySteps):
     # -- the front ----------------------------------------------------------------------------
 
     def do_switch(self, step: Step) -> dict[str, Any]:
-        before = self._edge()
+        marked = self.edge.mark()
         self.front.lead(self.wanted.targets(step.parameters["colour"]))
         self.processes.lead(step.parameters["colour"], True)
         if step.parameters.get("from"):
             self.processes.lead(step.parameters["from"], False)
-        return {"edge": before} if before else {}
+        return marked
 
     def undo_switch(self, step: Step) -> None:
         old, new = step.parameters.get("from"), step.parameters["colour"]
@@ -188,12 +190,14 @@ class Steps(RecoverySteps):
         self.processes.lead(step.parameters["colour"], False)
 
     def do_hold(self, step: Step) -> dict[str, Any]:
+        marked = self.edge.mark()
         if step.parameters["strategy"] == "maintenance":
             self._show_maintenance()
+            marked["page_at"] = self.context["page_at"]
         else:
             self.front.lead({})
         self.context["held_at"] = time.monotonic()
-        return {}
+        return marked
 
     def undo_hold(self, step: Step) -> None:
         old = step.parameters["from"]
@@ -207,16 +211,8 @@ class Steps(RecoverySteps):
 
     def _show_maintenance(self) -> None:
         page = self.wanted.params["edge"]["maintenance"]
+        self.context["page_at"] = time.time()
         self.front.lead({HTTP: page, REALTIME: page})
-
-    def _edge(self) -> list[int] | None:
-        edge = self.wanted.params["edge"]
-        if not edge.get("metrics_url"):
-            return None
-        try:
-            return list(edge_counts(edge["metrics_url"], edge.get("service") or self.wanted.instance + "@file"))
-        except OSError:
-            return None
 
     def do_watch(self, step: Step) -> dict[str, Any]:
         before = self.context.get("edge")
@@ -226,7 +222,7 @@ class Steps(RecoverySteps):
         total = errors = 0
         while not deadline.passed:
             time.sleep(min(1.0, deadline.left) or 0.05)
-            now = self._edge()
+            now = self.edge.counts()
             if now:
                 total, errors = now[0] - before[0], now[1] - before[1]
             rate_before = before[1] / before[0] if before[0] else 0.0

@@ -21,6 +21,10 @@ from .certificates import UNFIT, Certificate
 HTTP_PORT = 8069
 WEBSOCKET_PORT = 8072
 
+# Requests of one route that may wait. Beyond what an Odoo process lets wait to be accepted (BACKLOG of addons/sysgenpro_drain/herd.py, with room
+# for connections that are closing) the kernel would drop some by chance.
+MOST_WAITING = 10000
+
 # Where Odoo's bus lies: longpolling up to 15, a websocket from 16 on (odoo/addons/bus). Every route has both, so that it is right before a first
 # release and whatever the inventory says; the process at that port serves any other request, too.
 BUS_PATHS = ("/websocket", "/longpolling")
@@ -244,7 +248,7 @@ def _hold(name: str, value: Mapping[str, Any]) -> Hold:
         timeout,
         interval,
         _bounded(name, "hold.attempts", value.get("attempts"), enough, 2, 1000000),
-        _bounded(name, "hold.requests", value.get("requests"), 500, 1, 100000),
+        _bounded(name, "hold.requests", value.get("requests"), 1000, 1, MOST_WAITING),
     )
 
 

@@ -109,7 +109,7 @@ class Rig:
 
     def _connect(self) -> None:
         world, patch = self.world, self.patch
-        clock = types.SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic)
+        clock = types.SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic, time=world.monotonic)
         for module in (steps, update, rehearsal):
             patch.setattr(module, "time", clock)
         patch.setattr(wait.wait_until, "__defaults__", (0.1, world.sleep))
