@@ -19,7 +19,7 @@ from load import BackgroundLoad, Config, Pace, Tenant
 
 from . import today
 
-BUSY = Pace(list_users=4, list_think=0.1, write_users=2, write_think=0.3, page_users=1, login_users=1, upload_users=1, slow_upload_users=1, realtime_users=2)
+BUSY = Pace(lists=4.0, writes=8.0, pages=0.2, logins=0.1, uploads=0.3, slow_uploads=0.1, realtime_users=2)
 SETTLE = 2.0
 """Seconds of load before and after a release, so that what is cut off on either side is seen."""
 
@@ -31,6 +31,7 @@ class Seen:
     releases: int = 0
     requests: int = 0
     failed: int = 0
+    together: int = 0
     longest: float = 0.0
     unkept: int = 0
     pauses: list[float] = field(default_factory=list)
@@ -39,10 +40,10 @@ class Seen:
     def row(self, name: str) -> tuple[str, ...]:
         """A line of the table."""
         pause = f"{statistics.median(self.pauses):.1f} s" if self.pauses else "-"
-        return (name, str(self.releases), str(self.requests), str(self.failed), f"{self.longest:.1f} s", pause, str(self.unkept))
+        return (name, str(self.releases), str(self.requests), str(self.failed), str(self.together), f"{self.longest:.1f} s", pause, str(self.unkept))
 
 
-HEADER = ("", "releases", "requests", "failed", "longest wait", "median pause", "writes lost")
+HEADER = ("", "releases", "requests", "failed", "waited together", "longest wait", "median pause", "writes lost")
 
 
 def ours(estate: Estate, directory: Path, names: tuple[str, str], requests: int, fails: str = "") -> Seen:
@@ -108,4 +109,5 @@ def _under_load(seen: Seen, tenant: Tenant, estate: Estate, directory: Path, onc
         time.sleep(SETTLE)
     total, kept = load.summary(), load.kept[tenant.name]
     seen.requests, seen.failed, seen.longest, seen.reasons = total.requests, total.failed, total.longest, total.reasons
+    seen.together = total.together
     seen.unkept = len(kept.lost) + len(kept.duplicated) + len(kept.damaged)

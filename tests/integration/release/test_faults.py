@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from estate import Estate, leave_mark, sound
-from estate.edge import ORDINARY, Asked, Herd, shop, worked
+from estate.edge import ORDINARY, Asked, shop, worked
 from estate.place import HOST, INSTANCE
 from estate.steps import CODE, JOURNAL, UPDATE, Beside, began, killed, moment, under_way, until
 from load import BackgroundLoad
@@ -216,25 +216,6 @@ def test_cron_that_begins_at_the_last_moment(estate: Estate, mark: str, here: No
         assert ran.did and ran.did[0]["code"] == 0, f"the scheduled action never began: {ran.did}"
         assert ran.error == "cron_busy" and "Count the shelves" in ran.message and "bounds.cron" in ran.message, ran.message
     sound(estate, current, mark)
-
-
-@pytest.mark.dear
-def test_herd_at_let_go(estate: Estate, mark: str, here: None, figure: Callable[[str], None]) -> None:
-    """500 requests wait for two workers."""
-    _current, target = estate.other_schema()
-    estate.behave(during_update="sleep 15")
-    beside = Beside(estate, target)
-    began(estate, "update")
-    herd = Herd(estate, HOST, "/web/login", 500)
-    ran = beside.end().ok()
-    answers = herd.answers()
-    wrong = sorted({status for status, _seconds in answers if status != 200})
-    assert len(answers) == 500 and not wrong, {status: sum(1 for one, _ in answers if one == status) for status in wrong}
-    first = herd.began + min(seconds for _status, seconds in answers)
-    assert first > moment(ran.result["operation"]["steps"], "begin", "let_go"), "somebody was answered while requests were held"
-    pause = ran.result["operation"]["pause"]
-    figure(f"500 waited for {pause} s; the last was answered after {max(seconds for _status, seconds in answers):.1f} s")
-    sound(estate, target, mark)
 
 
 def test_mark_is_not_lost_when_written_last(estate: Estate, here: None) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from estate import Estate, leave_mark, sound
 from estate.edge import ORDINARY, get, shop, unharmed
+from estate.herds import waits_out_a_hold
 from estate.place import HOST, INSTANCE, NEIGHBOUR, NEIGHBOUR_HOST
 from sgplab.base import locked
 
@@ -74,6 +75,11 @@ def test_failing_update_is_undone(old: Estate, figure: Callable[[str], None], tm
     assert ran.error == "update_failed" and "the shelves of 3 products cannot be told: 42" in ran.message, ran.message
     sound(old, current, "undone")
     figure(unharmed(load, ORDINARY))
+
+
+def test_herd_through_a_hold(old: Estate, figure: Callable[[str], None]) -> None:
+    """As on the newest series: 500 write, 200 poll, on two workers and one process for polls."""
+    figure(waits_out_a_hold(old, 500, 200))
 
 
 def test_way_back(old: Estate) -> None:

@@ -84,7 +84,7 @@ def served_by_operation(operations: Iterable[Operation]) -> list[dict[str, Any]]
 
 
 COLUMNS = (
-    "release", "environment", "instance", "class", "requests", "failed", "longest", "predicted", "pause", "outcome",
+    "release", "environment", "instance", "class", "requests", "failed", "together", "longest", "predicted", "pause", "outcome",
 )
 
 
@@ -97,6 +97,7 @@ def table(operations: Iterable[Operation]) -> list[str]:
         rows.append((
             str(item.header.get("name") or ""), item.environment, item.instance, str(item.header["class"]),
             str(served["requests"]) if served else "-", str(served["failed"]) if served else "-",
+            str(served["together"]) if served else "-",
             f"{served['longest']:.1f} s" if served else "-",
             f"{rehearsal['pause']:.1f} s" if rehearsal.get("pause") else "-",
             f"{item.end['pause']:.1f} s" if item.end.get("pause") else "-", item.outcome,

@@ -62,7 +62,7 @@ class RecoveryStory:
             for name in (ACME, BODEGA):
                 total = summarise(records, name)
                 self.claims.check(total.requests > 0 and total.failed == 0,
-                                  f"{name}: {total.requests} requests from the first capture to the end, {total.failed} failed {total.reasons or ''}".rstrip())
+                                  f"{name}: {total.requests} requests from the first capture to the end, {total.failed} failed, {total.together} waited together at most {total.reasons or ''}".rstrip())
         self._chapter("Summary")
         for held, text in self.claims.made:
             print(f"{'held  ' if held else 'FAILED'}  {text}")

@@ -33,7 +33,7 @@ CAUSES: Mapping[str, str] = {
     "r5": "the module @sgp_demo_shop/main needs @sgp_demo_shop/shop_client",
 }
 """What is wrong with the releases that are undone, in the words of whoever made them so (``inventories/demo/addons``)."""
-PACE = Pace(list_think=1.0, write_think=0.9, page_think=6.0)
+PACE = Pace(lists=0.7, writes=2.0, pages=0.12, logins=0.1, uploads=0.25, slow_uploads=0.08)
 """Two busy shops on two processors that also build, update and run Ansible."""
 
 
@@ -252,7 +252,7 @@ class Story:
             total = summarise(records, tenant)
             self.claims.check(
                 total.requests > 0 and total.failed == 0,
-                f"{tenant}: {total.requests} requests, {total.failed} failed {total.reasons or ''}".rstrip())
+                f"{tenant}: {total.requests} requests, {total.failed} failed, {total.together} waited together at most {total.reasons or ''}".rstrip())
             kept = result.get(tenant, {}).get("kept", {})
             self.claims.check(
                 bool(kept) and not (kept["lost"] or kept["duplicated"] or kept["damaged"] or kept["unknown"]),

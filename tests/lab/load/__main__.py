@@ -30,7 +30,7 @@ async def _main(config: Config, directory: str, duration: float | None) -> int:
     for tenant in config.tenants:
         total, found = summarise(records.all(), tenant.name), kept[tenant.name]
         print(f"{tenant.name}: {total.requests} requests, {total.failed} failed, p50 {total.p50} s, p99 {total.p99} s, "
-              f"longest wait {total.longest} s ({total.longest_kind}), closes {total.closes}")
+              f"longest wait {total.longest} s ({total.longest_kind}), {total.together} waited together at most, closes {total.closes}")
         for reason, count in total.reasons.items():
             print(f"  {count} x {reason}")
         print(f"  {found.written} writes: {len(found.lost)} lost, {len(found.duplicated)} doubled, "

@@ -87,7 +87,7 @@ class Browser:
             trust.load_verify_locations(config.ca)
         resolver = FixedResolver({tenant.host: tenant.address} if tenant.address else {})
         self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trust, resolver=resolver, limit=0),
+            connector=aiohttp.TCPConnector(ssl=trust, resolver=resolver, limit=0, force_close=True),
             timeout=aiohttp.ClientTimeout(total=config.patience),
             headers={"User-Agent": USER_AGENT},
             cookie_jar=aiohttp.CookieJar(unsafe=True),

@@ -14,21 +14,22 @@ from urllib.parse import urlsplit
 
 @dataclasses.dataclass(frozen=True)
 class Pace:
-    """How many work at a tenant, and seconds of thought between what each does. 0 workers leave a kind out."""
+    """How many of each arrive in a second, by the clock: whatever became of those before, the next ones come. 0 leaves a kind out.
 
-    list_users: int = 2
-    list_think: float = 0.4
-    write_users: int = 1
-    write_think: float = 0.6
-    page_users: int = 1
-    page_think: float = 5.0
-    login_users: int = 1
-    login_think: float = 8.0
-    upload_users: int = 1
-    upload_think: float = 4.0
+    A user who waits for an answer before asking again would never show what a herd meets. Half of all requests or more write; each has a
+    connection of its own.
+
+    :ivar pages: a browser without a cache, which loads the page and each of its scripts and stylesheets.
+    :ivar realtime_users: websockets or polls that stay open.
+    """
+
+    lists: float = 0.5
+    writes: float = 3.0
+    pages: float = 0.1
+    logins: float = 0.1
+    uploads: float = 0.25
     upload_bytes: int = 65536
-    slow_upload_users: int = 1
-    slow_upload_think: float = 10.0
+    slow_uploads: float = 0.08
     slow_upload_seconds: float = 8.0
     realtime_users: int = 1
 

@@ -10,6 +10,7 @@ import collections
 import contextlib
 import dataclasses
 import json
+import resource
 import ssl
 import threading
 import time
@@ -109,6 +110,8 @@ def poll(target: Target) -> Ask:
 
 async def _run(target: Target, ask: Ask, count: int) -> list[Answered]:
     began = time.monotonic()
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # a socket each
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     trust = ssl.create_default_context(cafile=target.ca) if target.ca else None
     host = target.base.split("//", 1)[1].split(":")[0]
     connector = aiohttp.TCPConnector(

@@ -78,12 +78,14 @@ def read_records(path: str) -> list[Record]:
 class Summary:
     """What the requests of a tenant in a window of time come to.
 
+    :ivar together: how many waited for their answers at one moment, at most.
     :ivar longest: the longest wait in seconds; ``longest_kind`` says of what.
     :ivar closes: websockets ended, by close code.
     """
 
     requests: int
     failed: int
+    together: int
     reasons: dict[str, int]
     kinds: dict[str, int]
     p50: float
@@ -112,6 +114,7 @@ def summarise(
     return Summary(
         requests=len(requests),
         failed=sum(1 for record in requests if record.reason),
+        together=_together(waited),
         reasons=dict(collections.Counter(f"{r.kind}: {r.reason}" for r in requests if r.reason).most_common()),
         kinds=dict(sorted(collections.Counter(record.kind for record in requests).items())),
         p50=_percentile(waited, 50),
@@ -120,6 +123,16 @@ def summarise(
         longest_kind=waited[-1].kind if waited else "",
         closes=dict(collections.Counter(str(record.status) for record in chosen if record.kind == CLOSE)),
     )
+
+
+def _together(waited: Iterable[Record]) -> int:
+    """The most requests that were under way at one moment. One that ends when another begins is not beside it."""
+    moments = sorted(moment for record in waited for moment in ((record.at, 1), (record.until, -1)))
+    most = now = 0
+    for _at, step in moments:
+        now += step
+        most = max(most, now)
+    return most
 
 
 def _percentile(waited: list[Record], percent: int) -> float:

@@ -56,28 +56,41 @@ class Work:
             raise RuntimeError(f"{self.tenant.name}: the web client does not come up; see the records")
 
     def people(self) -> list[Awaitable[None]]:
-        """Everyone at work, one coroutine each."""
+        """Everyone who comes, one coroutine for each kind of work."""
         pace = self.tenant.pace
-        kinds: list[tuple[int, Callable[[], Awaitable[None]], float]] = [
-            (pace.list_users, self.look, pace.list_think),
-            (pace.write_users, self.write, pace.write_think),
-            (pace.page_users, self.visit, pace.page_think),
-            (pace.login_users, self.come_and_go, pace.login_think),
-            (pace.upload_users, self.upload, pace.upload_think),
-            (pace.slow_upload_users, self.upload_slowly, pace.slow_upload_think),
+        kinds: list[tuple[float, Callable[[], Awaitable[None]]]] = [
+            (pace.lists, self.look),
+            (pace.writes, self.write),
+            (pace.pages, self.visit),
+            (pace.logins, self.come_and_go),
+            (pace.uploads, self.upload),
+            (pace.slow_uploads, self.upload_slowly),
         ]
-        return [self._repeat(act, think) for users, act, think in kinds for _ in range(users)]
+        return [self._arrive(act, rate) for rate, act in kinds if rate]
 
-    async def _repeat(self, act: Callable[[], Awaitable[None]], think: float) -> None:
-        await self._pause(self._random.uniform(0, think))
-        while not self._stopping.is_set():
-            with contextlib.suppress(RpcError):  # recorded; a person tries again
-                await act()
-            await self._pause(self._random.uniform(0.5, 1.5) * think)
+    async def _arrive(self, act: Callable[[], Awaitable[None]], rate: float) -> None:
+        """``rate`` a second arrive at moments that do not depend on each other (a Poisson process). Ends when all are answered."""
+        loop = asyncio.get_running_loop()
+        under_way: set[asyncio.Task[None]] = set()
+        due = loop.time()
+        while True:
+            due += self._random.expovariate(rate)
+            await self._pause(due - loop.time())
+            if self._stopping.is_set():
+                break
+            task = asyncio.ensure_future(self._once(act))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+        for task in list(under_way):
+            await task
+
+    async def _once(self, act: Callable[[], Awaitable[None]]) -> None:
+        with contextlib.suppress(RpcError):  # recorded
+            await act()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self._stopping.wait(), max(seconds, 0))
 
     def _marker(self) -> str:
         return f"{self.run}/{next(self._markers)}"

@@ -5,30 +5,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
+import re
 import socket
 import ssl
 import threading
 import time
+import urllib.parse
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiohttp
 from load import BackgroundLoad, Config, Pace, Tenant
-from load.browser import FixedResolver
+from load.herd import Target
 
 if TYPE_CHECKING:
     from .place import Estate
 
 PATIENCE = 300
-LIGHT = Pace(list_users=1, write_users=1, page_users=0, login_users=0, upload_users=1, slow_upload_users=0, realtime_users=0)
+LIGHT = Pace(lists=1.0, writes=1.5, pages=0, logins=0, uploads=0.25, slow_uploads=0, realtime_users=0)
 """For tests that look at something else, and need somebody at work meanwhile."""
-ORDINARY = Pace(
-    list_users=1, write_users=1, page_users=1, page_think=4.0, login_users=1, login_think=4.0, upload_users=1, slow_upload_users=1,
-    slow_upload_think=4.0, slow_upload_seconds=6.0, realtime_users=1)
+ORDINARY = Pace(lists=0.5, writes=1.5, pages=0.2, logins=0.2, uploads=0.25, slow_uploads=0.2, slow_upload_seconds=6.0, realtime_users=1)
 """One of each: lists, writes, whole pages with their assets, logins, files at once and over a bad line, and an open websocket or poll."""
 
 
@@ -87,41 +85,28 @@ class Asked:
         return self.status, self.body
 
 
-async def _herd(estate: Estate, host: str, path: str, count: int) -> list[tuple[int, float]]:
-    began = time.monotonic()
-    connector = aiohttp.TCPConnector(
-        limit=0, ssl=ssl.create_default_context(cafile=estate.authority), resolver=FixedResolver({host: estate.machine.address}))
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=PATIENCE)) as session:
-        async def one() -> tuple[int, float]:
-            try:
-                async with session.get(f"https://{host}{path}") as answer:
-                    await answer.read()
-                    return answer.status, time.monotonic() - began
-            except (aiohttp.ClientError, OSError, TimeoutError):
-                return 0, time.monotonic() - began
+def target(estate: Estate, host: str) -> Target:
+    """Where a herd of one who is logged in goes."""
+    status, form, headers = fetch(estate, host, "/web/login")
+    csrf = re.search(r'name="csrf_token"\s+value="([^"]+)', form)
+    assert status == 200 and csrf, f"{status} {form[:300]}"
+    fields = urllib.parse.urlencode({"csrf_token": csrf.group(1), "login": "admin", "password": "admin"})
+    connection = _Connection(host, estate.machine.address, estate.authority)
+    try:
+        connection.request("POST", "/web/login", fields, {"Content-Type": "application/x-www-form-urlencoded", "Cookie": _cookie(headers["set-cookie"])})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status in (302, 303), answer.status
+        name, _is, value = _cookie(answer.getheader("Set-Cookie") or headers["set-cookie"]).partition("=")
+    finally:
+        connection.close()
+    return Target(f"https://{host}", estate.machine.address, estate.authority, {name: value}, PATIENCE)
 
-        return list(await asyncio.gather(*(one() for _ in range(count))))
 
-
-class Herd:
-    """Many requests that begin at once, beside the test.
-
-    :ivar began: when, in epoch seconds.
-    """
-
-    def __init__(self, estate: Estate, host: str, path: str, count: int) -> None:
-        self.began = time.time()
-        self._found: list[tuple[int, float]] = []
-        self._thread = threading.Thread(target=self._run, args=(estate, host, path, count), daemon=True)
-        self._thread.start()
-
-    def _run(self, *arguments: Any) -> None:
-        self._found = asyncio.run(_herd(*arguments))
-
-    def answers(self) -> list[tuple[int, float]]:
-        """Status and seconds of each; status 0 where none came."""
-        self._thread.join(PATIENCE + 30)
-        return self._found
+def _cookie(header: str) -> str:
+    found = re.search(r"session_id=[^;]+", header)
+    assert found, header
+    return found.group(0)
 
 
 @contextmanager
@@ -141,7 +126,7 @@ def unharmed(load: BackgroundLoad, kinds: Pace = LIGHT) -> str:
     total = load.summary()
     worked(load, kinds)
     assert not total.failed, f"{total.failed} of {total.requests} requests failed: {total.reasons}"
-    return f"{total.requests} requests, none failed, longest {total.longest} s; {load.kept['fault'].written} writes kept"
+    return f"{total.requests} requests, none failed, longest {total.longest} s, {total.together} waited together at most; {load.kept['fault'].written} writes kept"
 
 
 def worked(load: BackgroundLoad, kinds: Pace = LIGHT) -> None:
@@ -149,6 +134,6 @@ def worked(load: BackgroundLoad, kinds: Pace = LIGHT) -> None:
     total, kept = load.summary(), load.kept["fault"]
     assert kept.whole and kept.written, f"writes: {kept}"
     realtime = {"websocket", "longpolling"}
-    expected = {kind for kind in ("list", "write", "page", "login", "upload", "slow_upload") if getattr(kinds, f"{kind}_users")}
+    expected = {kind for kind in ("list", "write", "page", "login", "upload", "slow_upload") if getattr(kinds, f"{kind}s")}
     assert not expected - set(total.kinds), f"nobody did {expected - set(total.kinds)}, only {total.kinds}"
     assert not kinds.realtime_users or realtime & set(total.kinds), f"there was no realtime connection, only {total.kinds}"

@@ -33,7 +33,7 @@ INSTANCE, NEIGHBOUR = "fault-one", "fault-two"
 HOST, NEIGHBOUR_HOST = "fault-one.example.test", "fault-two.example.test"
 STAMP = "/var/lib/sysgenpro/fault-estate"
 # Bounds small enough for a test and wide enough for a build machine that is busy with other things.
-BOUNDS = {"ready": 240, "drain": 20, "finish": 60, "cron": 30, "update": 240, "max_pause": 120, "watch": 1, "pull": 300}
+BOUNDS = {"ready": 240, "drain": 20, "finish": 60, "cron": 30, "update": 240, "max_pause": 120, "watch": 1, "count": 5, "pull": 300}
 
 
 @dataclass(frozen=True)
