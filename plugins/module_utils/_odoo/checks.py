@@ -68,6 +68,23 @@ def check_replication(wanted: Desired, database: DatabaseState) -> None:
             advice="Drop them, and make them anew for their consumers after the release")
 
 
+def check_collation(wanted: Desired, database: DatabaseState) -> None:
+    """No copy can be made of a database that was sorted by rules which the machine has not any more; inside a hold that is found out too late.
+
+    :raises DomainError: ``collation_changed``.
+    """
+    found = database.collation or {}
+    recorded, actual = found.get("recorded"), found.get("actual")
+    if recorded is None or recorded == actual:
+        return
+    raise DomainError(
+        "collation_changed", "the database {} was sorted by version {} of its collation {}, and this machine has {}: its indexes may be wrong, and"
+        " PostgreSQL makes no copy of it".format(wanted.database, recorded, found.get("name"), f"version {actual}" if actual else "none that it knows"),
+        unchanged="Nothing was changed",
+        advice="First REINDEX DATABASE {0} (CONCURRENTLY while the shop works), and look into what it says of unique indexes; then"
+               " ALTER DATABASE {0} REFRESH COLLATION VERSION".format(wanted.database))
+
+
 def others_in(wanted: Desired, database: DatabaseState) -> list[str]:
     """Roles that are connected and are not this instance's: of whatever runs on the database so far."""
     own = {*logins_of(wanted.database), wanted.database + "_owner"}
@@ -189,13 +206,13 @@ def check_room(wanted: Desired, seen: Observed) -> None:
             unchanged="Nothing was changed", advice="Free memory, or lower processes.web_memory")
     settings = seen.database.settings
     colours = len(COLOURS) * connections(processes) + processes["db_maxconn"]
-    have = settings.get("max_connections", 0) - settings.get("reserved", 0)
+    have, what, more = settings.get("max_connections", 0) - settings.get("reserved", 0), "the cluster has {} (max_connections less reserved)", "max_connections"
+    if 0 <= settings.get("limit", -1) < have:
+        have, what, more = settings["limit"], "the database allows {}", f"the limit (ALTER DATABASE {wanted.database} CONNECTION LIMIT)"
     if settings and colours > have:
         raise DomainError(
-            "connection_limit",
-            f"both colours may open {colours} connections, the cluster has {have} (max_connections less reserved)",
-            unchanged="Nothing was changed",
-            advice="Lower processes.web_workers or processes.db_maxconn, or raise max_connections")
+            "connection_limit", f"both colours may open {colours} connections, " + what.format(have), unchanged="Nothing was changed",
+            advice="Lower processes.web_workers or processes.db_maxconn, or raise " + more)
 
 
 def connections(processes: Mapping[str, Any]) -> int:

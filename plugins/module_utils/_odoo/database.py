@@ -23,11 +23,14 @@ select json_build_object(
   'settings', json_build_object(
     'version', current_setting('server_version_num')::int,
     'max_connections', current_setting('max_connections')::int,
-    'reserved', current_setting('superuser_reserved_connections')::int),
+    'reserved', current_setting('superuser_reserved_connections')::int,
+    'limit', (select datconnlimit from pg_database where datname = current_database())),
   'roles', (select json_object_agg(rolname, rolcanlogin) from pg_roles where rolname like %(prefix)s),
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
-  'bytes', pg_database_size(current_database()), 'directory', current_setting('data_directory'),
+  'bytes', pg_database_size(current_database()),
+  'directory', (select coalesce(nullif(pg_tablespace_location(dattablespace), ''), current_setting('data_directory'))
+    from pg_database where datname = current_database()),
   'prepared', (select json_agg(gid) from pg_prepared_xacts where database = current_database()),
   'replication', (select json_agg(what order by what) from (
     select 'slot ' || slot_name from pg_replication_slots where database = current_database()
@@ -35,7 +38,12 @@ select json_build_object(
       where subdbid = (select oid from pg_database where datname = current_database())) r (what)),
   'sessions', (select json_agg(distinct usename) from pg_stat_activity
     where datname = current_database() and backend_type = 'client backend' and usename <> current_user)
-  {odoo} {platform})
+  {collation} {odoo} {platform})
+"""
+# Since 15: of a database whose two differ no copy can be made (CREATE DATABASE, "template database has a collation version mismatch").
+_OBSERVE_COLLATION = """
+  , 'collation', (select json_build_object('recorded', datcollversion, 'actual', pg_database_collation_actual_version(oid), 'name', datcollate)
+                  from pg_database where datname = current_database())
 """
 _OBSERVE_ODOO = """
   , 'modules', (select json_object_agg(name, json_build_array(state, latest_version)) from ir_module_module
@@ -78,7 +86,8 @@ class DatabaseState:
     :param exists: whether the database is there.
     :param odoo: whether Odoo's tables are in it.
     :param tables: how many tables and views are in it; only where they are not Odoo's.
-    :param bytes: its size. :param directory: where the cluster's files lie.
+    :param bytes: its size. :param directory: where its files lie, and those of a copy would.
+    :param collation: ``recorded`` and ``actual`` version of its collation, and its ``name``; None where there is no such thing.
     :param replication: slots and subscriptions of logical replication that belong to the database.
     :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
@@ -100,6 +109,7 @@ class DatabaseState:
     tables: int = 0
     bytes: int = 0
     directory: str = ""
+    collation: Mapping[str, Any] | None = None
     replication: Sequence[str] = ()
     sessions: Sequence[str] = ()
 
@@ -142,7 +152,8 @@ class Database(Cluster):
                              directory=found["directory"])
 
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
-        query = _OBSERVE.format(odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "")
+        collation = _OBSERVE_COLLATION if cursor.connection.server_version >= 150000 else ""
+        query = _OBSERVE.format(collation=collation, odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "")
         cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%"})
         found: dict[str, Any] = cursor.fetchone()[0]
         return found
@@ -249,7 +260,7 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
-        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"])
+        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], collation=found.get("collation"))
 
 
 __all__ = ["COLOURS", "Database", "DatabaseState"]

@@ -15,6 +15,7 @@ from .._runtime.docker import Container
 from . import sequences
 from .changes import Changes
 from .checks import (
+    check_collation,
     check_disk,
     check_identity,
     check_in_use,
@@ -111,6 +112,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     check_room(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
+        check_collation(wanted, seen.database)
     if work.kind in ("update", "restore"):
         check_replication(wanted, seen.database)
     if _adopts(seen) and wanted.state == "released":

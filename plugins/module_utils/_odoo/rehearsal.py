@@ -25,6 +25,7 @@ from .._kernel.files import read_text, replace_file
 from .._kernel.journal import operation_id
 from .._kernel.plan import Plan, Step, digest_of
 from . import update
+from .clone import copy_of
 from .model import HOST_PARTS, Desired
 from .plan import MEND_RELEASE, update_of
 from .prove import prove
@@ -121,14 +122,7 @@ class RehearsalSteps(Steps):
     def do_clone(self, step: Step) -> dict[str, Any]:
         self._remove_clone()
         os.makedirs(os.path.join(self.directory, "filestore"), mode=0o700)
-        dump = os.path.join(self.directory, "dump")
-        where = ["--host", self.database.socket, "--port", str(self.database.port), "--username", "postgres"]
-        run_program(
-            ["pg_dump", *where, "--format", "directory", "--jobs", "2", "--compress", "1", "--file", dump,
-             self.wanted.database], "clone_failed", "making the clone's dump")
-        self.database.create(self.clone)
-        run_program(["pg_restore", *where, "--dbname", self.clone, "--jobs", "2", "--exit-on-error", dump], "clone_failed", "making the clone")
-        shutil.rmtree(dump)
+        copy_of(self.database, self.clone, self.directory)
         run_program(["cp", "-al", self.wanted.filestore, os.path.join(self.directory, "filestore", self.clone)], "clone_failed", "making its filestore")
         uid = int(self.wanted.params["uid"])
         for directory in (self.directory, os.path.join(self.directory, "filestore")):

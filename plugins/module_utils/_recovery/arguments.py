@@ -40,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {
     "max_age": {"type": "int", "default": 0},
     "keep_until": {"type": "str"},
     "accepted_losses": {"type": "list", "elements": "str", "default": []},
+    "load_schema": {"type": "bool", "default": True},
     "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "target": {
         "type": "dict",
@@ -80,6 +81,7 @@ ARGUMENTS: dict[str, Any] = {
             "call": {"type": "int", "default": 120},
             "transfer": {"type": "int", "default": 14400},
             "dump": {"type": "int", "default": 14400},
+            "schema": {"type": "int", "default": 600},
         },
     },
     "requested_by": {"type": "str", "default": ""},

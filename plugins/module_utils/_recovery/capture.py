@@ -18,7 +18,7 @@ from typing import Any
 from .._kernel.errors import DomainError, known
 from .._kernel.plan import Step
 from .._odoo.database import Database, DatabaseState
-from . import dump
+from . import dump, notes
 from .making import made_in, make_repository
 from .model import Desired, moment, utc_now
 from .moment import Moment, checked, settings_of
@@ -139,6 +139,12 @@ class Capture:
                 raise DomainError("dump_failed", "dumping the database: {}".format(str(error).strip().splitlines()[0]), unchanged=UNHARMED,
                                   advice="Run the same command again") from error
         dumped.result()
+        try:
+            self.facts["notes"] = notes.take(self.database)
+        except psycopg2.Error as error:
+            raise DomainError("dump_failed", "noting what no dump carries: {}".format(str(error).strip().splitlines()[0]), unchanged=UNHARMED,
+                              advice="Run the same command again") from error
+        notes.write(self.dump, self.facts["notes"])
         self.moment.close()
         self.dumped = dump.summary(self.dump)
         return {}
@@ -177,7 +183,11 @@ class Capture:
         locked = moment(manifest["locked_until"]) if manifest["locked_until"] else None
         digest = self.points.write_manifest(manifest, locked)
         self.pins.ended_well()
-        return {"point": self.id, "manifest": digest}
+        return {"point": self.id, "manifest": digest, "warnings": self._warnings()}
+
+    def _warnings(self) -> list[str]:
+        """What an operator ought to know of a point that was taken."""
+        return ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
 
     # -- manifest ---------------------------------------------------------------------------------
 
@@ -203,7 +213,8 @@ class Capture:
             "modules": {name: version for name, (_state, version) in self.seen.modules.items()},
             "languages": sorted(self.seen.languages),
             "postgresql": {"version": database["version"], "major": database["version_num"] // 10000, "lsn": found["lsn"],
-                           "timeline": found["timeline"], "system": found["system"], "extensions": database["extensions"]},
+                           "timeline": found["timeline"], "system": found["system"], "extensions": database["extensions"],
+                           "notes": notes.told(self.facts["notes"])},
             "database": {**{key: database[key] for key in (
                 "name", "owner", "bytes", "encoding", "collate", "ctype", "provider", "locale", "icu_rules", "connection_limit", "attachments")},
                 **self.facts["settings"]},

@@ -24,6 +24,8 @@ SITE = "Run the site playbook for this machine"
 TOO_OLD = ("unsupported version", "does not support compression", "not supported in this build", "not supported by this build")
 # … and of a machine without room for them.
 NO_MEMORY = ("out of memory", "cannot allocate memory")
+# What is never loaded of a dump: a subscription is the original's, and a database with one cannot be dropped.
+NEVER = ("--no-subscriptions",)
 
 
 @dataclass(frozen=True)
@@ -66,19 +68,32 @@ def dump(cluster: Mapping[str, Any], major: int, snapshot: str, target: str, job
          "dump_failed", "dumping the database", seconds, UNHARMED)
 
 
-def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, owners: bool, jobs: int, seconds: float) -> None:
-    """Load a dump into an empty database.
+def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, owners: bool, jobs: int, seconds: float,
+            which: Sequence[str] = ()) -> None:
+    """Load a dump, or a part of it, into a database.
 
     A session of its own settings: nobody reads the database before the load is complete, and what ends it is written
     durably, so a commit need not wait for the disk.
 
     :param owners: give objects the owners and grants they had; else all are the superuser's for now.
+    :param which: options that choose the part.
     :raises DomainError: ``load_failed``, and those of ``_run``.
     """
     kept = [] if owners else ["--no-owner", "--no-privileges"]
-    _run([*prefix(0), "env", "PGOPTIONS=-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0",
-          program("pg_restore", major), *_where(cluster), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *kept, source],
+    _run([*prefix(0), "env", "PGOPTIONS=-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0 -c lc_messages=C",
+          program("pg_restore", major), *_where(cluster), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *NEVER, *kept, *which, source],
          "load_failed", "loading the dump", seconds, "What was loaded is removed")
+
+
+def listed(source: str, major: int, seconds: float, nice: int = 0) -> str:
+    """The dump's table of contents, a line each. :raises DomainError: ``dump_unreadable``, and those of ``_run``."""
+    return _run([*prefix(nice), program("pg_restore", major), "--list", source], "dump_unreadable", "listing the dump", seconds, "")
+
+
+def script(source: str, major: int, target: str, which: Sequence[str], seconds: float) -> None:
+    """Write a part of the dump as SQL, without owners and grants. :raises DomainError: ``dump_unreadable``, and those of ``_run``."""
+    _run([*prefix(0), program("pg_restore", major), "--no-owner", "--no-privileges", "--no-tablespaces", *NEVER, "--file", target, *which, source],
+         "dump_unreadable", "reading the dump's schema", seconds, "")
 
 
 def read_all(source: str, major: int, nice: int, seconds: float) -> int:
@@ -86,9 +101,9 @@ def read_all(source: str, major: int, nice: int, seconds: float) -> int:
 
     :raises DomainError: ``dump_unreadable``, and those of ``_run``.
     """
-    listed = _run([*prefix(nice), program("pg_restore", major), "--list", source], "dump_unreadable", "listing the dump", seconds, "")
+    lines = listed(source, major, seconds, nice).splitlines()
     _run([*prefix(nice), program("pg_restore", major), "--file", os.devnull, source], "dump_unreadable", "reading the dump", seconds, "")
-    return sum(1 for line in listed.splitlines() if line and not line.startswith(";"))
+    return sum(1 for line in lines if line and not line.startswith(";"))
 
 
 def summary(directory: str) -> Dump:

@@ -25,7 +25,7 @@ from .archive import Archive, Contents, series_in
 from .import_steps import MARK, Import
 from .model import DATABASE, NAME, Desired, bad
 from .restore import Target
-from .verify import MARGIN, check_space
+from .space import MARGIN, check_space
 
 SERIES = re.compile(r"(saas~)?\d+\.\d+")
 

@@ -25,7 +25,7 @@ from .._odoo.database import Database
 from . import dump
 from .archive import BLOCK, DAMAGED, Archive
 from .script import Script, Statement
-from .verify import MARGIN, check_space
+from .space import MARGIN, check_space
 
 with contextlib.suppress(ImportError):  # Database says so
     import psycopg2

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, known
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -23,7 +23,7 @@ NEWEST = ("latest", "latest_verified")
 FORMAT = "sysgenpro-recovery-point/1"
 # The least that makes sense, by parameter.
 LEAST = {"max_age": 0, "jobs": 1, "nice": 0, "limits.upload": 0, "limits.download": 0, "bounds.lock": 1, "bounds.call": 1,
-         "bounds.transfer": 1, "bounds.dump": 1, "repository.lock_days": 0}
+         "bounds.transfer": 1, "bounds.dump": 1, "bounds.schema": 1, "repository.lock_days": 0}
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,19 @@ class Point:
             return "captured"
         return "verified" if self.verification["outcome"] == "verified" else "failed"
 
+    @property
+    def schema(self) -> str:
+        """Whether its last good verification loaded the schema: ``loaded``, ``skipped``, ``unknown`` of one before there was such a thing; empty
+        where it is not verified."""
+        if self.state != "verified":
+            return ""
+        return str(known(self.verification).get("read", {}).get("schema", {}).get("outcome", "unknown"))
+
     def facts(self, now: datetime.datetime) -> dict[str, Any]:
         """What an operator is shown."""
         manifest = self.manifest
         shown: dict[str, Any] = {
-            "id": self.id, "state": self.state, "taken": self.taken.isoformat(), "hold": self.hold, "problem": self.problem,
+            "id": self.id, "state": self.state, "schema": self.schema, "taken": self.taken.isoformat(), "hold": self.hold, "problem": self.problem,
             "ignored": list(self.ignored), "age": round((now - self.taken).total_seconds())}
         if not self.problem:
             shown.update({
@@ -185,6 +193,8 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
 def _check_state(state: str, params: Mapping[str, Any]) -> None:
     if state in ("captured", "restored") and not params.get("database"):
         raise bad("database", None, f"the cluster and database for state {state}")
+    if state == "verified" and params["load_schema"] and not params.get("database"):
+        raise bad("database", None, "the cluster into which the schema is loaded; or load_schema: false, which the point then shows")
     if params.get("database") and not DATABASE.fullmatch(params["database"]["name"]):
         raise bad("database.name", params["database"]["name"], "lower-case letters, digits and _, at most 63")
     if params["point"] not in NEWEST and not POINT.fullmatch(params["point"]):

@@ -63,6 +63,8 @@ class RecoveryOperation:
         self.seen: Observed | None = None
         self.base: DatabaseState | None = None
         self._made: str | None = None
+        # What is returned beside the facts, where there is something.
+        self.told: dict[str, Any] = {}
 
     # -- observe and plan -----------------------------------------------------------------------
 
@@ -101,7 +103,7 @@ class RecoveryOperation:
             guard_digest(plan, self.wanted.params["expected_plan_digest"])
             if plan.steps:
                 self.carry_out(plan, timings)
-        return {}
+        return self.told
 
     def carry_out(self, plan: Plan, timings: dict[str, float]) -> str | None:
         """The plan's steps, by who holds the instance's lock. Returns the point's id.
@@ -120,6 +122,7 @@ class RecoveryOperation:
             handlers.close()
             timings.update(getattr(handlers, "timings", {}))
         self.seen = Observed(utc_now(), None, self.points.all())
+        self.told = {key: handlers.context[key] for key in ("warnings",) if handlers.context.get(key)}
         point: str | None = handlers.context.get("point")
         self._made = point
         return point
@@ -133,7 +136,7 @@ class RecoveryOperation:
         point = find(list(seen.points), plan.facts["point"], wanted.source)
         if wanted.state == "verified":
             self.points.signer.make_key()
-            return Verify(wanted, self.repository, self.points, point)
+            return Verify(wanted, self.repository, self.points, point, self.database)
         if wanted.state == "held":
             return Hold(self.points, point, wanted.params["requested_by"], wanted.params["reason"])
         return Restore(wanted, self.repository, point, Target(wanted, known(self.database)))

@@ -81,14 +81,16 @@ def _verify(wanted: Desired, seen: Observed) -> Plan:
     point = find(list(seen.points), wanted.params["point"], wanted.source)
     age = (seen.now - moment(known(point.verification)["at"])).total_seconds() if point.state == "verified" else None
     bound = wanted.params["max_age"]
-    done = age is not None and (not bound or _young(age, bound))
+    load = bool(wanted.params["load_schema"])
+    done = age is not None and (not bound or _young(age, bound)) and (point.schema == "loaded" or not load)
     steps = [] if done else [
         Step("read", f"Read all that was stored for {point.id} and prove every file", {"point": point.id}),
         Step("read_dump", "Read the dump as a restore would"),
-        Step("note", "Write down that it is verified"),
+        *([Step("load_schema", "Load its schema into a scratch database, and remove that")] if load else []),
+        Step("note", "Write down that it is verified" + ("" if load else ", without its schema having been loaded")),
     ]
     after = {"points": {**{p.id: p.state for p in seen.points}, point.id: "verified"}}
-    return _plan(wanted, seen, steps, after, {"point": point.id}, {"point": point.id})
+    return _plan(wanted, seen, steps, after, {"point": point.id, "load_schema": load}, {"point": point.id})
 
 
 def _restore(wanted: Desired, seen: Observed) -> Plan:

@@ -16,15 +16,18 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import Step
+from .._odoo import likeness
 from .._odoo.cluster import apply_setting
 from .._odoo.database import Database
-from . import dump
+from . import dump, notes
+from .load import Stages, lacks_immutable, unknown_to
 from .model import Desired, Point
 from .moment import checked, stream
 from .owners import adopt_objects
 from .pins import sha1_of
 from .repository import Repository
-from .verify import MARGIN, check_space
+from .schema import missing_extensions
+from .space import MARGIN, check_space
 
 with contextlib.suppress(ImportError):  # Database says so
     from psycopg2 import sql
@@ -49,6 +52,7 @@ class Target:
             cursor.execute(
                 "select json_build_object('version', current_setting('server_version_num')::int, 'data', current_setting('data_directory'),"
                 " 'roles', (select json_agg(rolname) from pg_roles),"
+                " 'icu', exists (select from pg_collation where collprovider = 'i'), 'extensions', (select json_agg(name) from pg_available_extensions),"
                 " 'mark', (select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s),"
                 " 'closed', (select datconnlimit = 0 from pg_database where datname = %s))", (self.name, self.name))
             found: dict[str, Any] = cursor.fetchone()[0]
@@ -75,6 +79,7 @@ class Restore:
         self.context: dict[str, Any] = {}
         self.scratch = os.path.join(wanted.work, "restore")
         self.timings: dict[str, float] = {}
+        self.warnings: list[str] = []
 
     def close(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -137,26 +142,42 @@ class Restore:
                               advice="Verify the recovery point")
         self._create(name, manifest["database"])
         with self.target.database.session("postgres") as cursor:
-            cursor.execute("select current_setting('server_version_num')::int / 10000")
-            major = cursor.fetchone()[0]
+            cursor.execute("select current_setting('server_version_num')::int / 10000, (select array_agg(spcname) from pg_tablespace)")
+            major, tablespaces = cursor.fetchone()
         owners = bool(self.point.manifest["database"]["owner"] == self.target.params["owner"])
-        dump.restore(params["database"], major, directory, name, owners, params["jobs"], params["bounds"]["dump"])
-        self.close()
+        noted = notes.read(directory)
+        lacks = sorted(set((noted or {}).get("tablespaces") or ()) - set(tablespaces))
+        stages = Stages(self.target.database, params["database"], directory, self.scratch, major, params["bounds"]["dump"],
+                        ["--no-tablespaces"] if lacks else [])
+        left = self._load(stages, noted, owners)
         with self.target.database.session(name) as cursor:
             if not owners:
                 adopt_objects(cursor, self.target.params["owner"])
             # A dump holds no statistics; without them the first requests are slow.
             cursor.execute("analyze")
+            here = notes.describe(cursor)
+        self.close()
+        self.warnings += [f"the tablespace {each} is not here; what was in it lies with the rest" for each in lacks]
+        self.warnings += ["{object} of extension {extension} could not be altered as it was: {error}".format(**each) for each in left]
+        self.warnings += notes.differences(noted, here) if noted else []
+        self.warnings += ["no dump carries this, so it is lacking: " + each for each in notes.not_carried(noted)] if noted else []
+
+    def _load(self, stages: Stages, noted: Mapping[str, Any] | None, owners: bool) -> Any:
+        """Where nobody noted what was done to unaccent, and the load says that it must be immutable, once more with it so, as Odoo makes it."""
+        alterations, jobs = (noted or {}).get("alterations", ()), self.wanted.params["jobs"]
+        try:
+            return stages.load(self.target.name, alterations, owners, jobs)
+        except DomainError as error:
+            if not (lacks_immutable(error) and unknown_to(noted)):
+                raise
+        self.target.database.drop(self.target.name)
+        self._create(self.target.name, self.point.manifest["database"])
+        return stages.load(self.target.name, alterations, owners, jobs, loosen=True)
 
     def _create(self, name: str, like: Mapping[str, Any]) -> None:
-        """An empty database that only a superuser gets into."""
-        database = sql.Identifier(name)
+        """An empty database that only a superuser gets into, with the settings that it had."""
         with self.target.database.session("postgres") as cursor:
-            cursor.execute(sql.SQL(
-                "create database {} owner {} encoding {} lc_collate {} lc_ctype {}{} connection limit 0 template template0").format(
-                    database, sql.Identifier(self.target.params["owner"]), sql.Literal(like["encoding"]), sql.Literal(like["collate"]),
-                    sql.Literal(like["ctype"]), locale_of(like, cursor.connection.server_version)))
-            cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(self.target.params["owner"])))
+            likeness.make(cursor, name, self.target.params["owner"], like)
             cursor.execute("select rolname from pg_roles")
             roles = {row[0] for row in cursor.fetchall()}
             for role, key, value in like["settings"]:
@@ -189,22 +210,7 @@ class Restore:
                 sql.Identifier(self.target.name), sql.Literal(MARK.format(self.point.id))))
         os.sync()
         remove_file(self.target.note)
-        return {"point": self.point.id}
-
-
-def locale_of(like: Mapping[str, Any], version: int) -> Any:
-    """The clause that gives a database the locale provider it had, whatever the cluster's default is; before 15 there is no choice.
-
-    :param like: ``provider`` and ``locale`` as pg_database has them.
-    """
-    if version < 150000:
-        return sql.SQL("")
-    if like["provider"] == "i":
-        clause = sql.SQL(" locale_provider icu icu_locale {}").format(sql.Literal(like["locale"]))
-        return clause + sql.SQL(" icu_rules {}").format(sql.Literal(like["icu_rules"])) if like.get("icu_rules") else clause
-    if like["provider"] == "b":
-        return sql.SQL(" locale_provider builtin builtin_locale {}").format(sql.Literal(like["locale"]))
-    return sql.SQL(" locale_provider libc")
+        return {"point": self.point.id, "warnings": self.warnings}
 
 
 def _under_way(target: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
@@ -218,7 +224,7 @@ def _under_way(target: Mapping[str, Any], seen: Mapping[str, Any]) -> bool:
 def check_target(wanted: Desired, point: Point, seen: Mapping[str, Any]) -> bool:
     """Whether the target is to be made. False where this very point lies there, untouched and closed.
 
-    :raises DomainError: ``target_exists``, ``newer_postgresql``, ``no_owner``, ``no_space``.
+    :raises DomainError: ``target_exists``, ``newer_postgresql``, ``no_owner``, ``no_space``, ``extension_missing``, ``locale_missing``.
     """
     target, manifest = wanted.params["target"], point.manifest
     interrupted = _under_way(target, seen)
@@ -240,6 +246,22 @@ def check_target(wanted: Desired, point: Point, seen: Mapping[str, Any]) -> bool
     if manifest["database"]["owner"] == target["owner"] and lacks:
         raise DomainError("no_owner", "roles of the dump are not in the cluster: {}".format(", ".join(lacks)),
                           unchanged="Nothing was changed", advice="Run the site playbook for this machine")
+    check_machine(manifest, seen)
     check_space({seen["data"]: manifest["database"]["bytes"] + MARGIN, wanted.work: manifest["dump"]["bytes"] + MARGIN,
                  os.path.dirname(target["filestore"]): manifest["files"]["bytes"] + MARGIN})
     return True
+
+
+def check_machine(manifest: Mapping[str, Any], seen: Mapping[str, Any]) -> None:
+    """What the database needs of a machine, before anything is made.
+
+    :raises DomainError: ``extension_missing``, ``locale_missing``.
+    """
+    lacks = missing_extensions(manifest, seen["extensions"] or ())
+    if lacks:
+        raise DomainError("extension_missing", "the database has the extensions {}, which this machine has no package of for PostgreSQL {}".format(
+            ", ".join(lacks), seen["version"] // 10000), unchanged="Nothing was changed", advice="Install their packages")
+    like = manifest["database"]
+    named = likeness.missing_locales(like)
+    if named or (like["provider"] == "i" and not seen["icu"]):
+        raise likeness.locale_missing(like, "there is no {}".format(" and no ".join(named or ["ICU in it"])))

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Verify: everything that was stored is read again and proven to be what the manifest says."""
+"""Verify: everything that was stored is read again and proven to be what the manifest says, and the schema makes a database."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, Any
 
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, known
 from .._kernel.plan import Step
-from . import dump
+from .._odoo.cluster import Cluster
+from . import dump, schema
 from .model import Desired, Point
 from .pins import BLOCK, sha1_of
 from .points import Points
 from .repository import Repository
+from .space import MARGIN, check_space
 
-# What must be free beside a dump that is brought back, in bytes.
-MARGIN = 64 * 1024 ** 2
 # What proves that the point is bad, in contrast to a repository that was out of reach and a program that could not run.
 PROVES_BAD = ("not_verified", "dump_unreadable")
 _DUMP_FILE = re.compile(r"database/[A-Za-z0-9_.]+")
@@ -31,8 +31,8 @@ _DUMP_FILE = re.compile(r"database/[A-Za-z0-9_.]+")
 class Verify:
     """Steps of a verification."""
 
-    def __init__(self, wanted: Desired, repository: Repository, points: Points, point: Point) -> None:
-        self.wanted, self.repository, self.points, self.point = wanted, repository, points, point
+    def __init__(self, wanted: Desired, repository: Repository, points: Points, point: Point, cluster: Cluster | None = None) -> None:
+        self.wanted, self.repository, self.points, self.point, self.cluster = wanted, repository, points, point, cluster
         self.context: dict[str, Any] = {}
         self.scratch = os.path.join(wanted.work, "verify")
         self.read: dict[str, Any] = {}
@@ -157,7 +157,6 @@ class Verify:
                 raise
             self._read_files()
             self._read_dump()
-        self.close()
         return {}
 
     def _read_dump(self) -> None:
@@ -168,7 +167,21 @@ class Verify:
         params = self.wanted.params
         self.read["entries"] = dump.read_all(directory, manifest["postgresql"]["major"], params["nice"], params["bounds"]["dump"])
 
+    def do_load_schema(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``not_verified``, ``schema_not_tried``."""
+        params = self.wanted.params
+        load = schema.SchemaLoad(known(self.cluster), params["database"], self.wanted.instance, self.point.manifest,
+                                 os.path.join(self.scratch, "database"), params["bounds"]["schema"])
+        try:
+            self.read["schema"] = load.run()
+        except DomainError as error:
+            if error.code != schema.PROVES:
+                raise
+            raise self._fail(error.message, **error.details) from None
+        return {"result": {"schema": self.read["schema"]}}
+
     def do_note(self, step: Step) -> dict[str, Any]:
+        self.read.setdefault("schema", {"outcome": "skipped", "why": self.wanted.params["reason"]})
         self.points.add_verification(self.point, "verified", {
             "who": self.wanted.params["requested_by"], "read": self.read, "reason": "", "signer": self.points.signer.public})
         return {"point": self.point.id}
@@ -189,26 +202,7 @@ class Verify:
         except Exception as further:  # whatever it is: the first error is the one to be told
             error.message += f"; that could not be written down: {further}"
 
-    def _fail(self, reason: str) -> DomainError:
+    def _fail(self, reason: str, **details: Any) -> DomainError:
         return DomainError("not_verified", f"recovery point {self.point.id} is not what it should be: {reason}",
                            unchanged="Nothing was changed in the repository",
-                           advice="Capture a new one, and find out what harmed this one", point=self.point.id)
-
-
-def check_space(needs: dict[str, int]) -> None:
-    """Whether the file systems have room; needs on the same one are added up.
-
-    :param needs: bytes by a path, or one that will be made.
-    :raises DomainError: ``no_space``.
-    """
-    devices: dict[int, tuple[str, int]] = {}
-    for path, size in needs.items():
-        while not os.path.exists(path):
-            path = os.path.dirname(path)
-        device = os.stat(path).st_dev
-        devices[device] = (path, devices.get(device, ("", 0))[1] + size)
-    for path, size in devices.values():
-        free = shutil.disk_usage(path).free
-        if free < size:
-            raise DomainError("no_space", f"{path} has {free >> 20} MiB free, {size >> 20} MiB are needed",
-                              unchanged="Nothing was changed", advice="Make room, then run the same command again")
+                           advice="Capture a new one, and find out what harmed this one", point=self.point.id, **details)

@@ -128,6 +128,7 @@ class Rig:
         for module in (steps, removal):
             patch.setattr(module, "Processes", FakeProcesses)
         patch.setattr(rehearsal, "run_program", self._clone)
+        patch.setattr(rehearsal, "copy_of", self._copied)
         for module in (steps, rehearsal):
             patch.setattr(module, "prove", self._prove)
         patch.setattr(recovery, "RecoveryOperation", lambda params: FakeRecovery(world, params))
@@ -148,18 +149,18 @@ class Rig:
         with self.world.effect("export"):
             return self.world.databases[name].orders
 
-    def _clone(self, arguments: list[str], code: str, what: str) -> None:
+    def _copied(self, database: Any, clone: str, _scratch: str) -> None:
         import copy
 
+        with self.world.effect("clone"):
+            database.create(clone)
+            kept = self.world.databases[clone].connect
+            self.world.databases[clone] = copy.deepcopy(self.world.databases[NAME])
+            self.world.databases[clone].connect = kept
+
+    def _clone(self, arguments: list[str], code: str, what: str) -> None:
         with self.world.effect(arguments[0]):
-            if arguments[0] == "pg_dump":
-                os.makedirs(arguments[arguments.index("--file") + 1])
-            elif arguments[0] == "pg_restore":
-                kept = self.world.databases[NAME + "_rehearsal"].connect
-                self.world.databases[NAME + "_rehearsal"] = copy.deepcopy(self.world.databases[NAME])
-                self.world.databases[NAME + "_rehearsal"].connect = kept
-            else:
-                os.makedirs(arguments[-1])
+            os.makedirs(arguments[-1])
 
     def _prove(self, address: str, series: Any, database: str, token: str, *_rest: Any) -> dict[str, Any]:
         box = next((b for b in self.world.boxes.values() if b.spec.address == address), None)

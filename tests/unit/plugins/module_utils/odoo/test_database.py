@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,8 @@ CLUSTER = {"settings": {"version": 170000}, "roles": None, "databases": None, "o
 
 
 class Cursor:
+    connection = types.SimpleNamespace(server_version=170000)
+
     def __init__(self, there: bool, fails: Exception | None) -> None:
         self.there, self.fails = there, fails
         self.row: Any = None

@@ -182,6 +182,11 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("no memory", "no_room", {"release_": R2}, {**R2_CODE, "memory": 1024 ** 3}),
     ("few connections", "connection_limit", {"release_": R2}, {
         **R2_CODE, "database": state(settings={**SETTINGS, "max_connections": 90})}),
+    ("a limit of the database's own", "connection_limit", {"release_": R2}, {**R2_CODE, "database": state(settings={**SETTINGS, "limit": 20})}),
+    ("closed", "connection_limit", {"release_": R2}, {**R2_CODE, "database": state(settings={**SETTINGS, "limit": 0})}),
+    *((f"collation {what}", "collation_changed", {"release_": R2, **more}, {
+        **R2_UPDATE, "database": state(collation={"recorded": "2.31", "actual": actual, "name": "en_US.UTF-8"})})
+      for what, actual, more in (("changed", "2.41", {}), ("gone", None, {}), ("changed, rehearsed", "2.41", {"state": "rehearsed"}))),
     ("not rehearsed", "not_rehearsed", {"release_": R2, "rehearsal": "required"}, R2_UPDATE),
     ("rehearsed in vain", "rehearsal_failed", {"release_": R2}, {**R2_UPDATE, "rehearsal": {"ok": False, "error": "ValueError"}}),
 ]
@@ -210,6 +215,22 @@ def test_only_an_update_needs_disk_for_an_undo_copy() -> None:
     full = {"database": state(bytes=10 ** 9), "disk": 1}
     assert make_plan(wish(R2), seen(**R2_CODE, **full)).steps
     assert make_plan(wish(R2), seen(**R2_UPDATE, database=state(bytes=10 ** 9), disk=13 * 10 ** 8)).steps
+
+
+@pytest.mark.parametrize("collation", [
+    None, {"recorded": None, "actual": None, "name": "C"}, {"recorded": None, "actual": "2.41", "name": "C"},
+    {"recorded": "2.41", "actual": "2.41", "name": "en_US.UTF-8"}])
+def test_a_collation_that_is_the_machines_is_no_matter(collation: Any) -> None:
+    assert make_plan(wish(R2), seen(**R2_UPDATE, database=state(collation=collation))).steps
+
+
+def test_a_release_that_copies_nothing_takes_a_changed_collation() -> None:
+    changed = {"recorded": "2.31", "actual": "2.41", "name": "en_US.UTF-8"}
+    assert make_plan(wish(R2), seen(**R2_CODE, database=state(collation=changed))).steps
+    with pytest.raises(DomainError) as error:
+        make_plan(wish(R2), seen(**R2_UPDATE, database=state(collation=changed)))
+    assert "2.31" in error.value.message and "2.41" in error.value.message
+    assert 0 < error.value.advice.index("REINDEX DATABASE") < error.value.advice.index("REFRESH COLLATION VERSION")
 
 
 def test_connections_of_a_colour() -> None:

@@ -50,5 +50,7 @@ def point(days: float = 0, state: str = "captured", **changes: Any) -> Point:
                 "postgresql": {"system": changes.pop("system", "7"), "timeline": 1, "lsn": f"{position >> 32:X}/{position & 0xFFFFFFFF:X}"}}
     if state == "untrusted":
         return Point(name, {}, problem="its signature is wrong", documents=["manifest.json"])
-    verification = {"verified": {"outcome": "verified", "at": at.isoformat()}, "failed": {"outcome": "failed", "at": at.isoformat()}}.get(state)
+    schema = changes.pop("schema", "loaded")
+    verification = {"verified": {"outcome": "verified", "at": at.isoformat(), "read": {"schema": {"outcome": schema}} if schema else {}},
+                    "failed": {"outcome": "failed", "at": at.isoformat()}}.get(state)
     return Point(name, manifest, verification, documents=["manifest.json"], **changes)

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import DatabaseState
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.likeness import provider
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.capture import check_identity
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import Point, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.moment import checked
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.remembered import Remembered
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK, check_target, locale_of
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.verify import check_space
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK, check_target
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.space import check_space
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import params, point
 
 IDENTITY = {"instance": "acme-production", "tenant": "acme", "environment": "production", "data_class": "production"}
@@ -60,14 +61,16 @@ def test_names_that_are_no_files_of_the_store(name: str) -> None:
 
 def restorable() -> Point:
     made = point(0)
-    manifest = {**made.manifest, "postgresql": {"major": 17}, "database": {"owner": "acme_owner", "bytes": 1}, "dump": {"bytes": 1},
+    manifest = {**made.manifest, "postgresql": {"major": 17, "extensions": {"plpgsql": "1.0", "unaccent": "1.1"}},
+                "database": {"owner": "acme_owner", "bytes": 1, "collate": "C", "ctype": "C.UTF-8", "provider": "c", "locale": None, "encoding": "UTF8"},
+                "dump": {"bytes": 1},
                 "files": {"bytes": 1}, "roles": [{"name": "acme_owner"}, {"name": "acme_reader"}]}
     return Point(made.id, manifest)
 
 
 def target(**changes: Any) -> dict[str, Any]:
     return {"version": 170005, "data": "/", "roles": ["acme_owner", "acme_reader", "scratch_owner"], "mark": None, "closed": None, "filestore": False,
-            "interrupted": None, **changes}
+            "interrupted": None, "icu": True, "extensions": ["plpgsql", "unaccent", "pg_trgm"], **changes}
 
 
 def here(seen: dict[str, Any], place: Path) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def here(seen: dict[str, Any], place: Path) -> dict[str, Any]:
     (target(mark="", closed=False, filestore=True, interrupted={"filestore": "HERE"}), "acme_owner", "target_exists"),
     (target(mark="", closed=True, filestore=True, interrupted={"filestore": "/elsewhere"}), "acme_owner", "target_exists"),
     (target(version=160009), "acme_owner", "newer_postgresql"), (target(roles=[]), "acme_owner", "no_owner"),
-    (target(roles=["acme_owner"]), "acme_owner", "no_owner"),
+    (target(roles=["acme_owner"]), "acme_owner", "no_owner"), (target(extensions=["plpgsql"]), "acme_owner", "extension_missing"),
 ])
 def test_targets_refused(seen: dict[str, Any], owner: str, code: str, tmp_path: Path) -> None:
     wanted = desired(params(state="restored", root=str(tmp_path), target={
@@ -102,6 +105,18 @@ def test_targets_taken(seen: dict[str, Any], expected: bool, tmp_path: Path) -> 
     wanted = desired(params(state="restored", root=str(tmp_path), target={
         "database": "acme_scratch", "filestore": str(tmp_path / "f"), "owner": owner, "uid": 1}))
     assert check_target(wanted, restorable(), here(seen, tmp_path)) is expected
+
+
+@pytest.mark.parametrize(("like", "seen"), [
+    ({"collate": "xx_XX.UTF-8"}, {}), ({"ctype": "xx_XX.UTF-8"}, {}), ({"provider": "i", "locale": "de-DE"}, {"icu": False})])
+def test_locales_that_a_machine_has_not(like: dict[str, Any], seen: dict[str, Any], tmp_path: Path) -> None:
+    wanted = desired(params(state="restored", root=str(tmp_path), target={
+        "database": "acme_scratch", "filestore": str(tmp_path / "f"), "owner": "acme_owner", "uid": 1}))
+    found = restorable()
+    found.manifest["database"].update(like)
+    with pytest.raises(DomainError) as error:
+        check_target(wanted, found, target(**seen))
+    assert error.value.code == "locale_missing" and error.value.unchanged
 
 
 def test_space_of_one_file_system_is_added_up(tmp_path: Path) -> None:
@@ -126,4 +141,4 @@ def said(clause: Any) -> str:
 ])
 def test_the_locale_provider_is_the_one_recorded(like: dict[str, Any], version: int, expected: str) -> None:
     """Also where the cluster's default is another one."""
-    assert said(locale_of(like, version)) == expected
+    assert said(provider(like, version)) == expected

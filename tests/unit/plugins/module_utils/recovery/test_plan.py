@@ -62,9 +62,26 @@ def test_capture(max_age: int, points: list[Any], expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(("state", "max_age", "expected"), [
-    ("captured", 0, 3), ("failed", 0, 3), ("verified", 0, 0), ("verified", 7200, 0), ("verified", 60, 3)])
+    ("captured", 0, 4), ("failed", 0, 4), ("verified", 0, 0), ("verified", 7200, 0), ("verified", 60, 4)])
 def test_verify(state: str, max_age: int, expected: int) -> None:
     assert len(names({"state": "verified", "max_age": max_age}, Observed(NOW, None, [point(HOUR, state)]))) == expected
+
+
+@pytest.mark.parametrize(("schema", "load", "expected"), [
+    ("loaded", True, []), ("loaded", False, []), ("skipped", False, []), ("", False, []),
+    ("skipped", True, ["read", "read_dump", "load_schema", "note"]), ("", True, ["read", "read_dump", "load_schema", "note"])])
+def test_a_schema_that_was_not_loaded_is_loaded_once_it_is_asked_for(schema: str, load: bool, expected: list[str]) -> None:
+    """Also of a point that was verified before there was such a thing."""
+    found = point(HOUR, "verified", schema=schema)
+    assert names({"state": "verified", "load_schema": load}, Observed(NOW, None, [found])) == expected
+    assert found.schema == (schema or "unknown")
+
+
+def test_verifying_needs_a_cluster_or_says_that_it_has_none() -> None:
+    with pytest.raises(DomainError) as error:
+        desired(params(state="verified", database=None))
+    assert error.value.code == "bad_input" and "load_schema: false" in error.value.message
+    assert names({"state": "verified", "database": None, "load_schema": False}, Observed(NOW, None, [point(HOUR)])) == ["read", "read_dump", "note"]
 
 
 def test_untrusted_is_refused_and_latest_passes_it_over() -> None:
