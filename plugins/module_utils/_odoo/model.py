@@ -92,6 +92,11 @@ class Desired:
         return sorted(self.params["modules"]["uninstall"])
 
     @property
+    def without_code(self) -> list[str]:
+        """Modules of which the operator says that they live in the database only."""
+        return sorted(self.params["modules"].get("without_code") or ())
+
+    @property
     def languages(self) -> list[str]:
         return sorted(self.params["languages"])
 
@@ -180,13 +185,15 @@ def _check_names(params: Mapping[str, Any]) -> None:
     for language in params["languages"]:
         if not LANGUAGE.fullmatch(language):
             raise _bad("languages", language, "codes as fr_FR")
-    for key in ("install", "uninstall"):
-        for module in params["modules"][key]:
+    for key in ("install", "uninstall", "without_code"):
+        for module in params["modules"].get(key) or ():
             if not MODULE.fullmatch(module):
                 raise _bad("modules." + key, module, "technical names of modules")
-    both = set(params["modules"]["install"]) & set(params["modules"]["uninstall"])
-    if both:
-        raise _bad("modules", ", ".join(sorted(both)), "a module in one of install and uninstall")
+    modules = params["modules"]
+    for other_key in ("uninstall", "without_code"):
+        both = set(modules["install"]) & set(modules.get(other_key) or ())
+        if both:
+            raise _bad("modules", ", ".join(sorted(both)), f"a module in one of install and {other_key}")
 
 
 def _bad(field: str, value: object, expected: str) -> DomainError:

@@ -86,6 +86,8 @@ class ReleaseOperation:
             self.wanted, back = self._previous(database)
             wanted = self.wanted
         target, changes = self._target(wanted, database, back)
+        if self._asks_for_origins(database, target):
+            database = self.database.with_origins(database)
         seen = Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             files=not database.odoo and holds_files(wanted.filestore), disk=disk_free(database.directory),
@@ -93,6 +95,14 @@ class ReleaseOperation:
             template=template_of(wanted.params["template"]) if not database.exists else None,
             back=back, origin=origin)
         return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
+
+    def _asks_for_origins(self, database: DatabaseState, target: Release | None) -> bool:
+        """Whether a module is to be judged that the release does not hold, or that others may need: one query more."""
+        if not database.odoo:
+            return False
+        moving = any(state == "to upgrade" for state, _version in database.modules.values())
+        lacking = target is not None and not database.installed <= set(target.record.modules)
+        return moving or lacking or bool(database.installed.intersection(self.wanted.uninstall))
 
     def plan(self) -> Plan:
         entries = self.journal.read()

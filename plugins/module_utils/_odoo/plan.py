@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -24,6 +24,7 @@ from .checks import (
     check_replication,
     check_room,
     check_target,
+    check_uninstall,
     others_in,
 )
 from .cluster import KINDS
@@ -31,6 +32,7 @@ from .database import COLOURS, DatabaseState
 from .model import Desired, colour_of, other
 from .record import Release
 from .recovery import Back
+from .without_code import stuck, without_code
 
 MEND_RELEASE = "Build a release that mends it, or mend its cause and rehearse it again"
 
@@ -96,18 +98,25 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     :raises DomainError: where the instance must not be touched, with the reason.
     """
     if seen.back is None:
-        check_identity(wanted, seen.database)
+        check_identity(wanted, seen)
     else:
         check_owner(wanted, seen.database)  # what is half-updated may be gone back from
     work = decide(wanted, seen) if seen.back is None else Work("restore", {}, (), (), ())
     old = colour_of(seen.front, wanted)
     before = _before(wanted, seen, old)
+    steps: tuple[Step, ...]
+    left = _left(wanted, seen)
+    if left and work.kind in ("none", "cron"):
+        # No scheduled action runs beside them, so that is what this mends.
+        steps = (sequences.mark_installed(left), *([sequences.start_cron(old or "blue")] if work.kind == "cron" else []))
+        return _plan(wanted, seen, replace(work, kind="cron"), "none", steps, {**before, "modules": left}, {**before, "cron": old or before["cron"]})
     if work.kind == "none":
         return _plan(wanted, seen, work, "none", (), before, before)
     if work.kind == "cron":
-        steps: tuple[Step, ...] = (sequences.start_cron(old or "blue"),)
+        steps = (sequences.start_cron(old or "blue"),)
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
+    check_uninstall(wanted, seen)
     check_room(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
@@ -149,7 +158,7 @@ def decide(wanted: Desired, seen: Observed) -> Work:
                           advice="Set adopt: true to record it as running this release, without touching it")
     if seen.target:
         check_target(wanted, seen)
-        check_modules(wanted, seen, database.installed)
+        check_modules(wanted, seen, database.installed | set(_left(wanted, seen)))
     work = update_of(wanted, seen)
     if work.touches_database:
         return work
@@ -180,6 +189,11 @@ def _drift(wanted: Desired, seen: Observed) -> str:
         if not fresh:
             return "code" if kind == "web" else "cron"
     return "none"
+
+
+def _left(wanted: Desired, seen: Observed) -> list[str]:
+    """Modules without code that Odoo left ``to upgrade``."""
+    return stuck(wanted, seen.database, seen.target.record.modules if seen.target else ())
 
 
 def _adopts(seen: Observed) -> bool:
@@ -236,6 +250,9 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     others = others_in(wanted, seen.database) if _adopts(seen) else []
     if others:
         facts["in_use"] = others
+    bare = sorted(without_code(wanted, seen.database, seen.target.record.modules)) if seen.target else []
+    if bare:
+        facts["without_code"] = bare
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
     if seen.origin:
