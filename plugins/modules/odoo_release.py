@@ -209,7 +209,7 @@ options:
         elements: str
         default: []
   languages:
-    description: Languages that shall be active, as C(fr_FR).
+    description: Languages that shall be active, as C(fr_FR), C(ar_001) or C(sr@Cyrl).
     type: list
     elements: str
     default: []

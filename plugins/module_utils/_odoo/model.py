@@ -23,7 +23,8 @@ from .database import COLOURS
 from .record import Reference, parse_reference
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2}|_419)?(@[a-z]+)?")
+# As res.lang.csv of all series has them (ar_001, es_419, sr@Cyrl, kab_DZ, sw) and glibc's locales (ca_ES@valencia), with a script where somebody made one.
+LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_([A-Z]{2}|[0-9]{3}))?(@[A-Za-z0-9]+)?")
 MODULE = re.compile(r"[a-z0-9_]+", re.IGNORECASE)
 # PostgreSQL cuts names at 63 bytes (NAMEDATALEN); the longest made of it ends in "_rehearsal_copy".
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -184,7 +185,7 @@ def _check_names(params: Mapping[str, Any]) -> None:
         raise _bad("database.name", params["database"]["name"], "lower-case letters, digits and _, at most 48")
     for language in params["languages"]:
         if not LANGUAGE.fullmatch(language):
-            raise _bad("languages", language, "codes as fr_FR")
+            raise _bad("languages", language, "codes as fr_FR, ar_001 or sr@Cyrl")
     for key in ("install", "uninstall", "without_code"):
         for module in params["modules"].get(key) or ():
             if not MODULE.fullmatch(module):
