@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.errors import DomainError, known
 from .._runtime.docker import parse_memory
+from . import installing
 from .changes import full_version, missing_modules
 from .cluster import logins_of
 from .database import COLOURS, DatabaseState
@@ -158,6 +159,46 @@ def check_target(wanted: Desired, seen: Observed) -> None:
             "the release is for Odoo {}, but the database {} is of Odoo {}".format(
                 record.series, wanted.database, ".".join(base.split(".")[:2])),
             unchanged="Nothing was changed", advice="A change of series is a migration, not a release")
+
+
+def check_installs(wanted: Desired, seen: Observed, update: Iterable[str], install: Iterable[str]) -> None:
+    """What Odoo refuses or leaves on its way only when it is at work, while requests wait or minutes after it began with a new database.
+
+    :raises DomainError: ``module_not_installable``, ``package_missing``.
+    """
+    if not seen.target:
+        return
+    record, database = seen.target.record, seen.database
+    there, countries = database.installed, origins(database).countries
+    if not database.odoo:
+        there = set(seen.template["modules"]) if seen.template else installing.of_a_new_database(record) - set(installing.left_out(record))
+    asked = {*install, *installing.closure(record.modules, there & set(record.modules) if database.odoo else ())}
+    new = installing.beside(record.modules, there, asked, countries)
+    hindered = [f"{name} {why}" for name in sorted(new) if (why := installing.obstacle(record, name))]
+    if hindered:
+        raise DomainError(
+            "module_not_installable", "Odoo would install what it cannot install beside {}: {}".format(joined(sorted(install)) or "what is updated", joined(hindered)),
+            unchanged="Nothing was changed", advice="Build a release that offers what is needed, or one without the module")
+    updated = set(update)
+    while further := {name for name in there - updated if name in record.modules and updated.intersection(record.modules[name].depends)}:
+        updated |= further
+    lacking = installing.lacks(record.modules, new | updated)
+    if lacking:
+        raise DomainError(
+            "package_missing", "Odoo neither installs nor updates modules of which the image lacks Python packages or programs: {}".format(
+                joined([f"{name} asks for {', '.join(needs)}" for name, needs in lacking.items()])),
+            unchanged="Nothing was changed", advice="Add them to the release source, in python_lock or system_packages, and build it")
+
+
+def check_languages(wanted: Desired, seen: Observed, update: Iterable[str], languages: Iterable[str]) -> None:
+    """:raises DomainError: ``language_unknown``, for one that Odoo has no name of."""
+    record = seen.target.record if seen.target else None
+    known_ones = {*origins(seen.database).languages, *(record.languages if record and (not seen.database.odoo or "base" in update) else ())}
+    unknown = [code for code in languages if code not in known_ones]
+    if unknown and known_ones:
+        raise DomainError(
+            "language_unknown", "languages names {}, which {} does not know".format(joined(unknown), "the database" if seen.database.odoo else "the release"),
+            unchanged="Nothing was changed", advice="Take a code of Odoo's own list (Settings, Translations, Languages), or make the language there first")
 
 
 def check_modules(wanted: Desired, seen: Observed, installed: set[str]) -> None:

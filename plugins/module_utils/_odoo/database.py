@@ -54,7 +54,7 @@ _OBSERVE_PLATFORM = """
   , 'applied', (select row_to_json(a) from (select id, release, image, reference, config_digest, class, operation, who,
                 reason, at from sysgenpro.applied order by id desc limit 1) a)
 """
-# Asked only where a module is to be judged that the release does not hold, or one that others may need.
+# Asked only where something is to be done with the database, or a module is to be judged that the release does not hold.
 _ORIGINS = """
 with m as (select * from ir_module_module where state not in ('uninstalled', 'uninstallable'))
 select json_build_object(
@@ -63,6 +63,8 @@ select json_build_object(
       select m.name, json_agg(d.name order by d.name) from m join ir_module_module_dependency d on d.module_id = m.id group by 1) n (name, needs)),
   'with_models', (select json_agg(distinct d.module) from ir_model_data d join ir_model i on i.id = d.res_id
       where d.model = 'ir.model' and i.state = 'base' and d.name = 'model_' || replace(i.model, '.', '_')),
+  'languages', (select json_agg(code order by code) from res_lang),
+  'countries', (select json_agg(distinct lower(c.code)) from res_company k join res_partner p on p.id = k.partner_id join res_country c on c.id = p.country_id),
   'held', {held})
 """
 _HELD = """(select json_agg(h.name order by h.name) from m join
@@ -90,12 +92,15 @@ class Origins:
 
     :param imported: those that base_import_module says it imported. :param depends: what each depends on, as the database has it.
     :param with_models: those whose Python made or extended a model. :param held: those that the release which runs holds.
+    :param languages: codes of all its languages, active or not. :param countries: of its companies, lower-case codes.
     """
 
     imported: Sequence[str] = ()
     depends: Mapping[str, Sequence[str]] = field(default_factory=dict)
     with_models: Sequence[str] = ()
     held: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    countries: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -219,6 +224,11 @@ class Database(Cluster):
         """Take modules for installed that Odoo left ``to upgrade`` and cannot update."""
         with self.session() as cursor:
             cursor.execute("update ir_module_module set state = 'installed' where state = 'to upgrade' and name = any(%s)", (list(names),))
+
+    def mark_uninstalled(self, names: Sequence[str]) -> None:
+        """Take modules for not installed that Odoo left ``to install`` and cannot install."""
+        with self.session() as cursor:
+            cursor.execute("update ir_module_module set state = 'uninstalled' where state = 'to install' and name = any(%s)", (list(names),))
 
     def running_cron(self) -> list[str]:
         """Names of the scheduled actions that run now: Odoo locks the row of each, in every series."""

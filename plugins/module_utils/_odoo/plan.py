@@ -18,6 +18,8 @@ from .checks import (
     check_disk,
     check_identity,
     check_in_use,
+    check_installs,
+    check_languages,
     check_modules,
     check_new,
     check_owner,
@@ -29,6 +31,7 @@ from .checks import (
 )
 from .cluster import KINDS
 from .database import COLOURS, DatabaseState
+from .installing import left_out
 from .model import Desired, colour_of, other
 from .record import Release
 from .recovery import Back
@@ -117,6 +120,9 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
     check_uninstall(wanted, seen)
+    if work.kind in ("update", "create") and not seen.origin:
+        check_installs(wanted, seen, work.update, work.install)
+        check_languages(wanted, seen, work.update, work.languages)
     check_room(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
@@ -250,6 +256,9 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     others = others_in(wanted, seen.database) if _adopts(seen) else []
     if others:
         facts["in_use"] = others
+    skipped = left_out(seen.target.record) if work.kind == "create" and seen.target and not seen.template and not seen.origin else {}
+    if skipped:
+        facts["left_out"] = skipped
     bare = sorted(without_code(wanted, seen.database, seen.target.record.modules)) if seen.target else []
     if bare:
         facts["without_code"] = bare

@@ -160,7 +160,7 @@ class RehearsalSteps(Steps):
                 self.runtime, self.container, self.bounds["update"], list, lambda: None, self.bounds["update"],
                 sample=lambda: _sample_locks(cursor, locks))
             there = type(self.database)(self.clone, self.database.port, self.database.socket)
-            self._mark_installed(there)
+            self.warnings += update.settle(there, self.wanted, record, step.parameters)
             update.check(there, step.parameters)
             cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
             ddl = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]

@@ -31,7 +31,6 @@ from .prove import edge_counts, prove
 from .record import Release
 from .recovery import RecoverySteps
 from .series import series_of
-from .without_code import stuck
 
 # Share of failed requests at the edge that a switch may bring at the most, where there were none before.
 ERROR_RATE = 0.02
@@ -337,20 +336,13 @@ class Steps(RecoverySteps):
             self.bounds["max_pause"]))
 
     def do_check_modules(self, step: Step) -> dict[str, Any]:
-        self._mark_installed(self.database)
+        self.warnings += update.settle(self.database, self.wanted, self.release.record, step.parameters)
         update.check(self.database, step.parameters)
         return {}
 
     def do_mark_installed(self, step: Step) -> dict[str, Any]:
         self.database.mark_installed(step.parameters["modules"])
         return {}
-
-    def _mark_installed(self, database: Database) -> None:
-        """An update leaves modules without code ``to upgrade``, if they depend on what it updated and Odoo
-        does not take that back."""
-        state = database.observe()
-        if any(found == "to upgrade" for found, _version in state.modules.values()):
-            database.mark_installed(stuck(self.wanted, database.with_origins(state), self.release.record.modules))
 
     def do_record(self, step: Step) -> dict[str, Any]:
         params = self.wanted.params
