@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import time
 from typing import Any, Callable
 
 from odoo import SUPERUSER_ID, api, release
+from odoo.modules.module import get_module_path
 from odoo.modules.registry import Registry
 from odoo.tools import config
 
@@ -118,6 +120,8 @@ def _registry(request: Any, database: str) -> tuple:
         base = cr.fetchone()[0] or ""
         models = len(env.registry.models)
         missing = sorted(installed - set(env.registry._init_modules))
+        bare = _without_code(cr, missing) if missing else []
+        missing = [name for name in missing if name not in bare]
         cr.rollback()
     if waiting:
         raise Failed(f"modules wait to be installed, updated or removed: {', '.join(waiting)}")
@@ -127,4 +131,16 @@ def _registry(request: Any, database: str) -> tuple:
         raise Failed(f"the database is of version {base}, this is Odoo {release.series}")
     if missing:
         raise Failed(f"modules are installed in the database and not loaded here: {', '.join(missing)}")
-    return f"{len(installed)} modules, {models} models", True
+    return f"{len(installed)} modules, {models} models" + (f"; without code: {', '.join(bare)}" if bare else ""), True
+
+
+def _without_code(cr: Any, names: list) -> list:
+    """Those that live in the database only, by Odoo's own rule (odoo/modules/module_graph.py, 19) and by what the operator says.
+
+    One whose files are here should have been loaded, whatever is said of it.
+    """
+    said = {"studio_customization", *os.environ.get("SYSGENPRO_MODULES_WITHOUT_CODE", "").split(",")}
+    # The column is there with base_import_module only.
+    cr.execute("SELECT name FROM ir_module_module m WHERE state = 'installed' AND (to_jsonb(m) ->> 'imported')::boolean")
+    said.update(name for (name,) in cr.fetchall())
+    return [name for name in names if name in said and not get_module_path(name, display_warning=False)]

@@ -199,8 +199,17 @@ options:
         type: list
         elements: str
         default: []
+      without_code:
+        description:
+          - Modules that live in the database only, where Odoo does not say so itself. It does of C(studio_customization), and of what was imported as long as
+            C(base_import_module) is installed.
+          - A release need not hold them. What they depend on it must hold.
+          - Nothing is believed here of a module whose code the running release holds, or whose Python made a model.
+        type: list
+        elements: str
+        default: []
   languages:
-    description: Languages that shall be active, as C(fr_FR).
+    description: Languages that shall be active, as C(fr_FR), C(ar_001) or C(sr@Cyrl).
     type: list
     elements: str
     default: []

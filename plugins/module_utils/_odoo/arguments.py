@@ -82,6 +82,7 @@ ARGUMENTS: dict[str, Any] = {
         "options": {
             "install": {"type": "list", "elements": "str", "default": []},
             "uninstall": {"type": "list", "elements": "str", "default": []},
+            "without_code": {"type": "list", "elements": "str", "default": []},
         },
     },
     "languages": {"type": "list", "elements": "str", "default": []},

@@ -15,7 +15,8 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step, canonical_json, digest_of
 from .base_cache import BaseCache
-from .container import PYTHON, BuildContainer, companions
+from .container import BuildContainer, companions
+from .installing import left_out, obstacle
 from .layers import single_file_layer
 from .publish import find_tag, push_image
 from .record import FORMAT, Record, Reference, Release, parse_record, parse_reference
@@ -104,7 +105,7 @@ class ImageBuild:
         name = "sysgenpro-build-" + self.digest.split(":")[1][:12]
         mounts = [(mount["source"], mount["target"]) for mount in self.params["mounts"]]
         network = self.params["network"] if installs else "none"
-        with BuildContainer(client, str(self.base), name, network, mounts, self.params["environment"]) as container:
+        with BuildContainer(client, str(self.base), name, network, mounts, self.params["environment"], self.source["command"]) as container:
             base = self._timed(timings, "base", lambda: self._read_base(container))
             if self.source["system_packages"]:
                 packages = self.source["system_packages"]
@@ -118,10 +119,11 @@ class ImageBuild:
             container.unpack(archive)
             layers.append((archive, "add-ons"))
             content = self._timed(timings, "digests", lambda: self._record(container, base))
+            path = container.python_path
         layer = os.path.join(work, "record.tar.gz")
         single_file_layer(layer, RECORD_PATH, content)
         layers.append((layer, "release record"))
-        reference = self._timed(timings, "push", lambda: self._push(layers, content))
+        reference = self._timed(timings, "push", lambda: self._push(layers, content, path))
         return Release(reference.digest, str(reference), parse_record(content))
 
     def _read_base(self, container: BuildContainer) -> bytes:
@@ -147,7 +149,8 @@ class ImageBuild:
                 advice="Correct series or base in the release source",
             )
         container.run(["test", "-x", self.source["command"][0]], "command")
-        container.run(["python3", "-c", "import redis"], "python3-redis (sessions need it: add it to system_packages)")
+        redis = "python3-redis (sessions need it: add it to system_packages, or redis to the Python lock)"
+        container.run([container.python, "-c", "import redis"], redis, {"PYTHONPATH": container.python_path})
         record = {
             "format": FORMAT,
             "series": said["series"],
@@ -157,14 +160,14 @@ class ImageBuild:
             "command": self.source["command"],
             "wkhtmltopdf": container.wkhtmltopdf(),
             "packages": container.packages(),
+            "languages": said["languages"],
             "modules": said["modules"],
-            "notes": said["notes"],
         }
-        Record.parse(record)
+        record["notes"] = sorted([*said["notes"], *notes_of(Record.parse({**record, "notes": []}))])
         return canonical_json(record).encode()
 
-    def _push(self, layers: list[tuple[str, str]], content: bytes) -> Reference:
-        environment = {"PYTHONPATH": "/" + PYTHON} if self.source["python_lock"] else {}
+    def _push(self, layers: list[tuple[str, str]], content: bytes, path: str) -> Reference:
+        environment = {"PYTHONPATH": path} if self.source["python_lock"] else {}
         labels = {RECORD_LABEL: content_digest(content), SERIES_LABEL: self.source["series"]}
         with self._registry() as target, self._base_registry() as base:
             return push_image(target, base, layers, {"labels": labels, "env": environment}, self.tag)
@@ -220,6 +223,19 @@ class ImageBuild:
             return work()
         finally:
             timings[name] = round(time.monotonic() - started, 3)
+
+
+def notes_of(record: Record) -> list[str]:
+    """What is odd about modules, seen from each other: those that cannot be installed, and those of them that Odoo tries to install all the same."""
+    automatic = left_out(record)
+    found = []
+    for name, module in sorted(record.modules.items()):
+        why = obstacle(record, name) if module.installable else ""
+        if why:
+            found.append(f"{name}: {why}" + ("; it installs itself, and is left out of new databases" if name in automatic else ""))
+        if module.lacks:
+            found.append("{}: asks for {}, which the image has not".format(name, ", ".join(module.lacks)))
+    return found
 
 
 def _docker() -> Any:

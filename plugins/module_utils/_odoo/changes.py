@@ -43,7 +43,7 @@ def classify(applied: Record, target: Record, installed: Mapping[str, str], lang
     :param installed: version in the database (``latest_version``) by installed module.
     :param languages: codes of the active languages, such as ``fr_FR``.
     """
-    files = translation_files(languages)
+    files = translation_files(languages, target.series)
     update: dict[str, tuple[str, ...]] = {}
     code: dict[str, tuple[str, ...]] = {}
     for name in sorted(installed):
@@ -77,22 +77,31 @@ def missing_modules(target: Record, installed: Iterable[str]) -> tuple[str, ...]
     return tuple(sorted(missing))
 
 
-def translation_files(languages: Iterable[str]) -> set[str]:
-    """Names of the PO files Odoo reads for languages: ``fr_BE`` reads ``fr`` and ``fr_BE``.
+def translation_files(languages: Iterable[str], series: str) -> set[str]:
+    """Names of the PO files that a series reads into the database for languages: ``fr_BE`` reads ``fr`` and ``fr_BE``.
 
-    The rules are those of ``odoo/tools/translate.py`` (``get_base_langs``, ``get_po_paths``), 14 to 19; American
-    English is the source language and has no file.
+    Odoo's own rules; a test compares them with the images at hand. 14 and 15: ``IrTranslation._load_module_terms`` (base/models/ir_translation.py), by
+    ``tools.get_iso_codes``. 17 to 18.3: ``get_po_paths`` (odoo/tools/translate.py), where all Spanish but that of Spain has a second base. From 18.4 on:
+    ``get_base_langs`` there, where Chinese of Hong Kong has one (odoo/odoo#214719). Of 16 both, since it reads by the one rule and translates code by the other.
     """
+    version = tuple(int(part) for part in series.split("."))
     names: set[str] = set()
     for language in languages:
-        if language == "en_US":
-            continue
-        names.update((language, language.split("_")[0], language.split("@")[0]))
-        if "@" in language:
-            names.add("{}@{}".format(language.split("_")[0], language.split("@")[1]))
-        if language.startswith("es_"):
+        base = language.split("_")[0]
+        if version < (17,):
+            names.update(_by_iso_code(language))
+        if version >= (16,):
+            names.update((base, language))
+        if version >= (17,) and base == "es" and language != "es_ES":
             names.add("es_419")
+        if version >= (18, 4) and language == "zh_HK":
+            names.add("zh_TW")
     return names
+
+
+def _by_iso_code(language: str) -> set[str]:
+    base, _line, rest = language.partition("_")
+    return {base} if rest.split("_")[0].lower() == base else {base, language}
 
 
 def full_version(series: str, version: str) -> str:

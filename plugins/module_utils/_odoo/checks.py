@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.errors import DomainError, known
 from .._runtime.docker import parse_memory
+from . import installing
 from .changes import full_version, missing_modules
 from .cluster import logins_of
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
+from .without_code import against, dependents, origins, said, stuck, without_code
 
 if TYPE_CHECKING:
     from .plan import Observed
@@ -23,11 +25,12 @@ if TYPE_CHECKING:
 HEADROOM = 128 * 1024 ** 2
 
 
-def check_identity(wanted: Desired, database: DatabaseState) -> None:
+def check_identity(wanted: Desired, seen: Observed) -> None:
     """Nothing starts on a database that is not this instance's, or is left half-updated.
 
     :raises DomainError: ``foreign_database``, ``data_class_mismatch``, ``half_updated``, ``prepared_transactions``.
     """
+    database = seen.database
     if not database.exists:
         return
     identity = database.identity or {}
@@ -39,7 +42,8 @@ def check_identity(wanted: Desired, database: DatabaseState) -> None:
                 wanted.database, identity["data_class"], wanted.instance, wanted.identity["data_class"]),
             unchanged="Nothing was changed and nothing was started",
             advice="Refresh the instance with data of its own class, or correct data_class")
-    moving = sorted(name for name, (state, version) in database.modules.items() if state.startswith("to "))
+    bare = stuck(wanted, database, seen.target.record.modules if seen.target else ())
+    moving = sorted(name for name, (state, version) in database.modules.items() if state.startswith("to ") and name not in bare)
     if moving or database.partially_updated:
         raise DomainError(
             "half_updated",
@@ -174,23 +178,106 @@ def check_target(wanted: Desired, seen: Observed) -> None:
             unchanged="Nothing was changed", advice="A change of series is a migration, not a release")
 
 
+def check_installs(wanted: Desired, seen: Observed, update: Iterable[str], install: Iterable[str]) -> None:
+    """What Odoo refuses or leaves on its way only when it is at work, while requests wait or minutes after it began with a new database.
+
+    :raises DomainError: ``module_not_installable``, ``package_missing``.
+    """
+    if not seen.target:
+        return
+    record, database = seen.target.record, seen.database
+    there, countries = database.installed, origins(database).countries
+    if not database.odoo:
+        there = set(seen.template["modules"]) if seen.template else installing.of_a_new_database(record) - set(installing.left_out(record))
+    asked = {*install, *installing.closure(record.modules, there & set(record.modules) if database.odoo else ())}
+    new = installing.beside(record.modules, there, asked, countries)
+    hindered = [f"{name} {why}" for name in sorted(new) if (why := installing.obstacle(record, name))]
+    if hindered:
+        raise DomainError(
+            "module_not_installable", "Odoo would install what it cannot install beside {}: {}".format(joined(sorted(install)) or "what is updated", joined(hindered)),
+            unchanged="Nothing was changed", advice="Build a release that offers what is needed, or one without the module")
+    updated = set(update)
+    while further := {name for name in there - updated if name in record.modules and updated.intersection(record.modules[name].depends)}:
+        updated |= further
+    lacking = installing.lacks(record.modules, new | updated)
+    if lacking:
+        raise DomainError(
+            "package_missing", "Odoo neither installs nor updates modules of which the image lacks Python packages or programs: {}".format(
+                joined([f"{name} asks for {', '.join(needs)}" for name, needs in lacking.items()])),
+            unchanged="Nothing was changed", advice="Add them to the release source, in python_lock or system_packages, and build it")
+
+
+def check_languages(wanted: Desired, seen: Observed, update: Iterable[str], languages: Iterable[str]) -> None:
+    """:raises DomainError: ``language_unknown``, for one that Odoo has no name of."""
+    record = seen.target.record if seen.target else None
+    known_ones = {*origins(seen.database).languages, *(record.languages if record and (not seen.database.odoo or "base" in update) else ())}
+    unknown = [code for code in languages if code not in known_ones]
+    if unknown and known_ones:
+        raise DomainError(
+            "language_unknown", "languages names {}, which {} does not know".format(joined(unknown), "the database" if seen.database.odoo else "the release"),
+            unchanged="Nothing was changed", advice="Take a code of Odoo's own list (Settings, Translations, Languages), or make the language there first")
+
+
 def check_modules(wanted: Desired, seen: Observed, installed: set[str]) -> None:
+    """The release offers what is installed and what that needs; modules without code live in the database, and only their dependencies count.
+
+    :raises DomainError: ``module_missing``, ``adopt_mismatch``.
+    """
     record = known(seen.target).record
     modules = record.modules
-    missing = sorted(name for name in installed if name not in modules and name not in wanted.uninstall)
-    if missing:
+    bare = without_code(wanted, seen.database, modules)
+    staying = installed - bare - set(wanted.uninstall)
+    lacking = missing_modules(record, staying)
+    if set(lacking) & staying:
+        raise _missing(wanted, seen, sorted(set(lacking) & staying))
+    needed = sorted({need for name in bare - set(wanted.uninstall) for need in origins(seen.database).depends.get(name, ())} - bare)
+    lacking = tuple(sorted({*lacking, *missing_modules(record, needed)}))
+    if lacking:
         raise DomainError(
-            "module_missing",
-            f"installed in {wanted.database} but missing in the release: {joined(missing)}",
-            unchanged="Nothing was changed", advice="Build a release that holds them, or uninstall them with one that does")
+            "module_missing", "what is installed in {} needs {}, which the release does not offer".format(wanted.database, joined(lacking)),
+            unchanged="Nothing was changed", advice="Build a release that holds it")
     if not seen.database.applied:
-        torn = sorted(name for name in installed if seen.database.modules[name][1]
+        torn = sorted(name for name in installed - bare if seen.database.modules[name][1] and name in modules
                       and seen.database.modules[name][1] != full_version(record.series, modules[name].version))
         if torn:
             raise DomainError(
                 "adopt_mismatch",
                 f"the database {wanted.database} has other versions than the release of {joined(torn)}",
                 unchanged="Nothing was changed", advice="Adopt with the release that matches what runs")
+
+
+def _missing(wanted: Desired, seen: Observed, names: list[str]) -> DomainError:
+    """What is missing and why it is not taken for a module without code. Nothing that would lose data is advised."""
+    told = []
+    for name in names:
+        why = "it is not installable there" if name in known(seen.target).record.modules else ""
+        if not why and said(wanted, seen.database, name):
+            why = against(seen.database, name)
+        told.append(f"{name} ({why})" if why else name)
+    return DomainError(
+        "module_missing", f"installed in {wanted.database} but missing in the release: {joined(told)}",
+        unchanged="Nothing was changed",
+        advice="Build a release that holds them. One that never had code, as a zip imported in the list of apps, is told apart by naming it in "
+               "modules.without_code (instance_modules_without_code)")
+
+
+def check_uninstall(wanted: Desired, seen: Observed) -> None:
+    """Odoo uninstalls nothing that a module which stays needs, and says so only when it is asked.
+
+    :raises DomainError: ``module_needed``.
+    """
+    gone = set(wanted.uninstall) & seen.database.installed
+    if not gone:
+        return
+    depends: dict[str, Sequence[str]] = dict(origins(seen.database).depends)
+    if seen.target:
+        depends.update({name: module.depends for name, module in seen.target.record.modules.items()})
+    found = dependents(gone, seen.database.installed, depends)
+    if found:
+        raise DomainError(
+            "module_needed", "modules.uninstall names what others need that stay: {}".format(
+                joined([f"{name} needs {', '.join(needs)}" for name, needs in found.items()])),
+            unchanged="Nothing was changed", advice="Take it from the list; or name the others, too, where their data may be lost")
 
 
 def check_room(wanted: Desired, seen: Observed) -> None:

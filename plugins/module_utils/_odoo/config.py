@@ -79,6 +79,9 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
         # Odoo gives a request two seconds for each piece of it; a slow line, or an edge that has two thousand to send at once, takes longer.
         values.setdefault("ODOO_HTTP_SOCKET_TIMEOUT", "10")
         values["SYSGENPRO_PROBE_TOKEN_FILE"] = ETC + "/probe-token"
+        without = params["modules"].get("without_code")
+        if without:
+            values["SYSGENPRO_MODULES_WITHOUT_CODE"] = ",".join(sorted(without))
     if params["session"] and kind in ("web", "cron"):
         socket = params["session"]["socket"].rsplit("/", 1)[1]
         values["SYSGENPRO_SESSION_URL"] = f"unix://{SESSION_SOCKETS}/{socket}?db=0"

@@ -20,13 +20,15 @@ from types import ModuleType
 from typing import Any
 
 from .._kernel.errors import DomainError
-from . import declarations, digests, kept
+from . import declarations, digests, finding, kept
 from .layers import LayerWriter
 
 SCRATCH = "/tmp/sysgenpro"  # noqa: S108 - in the container, which is ours alone
 PYTHON = "opt/sysgenpro/python"  # where the Python lock is installed
 _KEPT = "base.kept"
+_FOUND = "found.json"
 _PIP = "/tmp/sysgenpro-pip"  # noqa: S108
+_PYTHON = re.compile(r"python[0-9.]*")
 # Changed by every installation, and of no use in an image (byte code carries the time of its source).
 _DROPPED = re.compile(
     r"(tmp|run|dev|proc|sys|root|var/(tmp|log|cache|run)|var/lib/apt/lists)(/|$)"
@@ -43,6 +45,7 @@ class BuildContainer:
     :param network: Docker network for installations; ``none`` where nothing is to be installed.
     :param mounts: (path on the builder, path in the container), read-only: settings of pip and apt.
     :param environment: for installing processes only, such as ``PIP_INDEX_URL``; may hold secrets.
+    :param command: how Odoo is started in the image, which tells its interpreter.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class BuildContainer:
         network: str,
         mounts: Sequence[tuple[str, str]],
         environment: Mapping[str, str],
+        command: Sequence[str] = ("/usr/bin/odoo",),
     ) -> None:
         self._client, self._image, self._name = client, image, name
         self._network, self._environment = network, dict(environment)
         pip = _builders_pip()
         self._mounts = [*mounts, (pip, _PIP + "/pip")] if pip else list(mounts)
         self._container: Any = None
+        self._command, self._python, self._locked = list(command), "", False
 
     def __enter__(self) -> BuildContainer:
         self._remove_left()
@@ -98,6 +103,23 @@ class BuildContainer:
             )
         return (output or b"").decode("utf-8", "replace")
 
+    @property
+    def python(self) -> str:
+        """The interpreter that runs Odoo: of a virtual environment, where Odoo is started out of one."""
+        if not self._python:
+            code, text = self._container.exec_run(["head", "-c", "1024", self._command[0]])
+            if code != 0:  # it may come with the packages
+                return interpreter(self._command[0], "")
+            self._python = interpreter(self._command[0], text.decode("utf-8", "replace"))
+        return self._python
+
+    @property
+    def python_path(self) -> str:
+        """``PYTHONPATH`` of the image that is made: the lock's packages before what the base names."""
+        settings = self._client.images.get(self._image).attrs["Config"].get("Env") or []
+        base = [item.split("=", 1)[1] for item in settings if item.startswith("PYTHONPATH=")]
+        return ":".join(filter(None, ["/" + PYTHON if self._locked else "", *base]))
+
     def install_packages(self, packages: Mapping[str, str]) -> None:
         """Install Debian packages. :param packages: version by name, ``*`` for the newest."""
         wanted = [name if version == "*" else f"{name}={version}" for name, version in sorted(packages.items())]
@@ -109,14 +131,15 @@ class BuildContainer:
     def install_python(self, lock: str) -> None:
         """Install a Python lock with pip: hashes required, wheels only, nothing that the lock does not name."""
         self.put("python.lock", lock.encode())
-        own = self._container.exec_run(["python3", "-m", "pip", "--version"])[0] == 0
+        own = self._container.exec_run([self.python, "-m", "pip", "--version"])[0] == 0
         environment = {**self._environment, **({} if own else {"PYTHONPATH": _PIP})}
-        command = ["python3", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
+        command = [self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"]
         command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--no-warn-script-location"]
         command += ["--target", "/" + PYTHON, "--requirement", SCRATCH + "/python.lock"]
         self.run(command, "python_lock", environment)
         # pip notes what was asked for by path or index; only the built code counts.
         self.run(["find", "/" + PYTHON, "-name", "direct_url.json", "-delete"], "python_lock")
+        self._locked = True
 
     def put(self, name: str, content: bytes) -> None:
         """A file in the scratch directory."""
@@ -163,11 +186,11 @@ class BuildContainer:
 
         :param places: add-on directories besides Odoo's own. :param base: what ``read_base`` returned.
         """
-        options = [word for place in places for word in ("--addons", place)]
+        options = []
         if base:
             self.put(_KEPT, base)
             options += ["--kept", f"{SCRATCH}/{_KEPT}"]
-        said: dict[str, Any] = json.loads(self._run_digests(options))
+        said: dict[str, Any] = json.loads(self._run_digests(places, options))
         return said
 
     def read_base(self) -> bytes:
@@ -177,15 +200,20 @@ class BuildContainer:
         Empty where that cannot be done: a base may get its Odoo with the packages. What else is wrong, ``describe`` tells.
         """
         try:
-            self._run_digests(["--kept", f"{SCRATCH}/{_KEPT}"])
+            self._run_digests((), ["--kept", f"{SCRATCH}/{_KEPT}"])
         except DomainError:
             return b""
         return self._get(_KEPT)
 
-    def _run_digests(self, options: Sequence[str]) -> str:
-        for name, text in companions().items():
+    def _run_digests(self, places: Sequence[str], options: Sequence[str]) -> str:
+        """First Odoo says what it finds, with the module path it will have; then that is read, without Odoo."""
+        for name, text in {**companions(), "finding.py": _text_of(finding)}.items():
             self.put(name, text)
-        return self.run(["python3", SCRATCH + "/digests.py", *options], "digests")
+        addons = [word for place in places for word in ("--addons", place)]
+        path = {"PYTHONPATH": self.python_path, "HOME": SCRATCH}
+        said = self.run([self.python, SCRATCH + "/finding.py", "--scratch", SCRATCH, *addons], "modules", path)
+        self.put(_FOUND, said.splitlines()[-1].encode())
+        return self.run([self.python, SCRATCH + "/digests.py", "--found", f"{SCRATCH}/{_FOUND}", *options], "digests")
 
     def _get(self, name: str) -> bytes:
         """A file of the scratch directory."""
@@ -206,6 +234,23 @@ class BuildContainer:
         )
         found = re.search(rb"wkhtmltopdf ([0-9][^\s]*)", output or b"")
         return found[1].decode() if code == 0 and found else None
+
+
+def interpreter(path: str, text: str) -> str:
+    """The Python that runs a program, by its first lines; ``python3`` where they do not tell.
+
+    :param path: the program's. :param text: how its file begins.
+    """
+    if _PYTHON.fullmatch(os.path.basename(path)):
+        return path
+    words = text.split("\n", 1)[0][2:].split() if text.startswith("#!") else []
+    if words and os.path.basename(words[0]) == "env":
+        words = [word for word in words[1:] if "=" not in word and not word.startswith("-")]
+    if words and _PYTHON.fullmatch(os.path.basename(words[0])):
+        return words[0]
+    # pip's way around a path that is too long for the kernel: a shell that calls it.
+    called = re.search(r"^'''exec' (\"?)(?P<path>/[^\"\n]*?python[0-9.]*)\1 ", text, re.MULTILINE)
+    return called["path"] if called else "python3"
 
 
 def companions() -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -62,6 +62,21 @@ _OBSERVE_PLATFORM = """
   , 'applied', (select row_to_json(a) from (select id, release, image, reference, config_digest, class, operation, who,
                 reason, at from sysgenpro.applied order by id desc limit 1) a)
 """
+# Asked only where something is to be done with the database, or a module is to be judged that the release does not hold.
+_ORIGINS = """
+with m as (select * from ir_module_module where state not in ('uninstalled', 'uninstallable'))
+select json_build_object(
+  'imported', (select json_agg(name order by name) from m where (to_jsonb(m) ->> 'imported')::boolean),
+  'depends', (select json_object_agg(name, needs) from (
+      select m.name, json_agg(d.name order by d.name) from m join ir_module_module_dependency d on d.module_id = m.id group by 1) n (name, needs)),
+  'with_models', (select json_agg(distinct d.module) from ir_model_data d join ir_model i on i.id = d.res_id
+      where d.model = 'ir.model' and i.state = 'base' and d.name = 'model_' || replace(i.model, '.', '_')),
+  'languages', (select json_agg(code order by code) from res_lang),
+  'countries', (select json_agg(distinct lower(c.code)) from res_company k join res_partner p on p.id = k.partner_id join res_country c on c.id = p.country_id),
+  'held', {held})
+"""
+_HELD = """(select json_agg(h.name order by h.name) from m join
+  jsonb_object_keys((select record -> 'modules' from sysgenpro.applied order by id desc limit 1)) h (name) using (name))"""
 _ROWS = """
 select row_to_json(a) from (select id, release, image, reference, record->'source'->>'name' as name, config_digest, class, operation, who,
   reason, at from sysgenpro.applied {}) a
@@ -80,6 +95,23 @@ create table if not exists sysgenpro.applied (
 
 
 @dataclass(frozen=True)
+class Origins:
+    """What a database says of where its modules (those that are not uninstalled) come from.
+
+    :param imported: those that base_import_module says it imported. :param depends: what each depends on, as the database has it.
+    :param with_models: those whose Python made or extended a model. :param held: those that the release which runs holds.
+    :param languages: codes of all its languages, active or not. :param countries: of its companies, lower-case codes.
+    """
+
+    imported: Sequence[str] = ()
+    depends: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    with_models: Sequence[str] = ()
+    held: Sequence[str] = ()
+    languages: Sequence[str] = ()
+    countries: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class DatabaseState:
     """What one pass over the cluster found.
 
@@ -91,6 +123,7 @@ class DatabaseState:
     :param replication: slots and subscriptions of logical replication that belong to the database.
     :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
+    :param origins: where modules come from; None where nobody asked.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
 
@@ -112,6 +145,7 @@ class DatabaseState:
     collation: Mapping[str, Any] | None = None
     replication: Sequence[str] = ()
     sessions: Sequence[str] = ()
+    origins: Origins | None = None
 
     @property
     def installed(self) -> set[str]:
@@ -189,6 +223,23 @@ class Database(Cluster):
             cursor.execute("select value from ir_config_parameter where key = 'base.partially_updated_database'")
             row = cursor.fetchone()
             return states, row[0] if row else None
+
+    def with_origins(self, state: DatabaseState) -> DatabaseState:
+        """The same, and where its modules come from. One query."""
+        with self.session() as cursor:
+            cursor.execute(_ORIGINS.format(held=_HELD if state.applied else "null"))
+            found = {key: value for key, value in cursor.fetchone()[0].items() if value}
+        return replace(state, origins=Origins(**found))
+
+    def mark_installed(self, names: Sequence[str]) -> None:
+        """Take modules for installed that Odoo left ``to upgrade`` and cannot update."""
+        with self.session() as cursor:
+            cursor.execute("update ir_module_module set state = 'installed' where state = 'to upgrade' and name = any(%s)", (list(names),))
+
+    def mark_uninstalled(self, names: Sequence[str]) -> None:
+        """Take modules for not installed that Odoo left ``to install`` and cannot install."""
+        with self.session() as cursor:
+            cursor.execute("update ir_module_module set state = 'uninstalled' where state = 'to install' and name = any(%s)", (list(names),))
 
     def running_cron(self) -> list[str]:
         """Names of the scheduled actions that run now: Odoo locks the row of each, in every series."""

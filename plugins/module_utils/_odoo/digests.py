@@ -4,7 +4,7 @@
 """Two digests for every Odoo module of an image: what an update would carry into the database, and all the rest.
 
 Runs inside the image, with the image's own Python (3.7 or later) and nothing but its standard library:
-``python3 digests.py --addons /opt/sysgenpro/addons`` prints JSON. The rules are told in docs/architecture.md ("Module
+``python3 digests.py --found found.json`` prints JSON, with what finding.py said in that file. The rules are told in docs/architecture.md ("Module
 digests"); who changes a rule raises ``VERSION``, since digests taken by two sets of rules do not compare.
 
 *Schema*: manifest, data files (and files those embed), migrations, hooks, and of Python what declares: module and class
@@ -17,7 +17,6 @@ import argparse
 import ast
 import gc
 import hashlib
-import importlib.util
 import json
 import os
 import pickle
@@ -25,7 +24,7 @@ import re
 import runpy
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 if not TYPE_CHECKING and not __package__:  # run as a script: its companions lie in the same directory
@@ -262,32 +261,25 @@ def add_framework(base: Module, odoo: str) -> None:
     base.code = code.hexdigest()
 
 
-def _odoo_places() -> list[str]:
-    found = importlib.util.find_spec("odoo")
-    if found is None or not found.submodule_search_locations:
-        raise SystemExit("this Python finds no package odoo")
-    return list(found.submodule_search_locations)
-
-
 def _existing(folders: Iterable[str]) -> list[str]:
     return [path for path in dict.fromkeys(map(os.path.normpath, folders)) if os.path.isdir(path)]
 
 
-def own_modules(places: list[str], only: Iterable[str], kept_file: str) -> tuple[dict[str, Module], list[str]]:
+def own_modules(home: str, only: Iterable[str], kept_file: str) -> tuple[dict[str, Module], list[str]]:
     """Odoo's own modules with the framework, and what is odd about them; out of ``kept_file`` if nothing changed."""
     signature = ""
     if kept_file:
         texts = [read(path) for path in (__file__, declarations.__file__, kept.__file__)]
         rules = [VERSION, sys.version, __name__, *texts]  # the name, since a pickle finds classes by it
-        signature = kept.signature(rules, {place: files_below(place) for place in places})
+        signature = kept.signature(rules, {home: files_below(home)})
         found: tuple[dict[str, Module], list[str]] | None = kept.load(kept_file, signature)
         if found:
             return found
     modules: dict[str, Module] = {}
     notes: list[str] = []
-    find_modules(modules, _existing(os.path.join(place, "addons") for place in places), notes, only)
+    find_modules(modules, _existing([os.path.join(home, "addons")]), notes, only)
     if "base" in modules:
-        add_framework(modules["base"], places[0])
+        add_framework(modules["base"], home)
     if kept_file:
         find_hooks(modules)  # so that bodies are there which Odoo's own modules ask for
         kept.store(kept_file, signature, (modules, notes))
@@ -304,38 +296,68 @@ def find_hooks(modules: dict[str, Module]) -> None:
         module.hooks = found.get(name, [])
 
 
-def describe(addons: list[str], odoo: str = "", only: Iterable[str] = (), kept_file: str = "") -> dict[str, Any]:
+def found_in(odoo: str, addons: Iterable[str]) -> dict[str, Any]:
+    """As finding.py says it, without Odoo: of a tree that cannot run, and without what only Odoo makes of a manifest."""
+    path = _existing([os.path.join(odoo, "addons"), *addons])
+    return {"series": runpy.run_path(os.path.join(odoo, "release.py"))["series"], "home": odoo, "path": path, "modules": None, "notes": []}
+
+
+def describe(found: Mapping[str, Any], only: Iterable[str] = (), kept_file: str = "") -> dict[str, Any]:
     """What the record says about the image's modules.
 
+    :param found: what finding.py says: modules count in the order of its ``path``, and only those that Odoo finds.
     :param kept_file: keeps what is read of Odoo's own modules from run to run; not for a choice of modules (``only``).
     """
-    places = [odoo] if odoo else _odoo_places()
-    addons_path = _existing([*(os.path.join(place, "addons") for place in places), *addons])
-    only = set(only)
-    modules, notes = own_modules(places, only, "" if only else kept_file)
-    own = set(modules)
-    find_modules(modules, addons_path, notes, only)
-    if "base" in modules and "base" not in own:
-        add_framework(modules["base"], places[0])
+    only, home = set(only), found["home"]
+    own, own_notes = own_modules(home, only, "" if only else kept_file)
+    modules: dict[str, Module] = {}
+    notes: list[str] = []
+    for place in found["path"]:
+        if os.path.realpath(place) == os.path.realpath(os.path.join(home, "addons")):
+            modules.update({name: module for name, module in own.items() if name not in modules})
+            notes += own_notes
+        else:
+            find_modules(modules, [place], notes, only)
+    told: Mapping[str, Mapping[str, Any]] | None = found["modules"]
+    if told is not None:
+        notes += [f"{name}: Odoo finds it at {told[name]['path']}, where it cannot be read" for name in sorted(set(told) - set(modules))]
+        modules = {name: module for name, module in modules.items() if name in told}
+    if "base" in modules and modules["base"] is not own.get("base"):
+        add_framework(modules["base"], home)
     find_hooks(modules)
+    places = {os.path.dirname(module.path) for module in modules.values()}
     return {
+        **({"languages": found["languages"]} if found.get("languages") else {}),
         "digests": VERSION,
-        "series": runpy.run_path(os.path.join(places[0], "release.py"))["series"],
-        "addons_path": addons_path,
-        "modules": {name: modules[name].result() for name in sorted(modules)},
-        "notes": sorted(notes),
+        "series": found["series"],
+        "addons_path": [place for place in found["path"] if told is None or place in places],
+        "modules": {name: {**modules[name].result(), **_told(told, name)} for name in sorted(modules)},
+        "notes": sorted({*notes, *found["notes"]}),
     }
+
+
+def _told(told: Mapping[str, Mapping[str, Any]] | None, name: str) -> dict[str, Any]:
+    """What Odoo makes of a manifest, as far as it is more than the manifest's own words."""
+    if told is None:
+        return {}
+    found = told[name]
+    further: dict[str, Any] = {key: found[key] for key in ("countries", "lacks") if found[key]}
+    if found["triggers"] is not None and found["triggers"] != sorted(found["depends"]):
+        further["triggers"] = found["triggers"]
+    return {"installable": found["installable"], "auto_install": found["triggers"] is not None, **further}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--addons", action="append", default=[], help="a further directory with add-ons, in order")
-    parser.add_argument("--odoo", default="", help="the directory of the package odoo; default: as Python finds it")
+    parser.add_argument("--found", default="", help="a file with what finding.py said")
+    parser.add_argument("--addons", action="append", default=[], help="without that: a further directory with add-ons, in order")
+    parser.add_argument("--odoo", default="", help="without that: the directory of the package odoo")
     parser.add_argument("--only", action="append", default=[], help="only this module")
     parser.add_argument("--kept", default="", help="a file that keeps what is read of Odoo's own modules")
     arguments = parser.parse_args()
     gc.disable()  # syntax trees are millions of small objects, and none of them is garbage before the end
-    said = describe(arguments.addons, arguments.odoo, arguments.only, arguments.kept)
+    found = json.loads(read(arguments.found)) if arguments.found else found_in(arguments.odoo, arguments.addons)
+    said = describe(found, arguments.only, arguments.kept)
     json.dump(said, sys.stdout, sort_keys=True)
 
 

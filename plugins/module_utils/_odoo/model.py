@@ -23,7 +23,8 @@ from .database import COLOURS
 from .record import Reference, parse_reference
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2}|_419)?(@[a-z]+)?")
+# As res.lang.csv of all series has them (ar_001, es_419, sr@Cyrl, kab_DZ, sw) and glibc's locales (ca_ES@valencia), with a script where somebody made one.
+LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_([A-Z]{2}|[0-9]{3}))?(@[A-Za-z0-9]+)?")
 MODULE = re.compile(r"[a-z0-9_]+", re.IGNORECASE)
 # PostgreSQL cuts names at 63 bytes (NAMEDATALEN); the longest made of it ends in "_rehearsal_copy".
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
@@ -90,6 +91,11 @@ class Desired:
     @property
     def uninstall(self) -> list[str]:
         return sorted(self.params["modules"]["uninstall"])
+
+    @property
+    def without_code(self) -> list[str]:
+        """Modules of which the operator says that they live in the database only."""
+        return sorted(self.params["modules"].get("without_code") or ())
 
     @property
     def languages(self) -> list[str]:
@@ -179,14 +185,16 @@ def _check_names(params: Mapping[str, Any]) -> None:
         raise _bad("database.name", params["database"]["name"], "lower-case letters, digits and _, at most 48")
     for language in params["languages"]:
         if not LANGUAGE.fullmatch(language):
-            raise _bad("languages", language, "codes as fr_FR")
-    for key in ("install", "uninstall"):
-        for module in params["modules"][key]:
+            raise _bad("languages", language, "codes as fr_FR, ar_001 or sr@Cyrl")
+    for key in ("install", "uninstall", "without_code"):
+        for module in params["modules"].get(key) or ():
             if not MODULE.fullmatch(module):
                 raise _bad("modules." + key, module, "technical names of modules")
-    both = set(params["modules"]["install"]) & set(params["modules"]["uninstall"])
-    if both:
-        raise _bad("modules", ", ".join(sorted(both)), "a module in one of install and uninstall")
+    modules = params["modules"]
+    for other_key in ("uninstall", "without_code"):
+        both = set(modules["install"]) & set(modules.get(other_key) or ())
+        if both:
+            raise _bad("modules", ", ".join(sorted(both)), f"a module in one of install and {other_key}")
 
 
 def _bad(field: str, value: object, expected: str) -> DomainError:

@@ -87,6 +87,8 @@ class ReleaseOperation:
             self.wanted, back = self._previous(database)
             wanted = self.wanted
         target, changes = self._target(wanted, database, back)
+        if self._asks_for_origins(database, target, changes):
+            database = self.database.with_origins(database)
         seen = Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             files=not database.odoo and holds_files(wanted.filestore), disk=disk_free(database.directory),
@@ -94,6 +96,16 @@ class ReleaseOperation:
             template=template_of(wanted.params["template"]) if not database.exists else None,
             back=back, origin=origin)
         return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
+
+    def _asks_for_origins(self, database: DatabaseState, target: Release | None, changes: Changes | None) -> bool:
+        """Whether there is something to do with the database, or a module to judge that the release does not hold: one query more."""
+        if not database.odoo:
+            return False
+        moving = any(state == "to upgrade" for state, _version in database.modules.values())
+        lacking = target is not None and not database.installed <= set(target.record.modules)
+        wanted = self.wanted
+        wishes = set(wanted.install) - database.installed or database.installed.intersection(wanted.uninstall) or set(wanted.languages) - set(database.languages)
+        return moving or lacking or bool(wishes) or bool(changes and changes.update)
 
     def plan(self) -> Plan:
         entries = self.journal.read()

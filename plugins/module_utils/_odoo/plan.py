@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -19,19 +19,24 @@ from .checks import (
     check_disk,
     check_identity,
     check_in_use,
+    check_installs,
+    check_languages,
     check_modules,
     check_new,
     check_owner,
     check_replication,
     check_room,
     check_target,
+    check_uninstall,
     others_in,
 )
 from .cluster import KINDS
 from .database import COLOURS, DatabaseState
+from .installing import left_out
 from .model import Desired, colour_of, other
 from .record import Release
 from .recovery import Back
+from .without_code import stuck, without_code
 
 MEND_RELEASE = "Build a release that mends it, or mend its cause and rehearse it again"
 
@@ -97,18 +102,28 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     :raises DomainError: where the instance must not be touched, with the reason.
     """
     if seen.back is None:
-        check_identity(wanted, seen.database)
+        check_identity(wanted, seen)
     else:
         check_owner(wanted, seen.database)  # what is half-updated may be gone back from
     work = decide(wanted, seen) if seen.back is None else Work("restore", {}, (), (), ())
     old = colour_of(seen.front, wanted)
     before = _before(wanted, seen, old)
+    steps: tuple[Step, ...]
+    left = _left(wanted, seen)
+    if left and work.kind in ("none", "cron"):
+        # No scheduled action runs beside them, so that is what this mends.
+        steps = (sequences.mark_installed(left), *([sequences.start_cron(old or "blue")] if work.kind == "cron" else []))
+        return _plan(wanted, seen, replace(work, kind="cron"), "none", steps, {**before, "modules": left}, {**before, "cron": old or before["cron"]})
     if work.kind == "none":
         return _plan(wanted, seen, work, "none", (), before, before)
     if work.kind == "cron":
-        steps: tuple[Step, ...] = (sequences.start_cron(old or "blue"),)
+        steps = (sequences.start_cron(old or "blue"),)
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
+    check_uninstall(wanted, seen)
+    if work.kind in ("update", "create") and not seen.origin:
+        check_installs(wanted, seen, work.update, work.install)
+        check_languages(wanted, seen, work.update, work.languages)
     check_room(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
@@ -151,7 +166,7 @@ def decide(wanted: Desired, seen: Observed) -> Work:
                           advice="Set adopt: true to record it as running this release, without touching it")
     if seen.target:
         check_target(wanted, seen)
-        check_modules(wanted, seen, database.installed)
+        check_modules(wanted, seen, database.installed | set(_left(wanted, seen)))
     work = update_of(wanted, seen)
     if work.touches_database:
         return work
@@ -182,6 +197,11 @@ def _drift(wanted: Desired, seen: Observed) -> str:
         if not fresh:
             return "code" if kind == "web" else "cron"
     return "none"
+
+
+def _left(wanted: Desired, seen: Observed) -> list[str]:
+    """Modules without code that Odoo left ``to upgrade``."""
+    return stuck(wanted, seen.database, seen.target.record.modules if seen.target else ())
 
 
 def _adopts(seen: Observed) -> bool:
@@ -238,6 +258,12 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     others = others_in(wanted, seen.database) if _adopts(seen) else []
     if others:
         facts["in_use"] = others
+    skipped = left_out(seen.target.record) if work.kind == "create" and seen.target and not seen.template and not seen.origin else {}
+    if skipped:
+        facts["left_out"] = skipped
+    bare = sorted(without_code(wanted, seen.database, seen.target.record.modules)) if seen.target else []
+    if bare:
+        facts["without_code"] = bare
     if seen.changes:
         facts["code_changes"] = sorted(seen.changes.code)
     if seen.origin:

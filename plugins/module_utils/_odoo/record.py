@@ -62,6 +62,9 @@ class Module:
     :param schema: digest of what an update (``-u``) would carry into the database, 32 hex digits.
     :param code: digest of all else, 32 hex digits.
     :param parts: short digests of the pieces of ``schema`` by name (``manifest``, ``data`` …); only to give reasons.
+    :param triggers: of one that installs itself, which of its dependencies have to be installed for that, where these are not all of them.
+    :param countries: lower-case codes of the countries that one which installs itself is for; empty for all.
+    :param lacks: Python packages and programs that its manifest asks for and the image has not.
     :param i18n: digest of the translations by language as the file is called (``fr``, ``pt_BR``), 16 hex digits.
     """
 
@@ -73,6 +76,9 @@ class Module:
     code: str
     parts: Mapping[str, str] = field(default_factory=dict)
     i18n: Mapping[str, str] = field(default_factory=dict)
+    triggers: tuple[str, ...] | None = None
+    countries: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,11 @@ class Record:
         """The short name its source gave it, such as ``r3``; empty where it gave none."""
         return str(self.source.get("name", ""))
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes of the languages that its Odoo knows; empty where the record is of before that was noted."""
+        return tuple(self.raw.get("languages") or ())
+
     @classmethod
     def parse(cls, value: Any) -> Record:
         """Check a mapping and type it.
@@ -122,6 +133,8 @@ class Record:
         command = _texts(record, "command", "")
         if not command:
             raise _malformed("command", "at least one word", record.get("command"))
+        if "languages" in record:
+            _texts(record, "languages", "")
         modules = _mapping(record.get("modules"), "modules")
         if "base" not in modules:
             raise _malformed("modules", "at least the module base", sorted(modules)[:3])
@@ -191,6 +204,9 @@ def _module(name: str, value: Any) -> Module:
         code=_hex(entry.get("code"), 32, where + ".code"),
         parts=_digests(entry.get("parts", {}), 8, where + ".parts"),
         i18n=_digests(entry.get("i18n", {}), 16, where + ".i18n"),
+        triggers=_texts(entry, "triggers", where) if "triggers" in entry else None,
+        countries=_texts(entry, "countries", where) if "countries" in entry else (),
+        lacks=_texts(entry, "lacks", where) if "lacks" in entry else (),
     )
 
 

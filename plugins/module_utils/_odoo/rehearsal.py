@@ -153,7 +153,9 @@ class RehearsalSteps(Steps):
             seconds = update.watch(
                 self.runtime, self.container, self.bounds["update"], list, lambda: None, self.bounds["update"],
                 sample=lambda: _sample_locks(cursor, locks))
-            update.check(type(self.database)(self.clone, self.database.port, self.database.socket), step.parameters)
+            there = type(self.database)(self.clone, self.database.port, self.database.socket)
+            self.warnings += update.settle(there, self.wanted, record, step.parameters)
+            update.check(there, step.parameters)
             cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
             ddl = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]
             # The platform's own notes are not part of what is rehearsed.

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.plan import Step
 from .model import Desired, joined
 from .recovery import Back, back_steps, capture_step
+from .without_code import stuck
 
 if TYPE_CHECKING:
     from .plan import Observed, Work
@@ -19,7 +20,8 @@ Change = Mapping[str, Any]
 
 
 def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) -> tuple[Step, ...]:
-    steps = [_pull(wanted), Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
+    left = stuck(wanted, seen.database, seen.target.record.modules if seen.target else ())
+    steps = [_pull(wanted), *([mark_installed(left)] if left else []), Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
     steps += _stop_cron(wanted, seen)
     steps.append(Step("switch", f"Lead the front to {new}", {"colour": new, "from": old}))
     if old:
@@ -153,6 +155,10 @@ def _prove(colour: str) -> Step:
 
 def start_cron(colour: str) -> Step:
     return Step("start_cron", f"Start the cron process of {colour}", {"colour": colour})
+
+
+def mark_installed(names: Sequence[str]) -> Step:
+    return Step("mark_installed", f"Take {joined(list(names))} for installed, which Odoo left on the way to an update that it cannot do", {"modules": list(names)})
 
 
 def _record(kind: str) -> Step:

@@ -332,7 +332,12 @@ class Steps(RecoverySteps):
             self.bounds["max_pause"]))
 
     def do_check_modules(self, step: Step) -> dict[str, Any]:
+        self.warnings += update.settle(self.database, self.wanted, self.release.record, step.parameters)
         update.check(self.database, step.parameters)
+        return {}
+
+    def do_mark_installed(self, step: Step) -> dict[str, Any]:
+        self.database.mark_installed(step.parameters["modules"])
         return {}
 
     def do_record(self, step: Step) -> dict[str, Any]:

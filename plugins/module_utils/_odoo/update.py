@@ -15,9 +15,11 @@ from .._kernel.wait import Deadline
 from .._runtime.docker import DockerRuntime
 from .config import ETC
 from .database import Database
-from .model import joined
+from .installing import obstacle
+from .model import Desired, joined
 from .record import Record
 from .series import series_of, without_demo_arguments
+from .without_code import stuck
 
 # Seconds between two looks at an update; each look is one Docker call and, now and then, one query.
 LOOK = 0.25
@@ -118,6 +120,24 @@ def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[
         raise DomainError("update_failed", "the update failed: {}{}".format(
             cause(output, state), _waiting(in_the_way)), log=output[-20000:], passing=is_passing(output, state))
     return time.monotonic() - started
+
+
+def settle(database: Database, wanted: Desired, record: Record, change: Mapping[str, Any]) -> list[str]:
+    """End what Odoo leaves on its way and no run of it can ever bring to an end. Returns what is worth a warning.
+
+    An update leaves modules without code ``to upgrade`` where they depend on what it updated and Odoo does not take that back. A new database has modules
+    ``to install`` that install themselves and need what the image does not offer.
+    """
+    state = database.observe()
+    moving = {name: found for name, (found, _version) in state.modules.items() if found in ("to upgrade", "to install")}
+    if "to upgrade" in moving.values():
+        database.mark_installed(stuck(wanted, database.with_origins(state), record.modules))
+    never = {name: obstacle(record, name) for name, found in sorted(moving.items()) if found == "to install" and name not in change.get("install", ())}
+    never = {name: why for name, why in never.items() if why}
+    if not never:
+        return []
+    database.mark_uninstalled(list(never))
+    return ["left out: {}".format(joined([f"{name} {why}" for name, why in never.items()]))]
 
 
 def check(database: Database, change: Mapping[str, Any]) -> None:

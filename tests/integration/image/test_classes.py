@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.changes import classify, full_version
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe, found_in
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.record import Record
 from click_odoo_contrib._addon_hash import addon_hash
 
@@ -51,7 +51,7 @@ def fetch(series: str, target: Path) -> Path:
 
 
 def record(odoo: Path) -> Record:
-    said = describe([], str(odoo))
+    said = describe(found_in(str(odoo), []))
     return Record.parse({"format": 1, "source": {}, "command": ["odoo"], "wkhtmltopdf": None, **said})
 
 

@@ -79,13 +79,29 @@ def test_doubt_means_update(before, after, installed):
     [
         ("fr", ["fr_FR"], True), ("fr", ["fr_BE"], True), ("fr_BE", ["fr_BE"], True), ("fr_BE", ["fr_FR"], False),
         ("de", ["fr_FR", "en_US"], False), ("es_419", ["es_MX"], True), ("sr@latin", ["sr@latin"], True),
-        ("en", ["en_US"], False), ("fr", [], False),
+        ("es_419", ["es_ES"], False), ("zh_TW", ["zh_HK"], True), ("ar", ["ar_001"], True), ("fr", [], False),
     ],
 )  # fmt: skip
 def test_translations_of_active_languages_only(file, languages, counts):
     changes = classify(record(), record(module(i18n={file: "0" * 16})), INSTALLED, languages)
     assert bool(changes.update) is counts
-    assert (file in translation_files(languages)) is counts
+    assert (file in translation_files(languages, "19.0")) is counts
+
+
+@pytest.mark.parametrize(
+    ("series", "language", "files"),
+    [
+        ("14.0", "fr_FR", {"fr"}), ("15.0", "fr_FR", {"fr"}), ("16.0", "fr_FR", {"fr", "fr_FR"}), ("17.0", "fr_FR", {"fr", "fr_FR"}),
+        ("14.0", "es_MX", {"es", "es_MX"}), ("16.0", "es_MX", {"es", "es_MX"}), ("17.0", "es_MX", {"es", "es_419", "es_MX"}),
+        ("18.0", "es_ES", {"es", "es_ES"}), ("17.0", "es_419", {"es", "es_419"}), ("14.0", "es_419", {"es", "es_419"}),
+        ("14.0", "zh_HK", {"zh", "zh_HK"}), ("18.0", "zh_HK", {"zh", "zh_HK"}), ("18.3", "zh_HK", {"zh", "zh_HK"}),
+        ("18.4", "zh_HK", {"zh", "zh_HK", "zh_TW"}), ("19.0", "zh_HK", {"zh", "zh_HK", "zh_TW"}), ("19.0", "zh_TW", {"zh", "zh_TW"}),
+        ("14.0", "sr@latin", {"sr@latin"}), ("19.0", "sr@Cyrl", {"sr@Cyrl"}), ("14.0", "ar_001", {"ar", "ar_001"}),
+        ("19.0", "ca_ES@valencia", {"ca", "ca_ES@valencia"}), ("19.0", "sw", {"sw"}), ("14.0", "en_US", {"en", "en_US"}), ("19.0", "en_US", {"en", "en_US"}),
+    ],
+)  # fmt: skip
+def test_each_series_has_its_own_rules(series, language, files):
+    assert translation_files([language], series) == files
 
 
 def test_missing_modules_and_dependencies():

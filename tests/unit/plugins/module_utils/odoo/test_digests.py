@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.declarations import References, parse, write
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe, digest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe, digest, found_in
 
 SYNTAX = b'''
 """Docstring."""
@@ -55,13 +55,13 @@ def tree(tmp_path):
 
 
 def shop(tree):
-    return describe([], str(tree))["modules"]["shop"]
+    return describe(found_in(str(tree), []))["modules"]["shop"]
 
 
 def test_missing_data_file_is_noted_and_counts(tree):
     before = shop(tree)
     (tree / "addons/shop/d.xml").unlink()
-    said = describe([], str(tree))
+    said = describe(found_in(str(tree), []))
     assert said["notes"] == ["shop: d.xml is named in its manifest and missing"]
     assert said["modules"]["shop"]["schema"] != before["schema"]
 
@@ -75,7 +75,7 @@ def test_a_manifest_that_is_none(tree, content):
 def test_python_that_is_none_counts_by_its_bytes(tree):
     place = tree / "addons/shop/models/old.py"
     place.write_text("print 'x'\n")
-    first = describe([], str(tree))
+    first = describe(found_in(str(tree), []))
     place.write_text("print 'y'\n")
     assert first["notes"] == ["shop: models/old.py is no Python that this Python reads"]
     assert shop(tree)["schema"] != first["modules"]["shop"]["schema"]
@@ -95,7 +95,7 @@ def test_the_first_of_two_modules_counts(tree, tmp_path):
     other = tmp_path / "more" / "shop"
     other.mkdir(parents=True)
     (other / "__manifest__.py").write_text('{"version": "9"}')
-    said = describe([str(tmp_path / "more")], str(tree))
+    said = describe(found_in(str(tree), [str(tmp_path / "more")]))
     assert said["modules"]["shop"]["version"] == "1.0"
     assert said["addons_path"] == [str(tree / "addons"), str(tmp_path / "more")]
 

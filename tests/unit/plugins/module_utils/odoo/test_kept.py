@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import container, digests, kept
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe, found_in
 
 BASE = {
     "release.py": "series = '19.0'\n",
@@ -87,14 +87,14 @@ def parsed(monkeypatch):
 
 
 def asked(odoo, file, addons=(), **further):
-    return describe([str(path) for path in addons], str(odoo), kept_file=str(file), **further)
+    return describe(found_in(str(odoo), [str(path) for path in addons]), kept_file=str(file), **further)
 
 
 @pytest.mark.parametrize("made_for", ["none", "data calls a method of the base"])
 @pytest.mark.parametrize("title", ADDONS)
 def test_the_digests_are_those_without_it(odoo, file, tmp_path, title, made_for):
     first, second = laid(tmp_path / "first", ADDONS[made_for]), laid(tmp_path / "second", ADDONS[title])
-    plain = [describe([str(path)], str(odoo)) for path in (first, second)]
+    plain = [describe(found_in(str(odoo), [str(path)])) for path in (first, second)]
     assert asked(odoo, file, [first]) == plain[0]
     before = file.read_bytes()
     assert asked(odoo, file, [second]) == plain[1]
@@ -121,7 +121,7 @@ def test_what_an_addon_asked_for_is_not_in_the_file(odoo, file, tmp_path):
     """The file is the same whichever release was built first."""
     addons = laid(tmp_path / "addons", ADDONS["data calls a method of the base"])
     asked(odoo, file, [addons])
-    modules, notes = digests.own_modules([str(odoo)], (), str(file))
+    modules, notes = digests.own_modules(str(odoo), (), str(file))
     rendered = {function.name for unit in modules["base"].units for function in unit.functions if function.rendered}
     assert rendered == {"_kind", "fill", "_filled", "helper", "lent", "inner"}
     assert sorted(modules) == ["base", "shop"]
@@ -164,7 +164,7 @@ def test_any_other_file_is_made_anew(odoo, file, kind):
 def test_another_base_is_read_anew(odoo, file, change):
     asked(odoo, file)
     change(odoo)
-    assert asked(odoo, file) == describe([], str(odoo))
+    assert asked(odoo, file) == describe(found_in(str(odoo), []))
 
 
 def swap(path, old, new):
@@ -207,7 +207,7 @@ def test_addons_with_a_base_of_their_own(tmp_path, file):
     odoo = laid(tmp_path / "odoo", {name: text for name, text in BASE.items() if not name.startswith("addons/")})
     addons = laid(tmp_path / "x", {name[7:]: text for name, text in BASE.items() if name.startswith("addons/")})
     said = [asked(odoo, file, [addons]) for _time in range(2)]
-    assert said[0] == said[1] == describe([str(addons)], str(odoo))
+    assert said[0] == said[1] == describe(found_in(str(odoo), [str(addons)]))
     assert "framework" in said[0]["modules"]["base"]["parts"]
 
 
@@ -218,5 +218,5 @@ def test_as_a_script_with_its_companions(odoo, file, tmp_path):
         (scripts / name).write_bytes(text)
     command = [sys.executable, str(scripts / "digests.py"), "--odoo", str(odoo), "--kept", str(file)]
     said = [json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout) for _time in range(2)]
-    assert said == [json.loads(json.dumps(describe([], str(odoo))))] * 2
+    assert said == [json.loads(json.dumps(describe(found_in(str(odoo), []))))] * 2
     assert kept.body(file.read_bytes())

@@ -10,14 +10,14 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database, DatabaseState
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database, DatabaseState, Origins
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.processes import Processes
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import (
     Container,
@@ -408,6 +408,21 @@ class FakeDatabase(Database):
     def module_states(self) -> tuple[dict[str, str], str | None]:
         data = self.world.databases[self.name]
         return {name: state for name, (state, _) in data.modules.items() if state != "uninstalled"}, None
+
+    def with_origins(self, state: DatabaseState) -> DatabaseState:
+        return replace(state, origins=Origins(languages=("en_US", "fr_FR")))
+
+    def mark_installed(self, names: Sequence[str]) -> None:
+        with self.world.effect("mark"):
+            self._settle("to upgrade", "installed", names)
+
+    def mark_uninstalled(self, names: Sequence[str]) -> None:
+        with self.world.effect("mark"):
+            self._settle("to install", "uninstalled", names)
+
+    def _settle(self, before: str, after: str, names: Sequence[str]) -> None:
+        modules = self.world.databases[self.name].modules
+        modules.update({name: (after, modules[name][1]) for name in names if modules.get(name, ("", ""))[0] == before})
 
     def running_cron(self) -> list[str]:
         return self.world.busy_cron
