@@ -228,6 +228,13 @@ options:
         hold the modules it has. Whatever is connected to it so far must have ended.
     type: bool
     default: false
+  neutralize:
+    description:
+      - With O(adopt), for a database that was imported as a copy. Before anything of it starts, it is kept from sending mail, running scheduled actions,
+        calling webhooks and taking payments, by what the image's own add-ons say (C(data/neutralize.sql)) and by what this collection knows.
+      - Never for a database that is the shop itself. One that was released before is left as it is.
+    type: bool
+    default: false
   rehearsal:
     description:
       - Whether an update must have been rehearsed. V(auto) uses a stored rehearsal where there is one.

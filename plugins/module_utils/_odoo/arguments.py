@@ -89,6 +89,7 @@ ARGUMENTS: dict[str, Any] = {
     "demo": {"type": "bool", "default": False},
     "template": {"type": "path"},
     "adopt": {"type": "bool", "default": False},
+    "neutralize": {"type": "bool", "default": False},
     "rehearsal": {"type": "str", "choices": ["auto", "required"], "default": "auto"},
     "bounds": {
         "type": "dict",

@@ -3,145 +3,329 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeping a copy of a shop from acting as the shop: no mail, no scheduled action, no webhook, no payment.
 
-From 16.0 on Odoo brings ``odoo neutralize`` with a script in each module; it leaves logins of mail servers behind and passes over modules whose
-code is not there. Before 16.0, and for a backup that is imported before there is an image, there is nothing. What is here comes on top, for
-every series, table by table where the table is there.
+From 16.0 on Odoo and its add-ons bring scripts (``data/neutralize.sql``), which ``odoo neutralize`` carries out in one transaction: one constraint
+that one of them meets, and nothing is neutralized. So they are asked for (``--stdout``) and carried out here, statement by statement. What is known
+here comes on top, for every series and for backups without an image: by name (neutral_list) and by shape (neutral_shapes). At the end everything
+that may act is counted again, whatever was done before, and what still acts is an error with its name.
+
+All is done by a login that is no superuser: a trigger or an index of the database is somebody's code.
 """
+
+# Names of tables and columns are the catalog's or this list's, and no values come from anywhere else.
+# ruff: noqa: S608
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+from .._kernel.errors import DomainError
+from .._recovery.script import Script
 from .database import Database
+from .neutral_list import BARRIER, PARAMETERS, Switch
+from .neutral_shapes import SECRET, Columns, Selections, switches
 from .record import Record
 from .series import series_of
 
-# The server that Odoo's own script makes. Without an active one Odoo sends by the configuration's smtp_server.
-BARRIER = "neutralization - disable emails"
-_NO_SERVER = "where not exists (select from ir_mail_server where active)"
+with contextlib.suppress(ImportError):  # Database says so
+    import psycopg2
+    from psycopg2 import sql
 
-# Statement by the table it needs, and the columns of it that it needs.
-STATEMENTS: tuple[tuple[str, tuple[str, ...], str], ...] = (
-    ("ir_cron", ("active",), "update ir_cron set active = false"),
-    # A template or a mail may name its server, and 14.0 and 15.0 then send by one that is archived: all lead nowhere.
-    ("ir_mail_server", ("active", "smtp_host"),
-     " ".join(("update ir_mail_server set smtp_host = 'invalid', active =", f"(name = '{BARRIER}')"))),
-    # The column is required where it is there, from 15.0 on.
-    ("ir_mail_server", ("active", "smtp_authentication"),
-     "insert into ir_mail_server (name, smtp_port, smtp_host, smtp_encryption, active, smtp_authentication)"
-     f" select '{BARRIER}', 1025, 'invalid', 'none', true, 'login' {_NO_SERVER}"),
-    ("ir_mail_server", ("active",),
-     "insert into ir_mail_server (name, smtp_port, smtp_host, smtp_encryption, active)"
-     f" select '{BARRIER}', 1025, 'invalid', 'none', true {_NO_SERVER}"),
-    ("mail_mail", ("state",), "update mail_mail set state = 'cancel' where state in ('outgoing', 'exception')"),
-    ("mail_message_schedule", (), "delete from mail_message_schedule"),
-    ("mail_scheduled_message", (), "delete from mail_scheduled_message"),
-    ("mailing_mailing", ("state",), "update mailing_mailing set state = 'draft' where state in ('in_queue', 'sending')"),
-    ("sms_sms", ("state",), "delete from sms_sms where state in ('outgoing', 'process', 'pending')"),
-    ("snailmail_letter", ("state",), "update snailmail_letter set state = 'canceled' where state in ('pending', 'in_progress')"),
-    ("social_post", ("state",), "update social_post set state = 'draft' where state in ('scheduled', 'posting')"),
-    # Push notifications: 17.0, then 18.0 and on.
-    ("mail_notification_web_push", (), "delete from mail_notification_web_push"),
-    ("mail_partner_device", (), "delete from mail_partner_device"),
-    ("mail_push", (), "delete from mail_push"),
-    ("mail_push_device", (), "delete from mail_push_device"),
-    ("payment_acquirer", ("state",), "update payment_acquirer set state = 'disabled' where state = 'enabled'"),
-    ("payment_provider", ("state",), "update payment_provider set state = 'disabled' where state = 'enabled'"),
-    ("ir_act_server", ("state", "webhook_url"), "update ir_act_server set webhook_url = 'http://neutralized.invalid/' where webhook_url is not null"),
-    ("base_automation", ("active", "trigger"), "update base_automation set active = false where trigger = 'on_webhook'"),
-    ("iap_account", ("account_token",), "update iap_account set account_token = account_token || '+disabled' where account_token not like '%+disabled'"),
-    ("iap_account", (), "insert into ir_config_parameter (key, value) values ('iap.endpoint', 'http://neutralized.invalid')"
-                        " on conflict (key) do update set value = excluded.value"),
-    ("delivery_carrier", ("active", "delivery_type"),
-     "update delivery_carrier set active = false where delivery_type not in ('fixed', 'base_on_rule')"),
-    # Documents that a government or a network gets.
-    ("account_edi_proxy_client_user", ("proxy_type", "edi_mode"),
-     "update account_edi_proxy_client_user set edi_mode = case when proxy_type in ('l10n_it_edi', 'peppol', 'nemhandel') then 'demo' else 'test' end"
-     " where proxy_type <> 'l10n_my_edi'"),
-    ("account_edi_proxy_client_user", ("proxy_type", "active"),
-     "update account_edi_proxy_client_user set active = false where proxy_type = 'l10n_my_edi'"),
-    ("account_edi_proxy_client_user", (), "insert into ir_config_parameter (key, value) values ('account_edi_proxy_client.demo', 'demo')"
-                                          " on conflict (key) do update set value = excluded.value"),
-    ("ir_config_parameter", ("key",),
-     "update ir_config_parameter set value = 'test' where key in ('account_peppol.edi.mode', 'l10n_dk_nemhandel.edi.mode', 'l10n_pl_edi_ksef.mode')"),
-    ("ir_config_parameter", ("key",),
-     "delete from ir_config_parameter where key in ('database.enterprise_code', 'mail.catchall.domain', 'cloud_storage_provider', 'mail.sfu_server_key',"
-     " 'mail.web_push_vapid_private_key', 'mail.web_push_vapid_public_key')"),
-    ("ir_config_parameter", ("key",), "update ir_config_parameter set value = gen_random_uuid()::text where key = 'database.uuid'"),
-    # Odoo tells people from 17.0 on.
-    ("ir_config_parameter", ("key",), "insert into ir_config_parameter (key, value) values ('database.is_neutralized', 'true')"
-                                      " on conflict (key) do update set value = excluded.value"),
-    ("ir_ui_view", ("key", "active"), "update ir_ui_view set active = true where key in ('web.neutralize_banner', 'website.neutralize_ribbon')"),
-)
-_MAIL_LOGINS = (
-    "google_gmail_refresh_token", "google_gmail_access_token", "microsoft_outlook_refresh_token", "microsoft_outlook_access_token")
-# Of users before 15.0, in a table of their own after, of users' settings from 17.0 and 18.0 on.
-_CALENDARS = {
-    **dict.fromkeys(("google_calendar_rtoken", "google_calendar_token", "microsoft_calendar_rtoken", "microsoft_calendar_token"), "null"),
-    **dict.fromkeys(("google_synchronization_stopped", "microsoft_synchronization_stopped"), "true"),
-}
-_PAYMENT_KEYS = (
-    "adyen_api_key", "adyen_hmac_key", "adyen_merchant_account", "authorize_login", "authorize_transaction_key", "authorize_signature_key",
-    "buckaroo_secret_key", "flutterwave_secret_key", "mercado_pago_access_token", "mollie_api_key", "paypal_client_secret", "paypal_email_account",
-    "razorpay_key_secret", "stripe_secret_key", "stripe_publishable_key", "stripe_webhook_secret", "worldline_api_secret", "xendit_secret_key")
-# What a column becomes in every row, by table: logins, keys, and switches between a provider's real and its test side.
-VALUES: Mapping[str, Mapping[str, str]] = {
-    "ir_mail_server": dict.fromkeys(("smtp_user", "smtp_pass", *_MAIL_LOGINS), "null"),
-    "fetchmail_server": {"active": "false", **dict.fromkeys(("password", *_MAIL_LOGINS), "null")},
-    "mail_template": {"mail_server_id": "null"},
-    "auth_oauth_provider": {"enabled": "false"},
-    "delivery_carrier": {"prod_environment": "false"},
-    "website": {"domain": "null", "cdn_activated": "false", "robots_txt": r"E'User-agent: *\nDisallow: /'"},
-    "res_users": _CALENDARS,
-    "res_users_settings": _CALENDARS,
-    "google_calendar_credentials": {"calendar_rtoken": "null", "calendar_token": "null", "synchronization_stopped": "true"},
-    "microsoft_calendar_credentials": {"synchronization_stopped": "true"},
-    "social_account": {"active": "false"},
-    "account_online_link": {"client_id": "'duplicate'", "refresh_token": "null", "provider_data": "null"},
-    "payment_acquirer": dict.fromkeys(_PAYMENT_KEYS, "null"),
-    "payment_provider": dict.fromkeys(_PAYMENT_KEYS, "null"),
-    "pos_payment_method": {
-        **dict.fromkeys(("adyen_test_mode", "viva_com_test_mode", "viva_wallet_test_mode", "razorpay_test_mode", "pine_labs_test_mode"), "true"),
-        **dict.fromkeys(("adyen_api_key", "razorpay_api_key", "mp_bearer_token", "mp_webhook_secret_key", "qfpay_pos_key", "pine_labs_security_token"),
-                        "null")},
-    "res_company": {
-        **dict.fromkeys(("l10n_it_edi_register", "l10n_in_edi_production_env", "l10n_eg_production_env"), "false"),
-        **dict.fromkeys(("l10n_es_edi_test_env", "l10n_es_sii_test_env", "l10n_es_tbai_test_env", "l10n_es_edi_verifactu_test_environment",
-                         "l10n_ro_edi_test_env", "l10n_gr_edi_test_env", "l10n_mx_edi_pac_test_env"), "true"),
-        **dict.fromkeys(("l10n_in_edi_password", "l10n_ro_edi_access_token", "l10n_ro_edi_refresh_token", "sms_twilio_auth_token", "gelato_api_key",
-                         "gelato_webhook_secret"), "null")},
-}
-COLUMNS = (
-    "select table_name, array_agg(column_name::text) from information_schema.columns where table_schema = 'public' and table_name = any(%s)"
-    " group by 1"
-)
+# How many rows are taken one by one where a constraint forbids something for all of them at once.
+BY_ROW = 10_000
+_COLUMNS = """
+select c.relname, a.attname, format_type(coalesce(nullif(t.typbasetype, 0), t.oid), null)
+  from pg_class c join pg_attribute a on a.attrelid = c.oid join pg_type t on t.oid = a.atttypid
+ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+"""
+_SELECTIONS = """
+select replace(f.model, '.', '_'), f.name, array_agg(s.value::text order by s.sequence) from ir_model_fields f
+  join ir_model_fields_selection s on s.field_id = f.id group by 1, 2
+"""
+# Somebody's triggers and rules, and how each is put back: (off, on).
+_GUARDS = """
+select format('alter table only %s disable trigger %I', t.tgrelid::regclass, t.tgname),
+       format('alter table only %s enable %s trigger %I', t.tgrelid::regclass, case t.tgenabled when 'A' then 'always' when 'R' then 'replica' else '' end, t.tgname)
+  from pg_trigger t join pg_class c on c.oid = t.tgrelid
+ where not t.tgisinternal and t.tgenabled <> 'D' and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+union all
+select format('alter table only %s disable rule %I', r.ev_class::regclass, r.rulename),
+       format('alter table only %s enable %s rule %I', r.ev_class::regclass, case r.ev_enabled when 'A' then 'always' when 'R' then 'replica' else '' end, r.rulename)
+  from pg_rewrite r join pg_class c on c.oid = r.ev_class
+ where r.rulename <> '_RETURN' and r.ev_enabled <> 'D' and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
+"""
+_TARGET = re.compile(rb"(?:update\s+(?:only\s+)?|delete\s+from\s+(?:only\s+)?|insert\s+into\s+|truncate\s+(?:table\s+)?)(?:public\.)?\"?(\w+)", re.IGNORECASE)
+_PARAMETER = re.compile(rb"insert\s+into\s+ir_config_parameter\s*\(\s*key\s*,\s*value[^)]*\)\s*values\s*\(\s*('[\w.\-]+')\s*,\s*('[^']*'|\w+)",
+                        re.IGNORECASE)
+_FRAME = re.compile(rb"(begin|commit|start\s+transaction|end)\b[^;]*;", re.IGNORECASE)
+# Where one of these is off, the row is no connection any more, whatever else stands in it.
+_CONNECTION = {"active", "state", "enabled"}
+# Archiving one of these would take more from the copy than a way out.
+_NEVER_ARCHIVED = re.compile(r"res_.*|ir_.*|website|product_.*|account_move.*|account_journal|stock_.*|sale_.*|purchase_.*|pos_config")
 
 
-def statements(there: Mapping[str, set[str]]) -> list[str]:
-    """What is to be carried out on a database with these columns, by table. Pure."""
-    found = [statement for table, columns, statement in STATEMENTS if table in there and set(columns) <= there[table]]
-    for table, values in VALUES.items():
-        changes = [f"{column} = {value}" for column, value in values.items() if column in there.get(table, ())]
-        if changes:
-            found.append(" ".join(("update", table, "set", ", ".join(changes))))
-    return found
+@contextlib.contextmanager
+def as_owner(database: Database, role: str, password: str) -> Iterator[Any]:
+    """A cursor of ``role``, whose statements are the owner's; who made the database can do no more than Odoo itself."""
+    connection = psycopg2.connect(
+        host=database.socket, port=database.port, user=role, password=password, dbname=database.name, application_name="sysgenpro neutralize",
+        connect_timeout=10, options="-c lock_timeout=60s -c statement_timeout=0 -c row_security=off -c search_path=public")
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute(sql.SQL("set role {}").format(sql.Identifier(database.owner)))
+            yield cursor
+    finally:
+        connection.close()
 
 
-def neutralize(database: Database) -> int:
-    """Carry out what fits the database in one transaction. Returns how many statements that were."""
-    tables = {table for table, _columns, _statement in STATEMENTS} | set(VALUES)
-    with database.session() as cursor:
-        cursor.execute(COLUMNS, (sorted(tables),))
-        todo = statements({table: set(columns) for table, columns in cursor.fetchall()})
-        cursor.execute("begin")
-        for statement in todo:
-            cursor.execute(statement)
+def neutralize(cursor: Any, scripts: str = "") -> int:
+    """Switch off what may act outside, in one transaction. Returns how many statements changed something.
+
+    :param scripts: those of the image's add-ons, as SQL.
+    :raises DomainError: ``not_neutralized``, with the name of what still acts. Nothing was changed then.
+    """
+    cursor.execute("begin")
+    try:
+        work = _Work(cursor)
+        with work.unguarded():
+            if scripts:
+                work.carry_out(scripts)
+            work.switch_off()
+            work.mail_barrier()
+            work.parameters()
+            work.prove()
         cursor.execute("commit")
-    return len(todo)
+    except BaseException:
+        with contextlib.suppress(psycopg2.Error):
+            cursor.execute("rollback")
+        raise
+    return work.done
+
+
+class _Work:
+    def __init__(self, cursor: Any) -> None:
+        self.cursor, self.done = cursor, 0
+        # What an image's script or a parameter asked for and could not be done, and why rows stayed as they are: by table.
+        self.failed: dict[str, str] = {}
+        self.reasons: dict[str, str] = {}
+        self.columns = self._columns()
+        self.switches = switches(self.columns, self._selections())
+
+    def _columns(self) -> Columns:
+        self.cursor.execute(_COLUMNS)
+        found: dict[str, dict[str, str]] = {}
+        for table, name, kind in self.cursor.fetchall():
+            found.setdefault(table, {})[name] = kind
+        return found
+
+    def _selections(self) -> Selections:
+        if not {"ir_model_fields", "ir_model_fields_selection"} <= set(self.columns):
+            return {}
+        self.cursor.execute(_SELECTIONS)
+        return {(table, name): values for table, name, values in self.cursor.fetchall()}
+
+    @contextlib.contextmanager
+    def unguarded(self) -> Iterator[None]:
+        """Without triggers and rules of the shop's own. What holds rows together, foreign keys, stays. A rollback puts all of it back."""
+        self.cursor.execute(_GUARDS)
+        guards = [(off, on) for off, on in self.cursor.fetchall() if not self._try(off)]
+        yield
+        # A table whose foreign keys are still to be looked at cannot be altered.
+        self.cursor.execute("set constraints all immediate")
+        for _off, on in guards:
+            self.cursor.execute(on)
+
+    def _try(self, statement: str | bytes) -> str:
+        """Carry out one statement, or leave no trace of it. Returns why it failed, without values."""
+        self.cursor.execute("savepoint one")
+        try:
+            self.cursor.execute(statement)
+        except psycopg2.Error as error:
+            self.cursor.execute("rollback to one")
+            return (error.diag.message_primary or str(error)).strip().splitlines()[0]
+        finally:
+            self.cursor.execute("release one")
+        self.done += self.cursor.rowcount > 0
+        return ""
+
+    # -- the image's scripts ----------------------------------------------------------------------
+
+    def carry_out(self, text: str) -> None:
+        stream = iter([text.encode()])
+        try:
+            for statement in Script(lambda _size: next(stream, b"")).statements():
+                if not _FRAME.fullmatch(statement.text):
+                    self._carry_out(statement.text, statement.title)
+        except DomainError as error:
+            raise unread(error.message) from None
+
+    def _carry_out(self, statement: bytes, title: str) -> None:
+        why, table = self._try(statement), _target(statement)
+        if not why or (table and table not in self.columns) or self._by_row(statement, table):
+            return
+        given = _PARAMETER.match(statement)
+        if not given or self._parameter(given.group(1).decode(), given.group(2).decode()):
+            self.failed[table or title] = why
+
+    def _by_row(self, statement: bytes, table: str) -> bool:
+        """What a constraint forbade for all rows, for each: changed, or archived where that is a connection. Whether no row is left."""
+        parts = _update_parts(statement)
+        if parts is None or not table:
+            return False
+        change, where = parts
+        ways = [change]
+        if self.columns[table].get("active") == "boolean" and not _NEVER_ARCHIVED.fullmatch(table):
+            ways.append(b"active = false")
+        return self._rows(table, where.decode() or "true", [way.decode() for way in ways])
+
+    # -- what is known here -----------------------------------------------------------------------
+
+    def switch_off(self) -> None:
+        for switch in self.switches:
+            if self._try(_statement(switch.table, switch.ways[0], switch.loud)):
+                self._rows(switch.table, switch.loud, switch.ways)
+
+    def _rows(self, table: str, where: str, ways: Sequence[str]) -> bool:
+        """Each row in the first way that no constraint forbids; the newest first, so that of two which exclude one another that one stays."""
+        self.cursor.execute("savepoint rows")
+        try:
+            order = "id desc" if "id" in self.columns[table] else "ctid"
+            self.cursor.execute(f'select ctid::text from "{table}" where {where} order by {order} limit {BY_ROW}')
+            rows = [row[0] for row in self.cursor.fetchall()]
+        except psycopg2.Error:
+            self.cursor.execute("rollback to rows")
+            return False
+        finally:
+            self.cursor.execute("release rows")
+        left = 0
+        for row in rows:
+            reasons = []
+            for way in ways:
+                reasons.append(self._try(_statement(table, way, f"ctid = '{row}'")))
+                if not reasons[-1]:
+                    break
+            else:
+                left += 1
+                self.reasons[table] = reasons[0]
+        return not left and len(rows) < BY_ROW
+
+    def mail_barrier(self) -> None:
+        """One active mail server that leads nowhere."""
+        there = self.columns.get("ir_mail_server", {})
+        if "active" not in there:
+            return
+        values = {"name": f"'{BARRIER}'", "smtp_port": "1025", "smtp_host": "'invalid'", "smtp_encryption": "'none'", "active": "true",
+                  "smtp_authentication": "'login'", "server_env_defaults": "'{\"x_smtp_host_env_default\": \"invalid\"}'"}
+        given = {name: value for name, value in values.items() if name in there}
+        why = self._try("insert into ir_mail_server ({}) select {} where not exists (select from ir_mail_server where active)".format(
+            ", ".join(given), ", ".join(given.values())))
+        if why:
+            self.failed["ir_mail_server"] = why
+
+    def parameters(self) -> None:
+        if not {"key", "value"} <= set(self.columns.get("ir_config_parameter", ())):
+            return
+        self._try("update ir_config_parameter set value = gen_random_uuid()::text where key = 'database.uuid'")
+        for table, name, key, value in PARAMETERS:
+            if table not in self.columns or (name and name not in self.columns[table]):
+                continue
+            why = self._parameter(f"'{key}'", f"'{value}'")
+            if why:
+                self.failed["ir_config_parameter " + key] = why
+        if {"key", "active"} <= set(self.columns.get("ir_ui_view", ())):
+            self._try("update ir_ui_view set active = true where key in ('web.neutralize_banner', 'website.neutralize_ribbon')")
+        if {"fields_id", "value_text"} <= set(self.columns.get("ir_property", ())):
+            self._properties()
+
+    def _parameter(self, key: str, value: str) -> str:
+        """Without ON CONFLICT: a database may have lost the index that this needs. Returns why it failed."""
+        return self._try(f"update ir_config_parameter set value = {value} where key = {key}") or self._try(
+            f"insert into ir_config_parameter (key, value) select {key}, {value} where not exists (select from ir_config_parameter where key = {key})")
+
+    def _properties(self) -> None:
+        """Before 18.0 a value of its own for each company is a row here."""
+        self.cursor.execute("select distinct f.id, f.name from ir_property p join ir_model_fields f on f.id = p.fields_id where p.value_text is not null")
+        for field, name in self.cursor.fetchall():
+            if SECRET.fullmatch(name):
+                why = self._try(f"update ir_property set value_text = null where fields_id = {int(field)}")
+                if why:
+                    self.failed["ir_property " + name] = why
+
+    # -- the proof --------------------------------------------------------------------------------
+
+    def prove(self) -> None:
+        """Whatever was done: what acts still? A table of an image's script that could not be carried out acts as well, unless it is known here."""
+        loud: dict[str, str] = {}
+        for switch in self.switches:
+            count = self._count(switch)
+            if count:
+                name = switch.table + "".join(f".{each}" for each in switch.needs[:1])
+                loud[name] = f"{count} rows" + (f": {self.reasons[switch.table]}" if switch.table in self.reasons else "")
+        if "active" in self.columns.get("ir_mail_server", {}):
+            self.cursor.execute("select count(*) from ir_mail_server where active")
+            if not self.cursor.fetchone()[0]:
+                loud["ir_mail_server"] = "no active one is left, and Odoo would send by its configuration"
+        covered = {switch.table for switch in self.switches if not switch.needs or _CONNECTION.intersection(switch.needs)}
+        loud.update({name: why for name, why in self.failed.items() if name not in covered})
+        if loud:
+            raise DomainError(
+                "not_neutralized", "what could not be switched off would still act outside: "
+                + "; ".join(f"{name} ({why})" for name, why in sorted(loud.items())),
+                advice="Look at what keeps these rows as they are, a constraint or an add-on of your own, and mend it where the copy comes from;"
+                       " or give the add-on a data/neutralize.sql", acting=loud)
+
+    def _count(self, switch: Switch) -> int:
+        self.cursor.execute(f'select count(*) from "{switch.table}" where {switch.loud}')
+        return int(self.cursor.fetchone()[0])
+
+
+def _statement(table: str, way: str, where: str) -> str:
+    return f'delete from "{table}" where {where}' if way == "delete" else f'update "{table}" set {way} where {where}'
+
+
+def _target(statement: bytes) -> str:
+    found = _TARGET.match(statement)
+    return found.group(1).decode() if found else ""
+
+
+def _update_parts(statement: bytes) -> tuple[bytes, bytes] | None:
+    """What an UPDATE sets, and where; None for what is not as simple as that."""
+    found = re.fullmatch(rb"update\s+(?:only\s+)?(?:public\.)?\"?\w+\"?\s+set\s+(.*?);?\s*", statement, re.IGNORECASE | re.DOTALL)
+    if not found:
+        return None
+    text = re.sub(rb"--[^\n]*", b"", found.group(1))
+    depth, quoted = 0, False
+    for match in re.finditer(rb"'|\(|\)|\b(?:where|from|returning)\b", text, re.IGNORECASE):
+        word = match.group().lower()
+        if word == b"'":
+            quoted = not quoted
+        elif quoted:
+            continue
+        elif word in b"()":
+            depth += 1 if word == b"(" else -1
+        elif not depth:
+            return (text[:match.start()], text[match.end():]) if word == b"where" else None
+    return text, b""
 
 
 def command(record: Record, database: str) -> list[str] | None:
-    """What the one-off container runs; None where the series has no such command."""
+    """What the one-off container runs to tell its add-ons' scripts; None where the series has none."""
     if series_of(record.series).number < 16:
         return None
-    return [*record.command, "neutralize", "-d", database]
+    return [*record.command, "neutralize", "--stdout", "-d", database]
+
+
+def scripts_in(output: str) -> str:
+    """The scripts out of what ``command`` printed; an add-on may print while it is loaded. :raises DomainError: ``neutralize_unread``."""
+    found = re.search(r"^BEGIN;$(.*)^COMMIT;$", output, re.MULTILINE | re.DOTALL)
+    if not found:
+        raise unread("it printed none")
+    return found.group(1)
+
+
+def unread(why: str) -> DomainError:
+    return DomainError("neutralize_unread", f"the image does not tell what its add-ons switch off in a copy (odoo neutralize --stdout): {why}",
+                       advice="Look whether the image runs that command, then run the same command again")

@@ -60,6 +60,11 @@ class Processes:
             memory=_UPDATE_MEMORY, network=network[0] if network else None, address=network[1] if network else None,
             restart=False))
 
+    def let_update_in(self) -> str:
+        """Give the update's role its password. Returns it."""
+        self.database.set_password(self.database.update_role, self._password("update"))
+        return self._password("update")
+
     def write_script(self, name: str, text: str) -> None:
         """A Python script for ``odoo shell``, beside the one-off's other files."""
         self._write(os.path.join(self._files(name), "change.py"), text)

@@ -21,7 +21,8 @@ Change = Mapping[str, Any]
 
 def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) -> tuple[Step, ...]:
     left = stuck(wanted, seen.database, seen.target.record.modules if seen.target else ())
-    steps = [_pull(wanted), *([mark_installed(left)] if left else []), Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
+    steps = [_pull(wanted), *_quiet_adopted(wanted, seen), *([mark_installed(left)] if left else []),
+             Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
     steps += _stop_cron(wanted, seen)
     steps.append(Step("switch", f"Lead the front to {new}", {"colour": new, "from": old}))
     if old:
@@ -50,6 +51,7 @@ def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Wor
         *_let_wait(old, strategy),
         Step("fence", "Let nobody but the update into the database", {"colour": old}),
         Step("undo_copy", "Copy the database aside"),
+        *_quiet_adopted(wanted, seen),
         Step("update", _change_title(change), change),
         *_let_go(new, "update", change),
         _settle(old, new),
@@ -93,13 +95,22 @@ def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step,
 def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
     """A new instance from another one's recovery point: nothing of it acts outside, unless that was asked for."""
     given = wanted.params["from_point"]
-    quiet = [Step("neutralize", "Keep it from mail, scheduled actions, webhooks and payments")] if given["neutralize"] else []
+    quiet = [_quiet()] if given["neutralize"] else []
     return (
         _pull(wanted),
         Step("restore_here", "Restore {} of {}".format(origin.point, given["source"]), {"point": origin.point}),
         *quiet,
         *_first_colour(new),
     )
+
+
+def _quiet() -> Step:
+    return Step("neutralize", "Keep it from mail, scheduled actions, webhooks and payments")
+
+
+def _quiet_adopted(wanted: Desired, seen: Observed) -> list[Step]:
+    """What was imported from a backup: the image that its add-ons' scripts are in is only known here. What was released is left as it is."""
+    return [_quiet()] if wanted.params["neutralize"] and wanted.params["adopt"] and not seen.database.applied else []
 
 
 def _let_wait(old: str | None, strategy: str) -> tuple[Step, ...]:

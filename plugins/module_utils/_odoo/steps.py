@@ -387,16 +387,17 @@ class Steps(RecoverySteps):
     undo_restore_here = undo_create_database
 
     def do_neutralize(self, step: Step) -> dict[str, Any]:
-        """Before any process starts on it. Odoo's own way runs without any network."""
-        arguments = neutralize.command(self.release.record, self.wanted.database)
+        """Before any process starts on it. What the image's add-ons switch off is asked of them, without any network, and done here."""
+        arguments, role, scripts = neutralize.command(self.release.record, self.wanted.database), self.database.update_role, ""
+        self._admit(role)
         if arguments:
             name = self.processes.update_name
-            self._admit(self.database.update_role)
             self.processes.one_off(name, self.release.reference, self.release.record, arguments, self.wanted.database,
-                                   os.path.join(self.wanted.directory, "data"), self.database.update_role)
-            update.watch(self.runtime, name, self.bounds["update"], lambda: self.database.blockers(self.database.update_role),
-                         lambda: None, self.bounds["update"])
-        return {"neutralized": neutralize.neutralize(self.database)}
+                                   os.path.join(self.wanted.directory, "data"), role)
+            update.watch(self.runtime, name, self.bounds["update"], lambda: self.database.blockers(role), lambda: None, self.bounds["update"])
+            scripts = neutralize.scripts_in(self.runtime.output(name))
+        with neutralize.as_owner(self.database, role, self.processes.let_update_in()) as cursor:
+            return {"neutralized": neutralize.neutralize(cursor, scripts)}
 
     # -- shared -------------------------------------------------------------------------------
 

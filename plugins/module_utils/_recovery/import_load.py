@@ -52,9 +52,15 @@ class Login:
         """The new, empty database, which nobody but this login gets into."""
         self.remove()
         self.database.create()
+        with self.database.session("postgres") as cursor:
+            cursor.execute(sql.SQL("revoke connect, temporary on database {} from {}").format(
+                sql.Identifier(self.database.name), sql.Identifier(self.database.owner)))
+        self.enter()
+
+    def enter(self) -> None:
+        """The role, and its way into the database."""
         role, owner, database = sql.Identifier(self.role), sql.Identifier(self.database.owner), sql.Identifier(self.database.name)
         with self.database.session("postgres") as cursor:
-            cursor.execute(sql.SQL("revoke connect, temporary on database {} from {}").format(database, owner))
             cursor.execute(sql.SQL("create role {} login nosuperuser nocreatedb nocreaterole in role {}").format(role, owner))
             cursor.execute(sql.SQL("grant connect, temporary on database {} to {}").format(database, role))
         self.database.set_password(self.role, self._password)

@@ -186,7 +186,11 @@ class Import:
                            "files": {"named": named, "loaded": len(self.whole), "torn": len(self.torn)}}}
 
     def do_neutralize(self, step: Step) -> dict[str, Any]:
-        self.context["result"]["neutralized"] = neutralize(self.database)
+        """By the login that loads, since what was loaded is not believed. What the add-ons of an image bring, the release that adopts it does."""
+        self.login.enter()
+        with self.login.session(self.wanted.params["bounds"]["load"]) as cursor:
+            self.context["result"]["neutralized"] = neutralize(cursor)
+        self.login.end()
         return {}
 
     def do_open(self, step: Step) -> dict[str, Any]:

@@ -276,6 +276,10 @@ class DockerRuntime:
             return ""
         return bytes(raw).decode(errors="replace")
 
+    def output(self, name: str) -> str:
+        """All of a container's standard output, without what it logged."""
+        return bytes(self._call(lambda: self._client.api.logs(name, stdout=True, stderr=False))).decode()
+
     def connections(self, name: str, port: int) -> int:
         """How many TCP connections to ``port`` are established in a container (``/proc/<pid>/net/tcp``, proc(5))."""
         pid = self.state(name).get("Pid")

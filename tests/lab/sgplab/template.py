@@ -24,23 +24,25 @@ DATABASE = "template"
 _START = "pg_createcluster 17 lab -- --auth-local=trust --auth-host=trust -N && pg_ctlcluster 17 lab start -- -w -o '-c fsync=off -c max_locks_per_transaction=256' && runuser -u postgres -- createuser --superuser odoo && sleep infinity"
 
 
-def ensure(series: str, modules: Sequence[str]) -> Path:
+def ensure(series: str, modules: Sequence[str], demo: bool = True) -> Path:
     """Return the directory with ``database.dump`` (pg_dump -Fc), ``filestore/`` and ``template.json``; make it if needed.
+
+    :param demo: with demo data.
 
     ``template.json`` holds database, modules, series and data_class; the user ``admin`` has the password ``admin``.
     """
     image = f"odoo-{series}"
     wanted = sorted(modules)
-    key = hashlib.sha256(json.dumps([images.digest(image), wanted]).encode()).hexdigest()[:12]
+    key = hashlib.sha256(json.dumps([images.digest(image), wanted, *([] if demo else [demo])]).encode()).hexdigest()[:12]
     directory = cache() / "templates" / f"{series}-{key}"
     with locked(f"template-{key}"):
         if not (directory / "template.json").exists():
-            _build(directory, series, wanted)
+            _build(directory, series, wanted, demo)
     return directory
 
 
-def _build(directory: Path, series: str, modules: list[str]) -> None:
-    say(f"installing {', '.join(modules)} with demo data into an Odoo {series} database")
+def _build(directory: Path, series: str, modules: list[str], demo: bool) -> None:
+    say(f"installing {', '.join(modules)} with{'' if demo else 'out'} demo data into an Odoo {series} database")
     shutil.rmtree(directory, ignore_errors=True)
     work = directory.with_name(f"{directory.name}.tmp")
     shutil.rmtree(work, ignore_errors=True)
@@ -50,7 +52,7 @@ def _build(directory: Path, series: str, modules: list[str]) -> None:
     name = f"sgp-lab-template-{uuid.uuid4().hex[:8]}"
     try:
         _postgresql(name, work)
-        _odoo(name, series, modules, work)
+        _odoo(name, series, modules, work, demo)
         run(["docker", "exec", name, "runuser", "-u", "postgres", "--", "pg_dump", "--format=custom", "--no-owner", "--no-acl", "--file=/var/run/postgresql/database.dump", DATABASE])
         shutil.move(work / "socket" / "database.dump", work / "database.dump")
         os.chown(work / "database.dump", 0, 0)
@@ -75,11 +77,12 @@ def _postgresql(name: str, work: Path) -> None:
     raise LabError(f"PostgreSQL did not start: {run(['docker', 'logs', name], check=False).stderr[-2000:]}")
 
 
-def _odoo(name: str, series: str, modules: list[str], work: Path) -> None:
+def _odoo(name: str, series: str, modules: list[str], work: Path, demo: bool) -> None:
     command = ["odoo", "--database", DATABASE, "--init", ",".join(modules), "--stop-after-init", "--db_host=/var/run/postgresql", "--db_user=odoo", "--data-dir=/var/lib/odoo", "--log-level=warn", "--max-cron-threads=0"]
-    if int(series.split(".")[0]) >= 19:
-        # Since 19 demo data is asked for; before, it came unless one refused.
-        command.append("--with-demo")
+    # Since 19 demo data is asked for; before, it came unless one refused.
+    asked = int(series.split(".")[0]) >= 19
+    if demo == asked:
+        command.append("--with-demo" if demo else "--without-demo=all")
     done = subprocess.run(
         ["docker", "run", "--rm", "--name", f"{name}-odoo", "--network", "none", "--env", "HOME=/var/lib/odoo", "--volume", f"{work / 'socket'}:/var/run/postgresql",
          "--volume", f"{work / 'data'}:/var/lib/odoo", images.ensure(f"odoo-{series}"), *command],
