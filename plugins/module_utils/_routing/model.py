@@ -21,10 +21,6 @@ from .certificates import UNFIT, Certificate
 HTTP_PORT = 8069
 WEBSOCKET_PORT = 8072
 
-# Where Odoo's bus lies: longpolling up to 15, a websocket from 16 on (odoo/addons/bus). Every route has both, so that it is right before a first
-# release and whatever the inventory says; the process at that port serves any other request, too.
-BUS_PATHS = ("/websocket", "/longpolling")
-
 # What routers and services of an instance are called after its name; no instance may bear such a name itself.
 RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect")
 
