@@ -141,5 +141,3 @@ def test_no_text_can_hold_a_template_and_all_come_back(headers: dict[str, str]) 
     assert json.loads(text.split("\n", 1)[1]) == content
 
 
-def test_idna() -> None:
-    assert model.host_name("acme", "Bücher.example.test") == "xn--bcher-kva.example.test"
