@@ -11,9 +11,10 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .api import Api
-from .certificates import HAS_CRYPTOGRAPHY
+from .certificates import HAS_CRYPTOGRAPHY, read_pem
 from .io import Place
-from .model import EXPOSURES, Route, invalid, parse_name, parse_routes
+from .model import EXPOSURES, Route, parse_name, parse_routes
+from .names import HAS_IDNA, likely
 from .operation import RouteOperation
 
 Spec = dict[str, Any]
@@ -94,13 +95,18 @@ def module_spec() -> Spec:
 def read_routes(params: Mapping[str, Any], check_mode: bool = False, refused: list[DomainError] | None = None) -> list[Route]:
     """The routes asked for, with certificates read from their paths.
 
-    In check mode a machine without the library was never converged: certificates are then left out of the plan.
+    In check mode a machine without the libraries was never converged: certificates are then left out of the plan, and names are what they likely are.
 
     :raises DomainError: as ``model.parse_routes`` does, and ``certificate_unreadable`` for a path.
     """
-    if check_mode and not HAS_CRYPTOGRAPHY:
-        return parse_routes({**value, "tls": {"resolver": "unread"}} for value in params["routes"])
-    return parse_routes(({**value, "tls": _with_files(value)} for value in params["routes"]), refused)
+    def complete(value: Mapping[str, Any]) -> dict[str, Any]:
+        hosts, tls = value.get("hosts"), value.get("tls") or {}
+        if check_mode and not HAS_IDNA:
+            hosts = [likely(str(host)) or host for host in hosts or ()]
+        tls = {"resolver": "unread"} if check_mode and not HAS_CRYPTOGRAPHY else _with_files(str(value.get("name")), tls)
+        return {**value, "hosts": hosts, "tls": tls}
+
+    return parse_routes(params["routes"], refused, complete)
 
 
 def place(params: Mapping[str, Any], gid: int = -1) -> Place:
@@ -146,17 +152,10 @@ def _gid(group: str, check_mode: bool) -> int:
         ) from None
 
 
-def _with_files(value: Mapping[str, Any]) -> dict[str, Any]:
-    tls = dict(value.get("tls") or {})
+def _with_files(route: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    tls = dict(given)
     for key in ("certificate", "private_key"):
         path = tls.pop(key + "_path", None)
-        if not path:
-            continue
-        try:
-            with open(path, encoding="utf-8") as stream:
-                tls[key] = stream.read()
-        except (OSError, UnicodeError) as error:
-            raise invalid(
-                str(value.get("name")), "tls.{0}_path".format(key), "a readable PEM file: {0}".format(error)
-            ) from None
+        if path:
+            tls[key] = read_pem(route, key + "_path", str(path))
     return tls

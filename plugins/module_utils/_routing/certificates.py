@@ -1,12 +1,19 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates given for a route: read, checked against key, clock and host names, and named by digest."""
+"""Certificates given for a route: read, checked against key, clock and host names, and named by digest.
+
+Whatever is wrong with one is its tenant's own trouble: an error here names its route, and never stands in the way of other routes.
+"""
 
 from __future__ import annotations
 
 import datetime
+import errno
 import hashlib
+import os
+import re
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,11 +34,15 @@ except ImportError:
     HAS_CRYPTOGRAPHY = False
 
 _BEGIN = "-----BEGIN CERTIFICATE-----"
-_END = "-----END CERTIFICATE-----"
+_CERTIFICATE = re.compile(_BEGIN + r"\s.*?-----END CERTIFICATE-----", re.DOTALL)
+_KEY = re.compile(r"-----BEGIN ((?:[A-Z0-9]+ )*PRIVATE KEY)-----\s.*?-----END \1-----", re.DOTALL)
+# A chain of ten certificates with their text above is a tenth of it.
+_LARGEST = 1 << 20
+_ADVICE = "Give it a certificate in PEM that is valid now and covers its host names, with the certificate's own unencrypted key"
 
-
-# What may be wrong with a certificate that is given, and is that tenant's own trouble.
-UNFIT = ("certificate_unreadable", "certificate_key_mismatch", "certificate_expired", "certificate_not_yet_valid", "certificate_wrong_host")
+# What may be wrong with what is given for a certificate or a name, and is that tenant's own trouble.
+UNFIT = ("certificate_unreadable", "certificate_key_mismatch", "certificate_expired", "certificate_not_yet_valid", "certificate_wrong_host",
+         "missing_library")
 
 
 @dataclass(frozen=True)
@@ -66,10 +77,20 @@ class Certificate:
         """
         if not HAS_CRYPTOGRAPHY:
             raise _refused("missing_library", route, "Python's library cryptography is not installed on the machine")
-        leaf = _read_chain(route, chain)
-        _check_key(route, leaf, private_key)
+        try:
+            return cls._load(route, hosts, chain, private_key, now or datetime.datetime.now(datetime.timezone.utc))
+        except DomainError:
+            raise
+        except Exception as error:
+            # The library's errors for what others made are many, from UnsupportedAlgorithm to a field that is no date.
+            raise _refused("certificate_unreadable", route, "certificate or key cannot be read: {0}".format(type(error).__name__)) from None
+
+    @classmethod
+    def _load(cls, route: str, hosts: Sequence[str], chain: str, private_key: str, moment: datetime.datetime) -> Certificate:
+        text = _blocks(route, chain)
+        leaf = _read_chain(route, text)
+        key = _check_key(route, leaf, private_key)
         before, after = _validity(leaf)
-        moment = now or datetime.datetime.now(datetime.timezone.utc)
         if moment > after:
             raise _refused("certificate_expired", route, "the certificate expired at {0}".format(after.isoformat()))
         if moment < before:
@@ -83,7 +104,6 @@ class Certificate:
                     "certificate_wrong_host", route,
                     "the certificate is for {0} and does not cover {1}".format(", ".join(names) or "no name", host),
                 )
-        text, key = _normal(chain), _normal(private_key)
         return cls(
             text, key, names, before, after,
             hashlib.sha256((text + key).encode()).hexdigest()[:16],
@@ -109,8 +129,11 @@ def describe(chain: str) -> dict[str, Any]:
     """
     if not HAS_CRYPTOGRAPHY:
         raise _refused("missing_library", "", "Python's library cryptography is not installed on the machine")
-    leaf = _read_chain("", chain)
-    before, after = _validity(leaf)
+    try:
+        leaf = _read_chain("", _blocks("", chain))
+        before, after = _validity(leaf)
+    except ValueError as error:
+        raise _refused("certificate_unreadable", "", "the certificate cannot be read: {0}".format(error)) from None
     return {
         "subject": leaf.subject.rfc4514_string(),
         "names": list(_names(leaf)),
@@ -128,14 +151,52 @@ def covers(name: str, host: str) -> bool:
     return name == host
 
 
-def _read_chain(route: str, chain: str) -> x509.Certificate:
-    blocks = [part.split(_END)[0] for part in chain.split(_BEGIN)[1:]]
+def read_pem(route: str, key: str, path: str) -> str:
+    """The text of a file that is given for a certificate or its key.
+
+    :raises DomainError: ``certificate_unreadable``; also for what is no file, such as a pipe, which nobody may write to.
+    """
     try:
-        parsed = [_load_certificate("{0}{1}{2}\n".format(_BEGIN, block, _END).encode()) for block in blocks]
-    except ValueError:
-        parsed = []
-    if not parsed:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "it is no file")
+            content = stream.read(_LARGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if os.path.islink(path) and not os.path.exists(path):
+            reason = "it is a link to {0}, which is not there".format(os.readlink(path))
+        raise _refused("certificate_unreadable", route, "tls.{0} {1} cannot be read: {2}".format(key, path, reason)) from None
+    what = ""
+    if not content.strip():
+        what = "is empty"
+    elif len(content) > _LARGEST:
+        what = "is larger than {0} bytes".format(_LARGEST)
+    elif content[:1] == b"\x30" and b"-----BEGIN" not in content:
+        what = "is DER, expected PEM (openssl x509 or openssl pkey, with -inform der)"
+    elif b"-----BEGIN" not in content:
+        what = "is no PEM file"
+    if what:
+        raise _refused("certificate_unreadable", route, "tls.{0} {1} {2}".format(key, path, what))
+    # What stands above the blocks may be in any encoding; the blocks are ASCII.
+    return content.decode("utf-8", "replace")
+
+
+def _blocks(route: str, chain: str) -> str:
+    """The certificates of a chain, without what programs write above and between them."""
+    blocks = _CERTIFICATE.findall(chain)
+    if not blocks:
         raise _refused("certificate_unreadable", route, "the certificate is no PEM certificate")
+    if len(blocks) != chain.count(_BEGIN):
+        raise _refused("certificate_unreadable", route, "a certificate of the chain is torn")
+    return "".join(_normal(block) for block in blocks)
+
+
+def _read_chain(route: str, chain: str) -> x509.Certificate:
+    try:
+        parsed = [_load_certificate(block.encode()) for block in _CERTIFICATE.findall(chain)]
+    except ValueError:
+        raise _refused("certificate_unreadable", route, "the certificate is no PEM certificate") from None
     for lower, upper in zip(parsed, parsed[1:]):
         if lower.issuer != upper.subject:
             raise _refused(
@@ -147,16 +208,22 @@ def _read_chain(route: str, chain: str) -> x509.Certificate:
     return parsed[0]
 
 
-def _check_key(route: str, leaf: x509.Certificate, private_key: str) -> None:
+def _check_key(route: str, leaf: x509.Certificate, private_key: str) -> str:
+    """The key's own block, if it is the leaf's."""
+    blocks = [_normal(match.group()) for match in _KEY.finditer(private_key)]
+    if len(blocks) != 1:
+        what = "there is no PEM private key" if not blocks else "{0} private keys are given, expected one".format(len(blocks))
+        raise _refused("certificate_unreadable", route, what)
     try:
-        key = _serialization.load_pem_private_key(private_key.encode(), None)
-    except (ValueError, TypeError):
-        raise _refused(
-            "certificate_unreadable", route, "the private key is no unencrypted PEM private key"
-        ) from None
+        key = _serialization.load_pem_private_key(blocks[0].encode(), None)
+    except TypeError:
+        raise _refused("certificate_unreadable", route, "the private key is encrypted") from None
+    except ValueError:
+        raise _refused("certificate_unreadable", route, "the private key is no unencrypted PEM private key") from None
     form = (_serialization.Encoding.DER, _serialization.PublicFormat.SubjectPublicKeyInfo)
     if key.public_key().public_bytes(*form) != leaf.public_key().public_bytes(*form):
         raise _refused("certificate_key_mismatch", route, "the private key is not the certificate's")
+    return blocks[0]
 
 
 def _validity(leaf: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:
@@ -186,4 +253,5 @@ def _normal(pem: str) -> str:
 
 def _refused(code: str, route: str, what: str) -> DomainError:
     message = "route {0}: {1}".format(route, what)
-    return DomainError(code, message, unchanged="Nothing was changed", route=route, field="tls")
+    advice = "The role sysgenpro.odoo.traefik installs it" if code == "missing_library" else _ADVICE
+    return DomainError(code, message, unchanged="Nothing was changed", advice=advice, route=route, field="tls")

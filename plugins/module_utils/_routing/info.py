@@ -37,8 +37,9 @@ def gather(place: io.Place, url: str, names: Sequence[str] | None = None) -> dic
             "hosts": sorted(hosts),
             "file": place.file(name),
             "service": name + traefik.PROVIDER,
-            "served": None if observed.snapshot is None else not differences,
-            "differences": [difference.what for difference in differences],
+            "served": None if observed.snapshot is None else not differences and name not in observed.damaged,
+            "differences": [difference.what for difference in differences]
+            + ([observed.damaged[name].message] if name in observed.damaged else []),
             "certificate": _certificate(content),
         })
     return {"routes": routes, "api_calls": api.calls, "api_error": reason}

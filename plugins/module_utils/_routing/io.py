@@ -18,6 +18,7 @@ from .._kernel.errors import DomainError
 from .._kernel.files import read_text, remove_file, replace_file, sync_directory
 from . import api as traefik
 from . import render_file
+from .certificates import describe
 from .model import Route
 from .plan import Observed
 
@@ -52,7 +53,7 @@ class Place:
 def observe(place: Place, api: traefik.Api | None) -> tuple[Observed, str]:
     """Files and what Traefik serves, and why the latter is unknown where it is.
 
-    :raises DomainError: ``directory_unusable`` or ``damaged_file``.
+    :raises DomainError: ``directory_unusable``.
     """
     ours: dict[str, str] = {}
     foreign = set()
@@ -62,14 +63,14 @@ def observe(place: Place, api: traefik.Api | None) -> tuple[Observed, str]:
             base, suffix = os.path.splitext(name)
             if suffix not in LOADED_SUFFIXES or not os.path.isfile(os.path.join(place.directory, name)):
                 continue
-            text = read_text(os.path.join(place.directory, name)) or ""
+            text = _text(os.path.join(place.directory, name))
             if suffix == render_file.SUFFIX and text.startswith(render_file.MARKER):
                 ours[base] = text
             else:
                 foreign.add(base)
     except FileNotFoundError:
         pass
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         raise DomainError(
             "directory_unusable", "directory {0} cannot be read: {1}".format(place.directory, error),
             unchanged="Nothing was changed",
@@ -81,6 +82,15 @@ def observe(place: Place, api: traefik.Api | None) -> tuple[Observed, str]:
         except traefik.Unreachable as error:
             reason = str(error)
     return Observed(ours, frozenset(foreign), snapshot), reason
+
+
+def _text(path: str) -> str:
+    """A file's text; of one in another encoding only the mark counts."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
 
 
 def store_certificates(place: Place, routes: Iterable[Route]) -> list[str]:
@@ -201,18 +211,33 @@ def served_certificate(address: str, host: str, timeout: float = 5) -> str:
 
 def certificate_differences(
     routes: Sequence[Route], entry_points: Mapping[str, str]
-) -> list[traefik.Difference]:
+) -> dict[str, list[traefik.Difference]]:
     """Which routes are not yet shown with their certificate; asked by a TLS handshake, as the API does not tell."""
-    found = []
+    found = {}
     for route in routes:
         address = entry_points.get(route.entry_point, "")
         if route.certificate is None or not address:
             continue
         if served_certificate(address, route.hosts[0]) != route.certificate.fingerprint:
-            found.append(traefik.Difference("entry point {0} does not show the certificate given for {1}".format(
+            found[route.name] = [traefik.Difference("entry point {0} does not show the certificate given for {1}".format(
                 route.entry_point, route.hosts[0]
-            )))
+            ))]
     return found
+
+
+def shows_certificate(content: Mapping[str, Any], name: str, entry_points: Mapping[str, str]) -> bool:
+    """Whether what a file of ours says of its certificate is so, as far as that can be known."""
+    router = ((content.get("http") or {}).get("routers") or {}).get(name) or {}
+    hosts = sorted(traefik.hosts_of(str(router.get("rule", ""))))
+    address = entry_points.get(str((router.get("entryPoints") or [""])[0]), "")
+    for pair in (content.get("tls") or {}).get("certificates") or []:
+        try:
+            wanted = describe(read_text(str(pair.get("certFile", ""))) or "")["fingerprint"]
+        except DomainError:
+            continue
+        if hosts and address and served_certificate(address, hosts[0]) != wanted:
+            return False
+    return True
 
 
 def facts(route: Route, place: Place) -> dict[str, Any]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .._kernel.errors import DomainError
 from .certificates import UNFIT, Certificate
+from .names import host_name
 
 # Ports of an instance's front, docs/architecture.md.
 HTTP_PORT = 8069
@@ -25,15 +26,10 @@ WEBSOCKET_PORT = 8072
 # for connections that are closing) the kernel would drop some by chance.
 MOST_WAITING = 10000
 
-# Where Odoo's bus lies: longpolling up to 15, a websocket from 16 on (odoo/addons/bus). Every route has both, so that it is right before a first
-# release and whatever the inventory says; the process at that port serves any other request, too.
-BUS_PATHS = ("/websocket", "/longpolling")
-
 # What routers and services of an instance are called after its name; no instance may bear such a name itself.
 RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect")
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
 _ENTRY_POINT = re.compile(r"[A-Za-z0-9_-]+")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
@@ -107,10 +103,14 @@ class Route:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_routes(values: Iterable[Mapping[str, Any]], refused: list[DomainError] | None = None) -> list[Route]:
+def parse_routes(
+    values: Iterable[Mapping[str, Any]], refused: list[DomainError] | None = None,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+) -> list[Route]:
     """Check and complete the routes of one machine.
 
     :param refused: takes what is wrong with certificates, whose routes are then left out; without it that is raised as well.
+    :param complete: reads what a route refers to; what it raises counts as what is raised here.
     :raises DomainError: ``invalid_route``, ``host_taken`` or a code of ``certificates``, naming route and field.
     """
     routes: list[Route] = []
@@ -118,12 +118,14 @@ def parse_routes(values: Iterable[Mapping[str, Any]], refused: list[DomainError]
     owners: dict[str, str] = {}
     for index, value in enumerate(values):
         try:
-            route = _parse(index, value)
+            route = _parse(index, complete(value))
         except DomainError as error:
             if refused is None or error.code not in UNFIT:
                 raise
             refused.append(error)
-            name, hosts = str(error.details["route"]), _hosts(str(error.details["route"]), value.get("hosts"))
+            # A name that cannot be told without a library cannot be taken either.
+            name = parse_name(value.get("name"), "routes[{0}]".format(index))
+            hosts = _hosts(name, value.get("hosts")) if error.details["field"] != "hosts" else ()
         else:
             routes.append(route)
             name, hosts = route.name, route.hosts
@@ -198,22 +200,6 @@ def _hosts(name: str, values: Any) -> tuple[str, ...]:
     return hosts
 
 
-def host_name(route: str, value: str) -> str:
-    """A host name in the form that requests carry: lower case, ASCII (IDNA), no trailing dot.
-
-    :raises DomainError: ``invalid_route``.
-    """
-    text = value.strip().rstrip(".").lower()
-    try:
-        ascii_name = text.encode("idna").decode("ascii") if not text.isascii() else text
-    except UnicodeError:
-        ascii_name = ""
-    labels = ascii_name.split(".")
-    if len(ascii_name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise invalid(route, "hosts", "host names of letters, digits, dashes and dots, not {0!r}".format(value))
-    return ascii_name
-
-
 def _address(name: str, value: Any) -> str:
     try:
         return str(ipaddress.IPv4Address(str(value)))
@@ -265,9 +251,10 @@ def _headers(name: str, value: Mapping[str, Any]) -> dict[str, str]:
 
 def _tls(name: str, hosts: tuple[str, ...], tls: Mapping[str, Any]) -> tuple[Certificate | None, str]:
     certificate, resolver = tls.get("certificate"), str(tls.get("resolver") or "")
-    if bool(certificate) == bool(resolver):
+    # One that is given and empty is a file without content, so unreadable.
+    if bool(certificate) == bool(resolver) and (certificate is None or resolver):
         raise invalid(name, "tls", "either certificate with private_key, or resolver")
-    if certificate:
+    if not resolver:
         return Certificate.load(name, hosts, str(certificate), str(tls.get("private_key") or "")), ""
     if not _ENTRY_POINT.fullmatch(resolver):
         raise invalid(name, "tls.resolver", "the name of a certificate resolver, not {0!r}".format(resolver))

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -18,28 +19,37 @@ from . import api as traefik
 from . import io, render_file
 from .api import Api, Difference, Snapshot
 from .model import Route
-from .plan import Desired, Observed, desired_present, make_plan
+from .plan import Desired, Observed, conflicts, desired_present, make_plan, without
 
 # Seconds between two looks at Traefik; it applies changes every providersThrottleDuration, 2 s by default.
 LOOK_INTERVAL = 0.25
 
 
-class Refused(Exception):
-    """Traefik does not serve what was written. :param reasons: Traefik's words first."""
+# Seconds that other routes of the call have to be served once Traefik complains, to know whom the complaint is about.
+SETTLE = 3.0
 
-    def __init__(self, reasons: list[str]) -> None:
+
+class Refused(Exception):
+    """Traefik does not serve what was written.
+
+    :param reasons: Traefik's words first.
+    :param names: the routes that are not served; the others of the call are.
+    """
+
+    def __init__(self, reasons: list[str], names: Collection[str]) -> None:
         super().__init__("; ".join(reasons))
-        self.reasons = reasons
+        self.reasons, self.names = reasons, frozenset(names)
 
 
 class RouteOperation:
     """Routes of one machine as an operation of the kernel.
 
-    :param names: instances whose routes are to go (``absent``).
+    What one route meets is that route's trouble: what is there of it stays, the others are brought about, and then it fails and names it.
+
+    :param names: instances whose routes are to go.
     :param purge: whether routes of instances that are not named go, too.
     :param timeout: seconds for Traefik to serve what was asked.
-    :param refused: why routes that were asked for, too, are not among ``routes``. What is there of them stays, the others are brought about, and then
-        it fails: one tenant's certificate that ran out holds up nobody else.
+    :param refused: why routes that were asked for, too, are not among ``routes``.
     :param required: whether a silent API is an error (it is none in check mode, before a machine is converged).
     """
 
@@ -50,7 +60,9 @@ class RouteOperation:
         self.writes = True
         self.place, self.api, self.routes = place, api, list(routes)
         self.names, self.pages, self.purge = tuple(names), pages, purge
-        self.timeout, self.required, self.refused = timeout, required, refused
+        self.timeout, self.required = timeout, required
+        # Known before the world was looked at, and all that is.
+        self.unfit, self.refused = tuple(refused), list(refused)
         self.desired = Desired({})
         self.observed = Observed({})
         self.reason = ""
@@ -60,10 +72,14 @@ class RouteOperation:
         if self.reason and self.required:
             raise traefik.unreachable(self.reason)
         wanted = desired_present(self.routes, self.pages, self.place.certificates)
+        self.refused = list(self.unfit)
         absent = set(self.names)
         if self.purge:
             absent |= set(self.observed.files) - set(wanted.files) - {str(error.details["route"]) for error in self.refused}
         self.desired = Desired(wanted.files, tuple(sorted(absent)))
+        while found := conflicts(self.routes, self.desired, self.observed):
+            self.refused += found
+            self.desired = without(self.desired, [str(error.details["route"]) for error in found])
         plan = make_plan(self.routes, self.desired, self.observed)
         if self.refused and not (plan.steps and self.required):
             raise self._refusal("Nothing was changed")
@@ -78,30 +94,44 @@ class RouteOperation:
         with locked(self.place.stage, {"operation": "traefik_route", "who": "traefik_route"}):
             done = self._perform(plan, timings)
         if self.refused:
-            raise self._refusal("Their routes are as they were; all others are as asked")
+            raise self._refusal("What there was of it stays as it was; all other routes are as asked")
         return done
 
     def _refusal(self, unchanged: str) -> DomainError:
+        first = self.refused[0]
+        advice = [error.advice.rstrip(".") for error in self.refused if error.advice]
+        routes = [name for error in self.refused for name in error.details.get("instances") or [error.details["route"]]]
+        details = {**first.details, "routes": routes}
         return DomainError(
-            self.refused[0].code, "; ".join(error.message for error in self.refused), unchanged=unchanged,
-            advice="Give them certificates that are valid now and cover their host names",
-            route=self.refused[0].details["route"], routes=[error.details["route"] for error in self.refused], field="tls",
+            first.code, "; ".join(error.message for error in self.refused), unchanged=unchanged,
+            advice=". ".join(dict.fromkeys(advice)), **details,
         )
 
     def _perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         names = {str(step.parameters["instance"]) for step in plan.steps if step.name in ("write", "remove")}
         contents = {name: self.desired.files.get(name) for name in sorted(names)}
-        changed = [route for route in self.routes if route.name in contents]
         since = io.log_size(self.place)
         started = time.monotonic()
-        new = io.store_certificates(self.place, changed)
+        new = io.store_certificates(self.place, [route for route in self.routes if route.name in contents])
+        timings["write"] = timings["verify"] = 0.0
         try:
             io.write_files(self.place, contents)
-            timings["write"] = round(time.monotonic() - started, 3)
-            started = time.monotonic()
-            self._await(contents, changed, since)
-        except (Refused, DomainError, OSError) as error:
+        except (DomainError, OSError) as error:
             raise self._undo(contents, new, error) from error
+        timings["write"] = round(time.monotonic() - started, 3)
+        started = time.monotonic()
+        while contents:
+            try:
+                self._await(contents, [route for route in self.routes if route.name in contents], since)
+                break
+            except (Refused, DomainError, OSError) as error:
+                names = set(error.names) if isinstance(error, Refused) else set(contents)
+                failure = self._undo({name: contents.pop(name) for name in sorted(names)}, new, error)
+                if not contents:
+                    raise failure from error
+                self.refused.append(failure)
+                # What Traefik said of those is not said of the others.
+                since = io.log_size(self.place)
         timings["verify"] = round(time.monotonic() - started, 3)
         io.sweep_certificates(self.place)
         return {"api_calls": self.api.calls}
@@ -115,62 +145,75 @@ class RouteOperation:
 
     def _await(self, contents: Mapping[str, str | None], changed: Sequence[Route], since: int) -> None:
         """Look at Traefik until it serves what was written, or says why not."""
-        last: list[Difference] = []
+        last: dict[str, list[Difference]] = {}
+        settled: Deadline | None = None
         entry_points: dict[str, str] = {}
 
         def look() -> bool:
-            nonlocal last, entry_points
+            nonlocal last, entry_points, settled
             try:
                 last = self._differences(contents, self.api.snapshot())
-                if not last and any(route.certificate for route in changed):
+                waiting = [route for route in changed if route.certificate and route.name not in last]
+                if waiting:
                     entry_points = entry_points or self.api.entry_points()
-                    last = io.certificate_differences(changed, entry_points)
+                    last.update(io.certificate_differences(waiting, entry_points))
             except traefik.Unreachable as error:
-                last = [Difference(str(error))]
+                last = {name: [Difference(str(error))] for name in contents}
+            final = {name for name, found in last.items() if any(difference.final for difference in found)}
             complaints = io.log_errors(self.place, since) if last else []
-            if complaints or any(difference.final for difference in last):
-                raise Refused(complaints + [difference.what for difference in last])
+            if final:
+                raise Refused(complaints + _said(last, final), final)
+            if complaints:
+                settled = settled or Deadline(min(self.timeout, SETTLE))
+                if settled.passed:
+                    raise Refused(complaints + _said(last, last), last)
             return not last
 
         try:
             wait_until(look, Deadline(self.timeout), LOOK_INTERVAL)
         except WaitTimeout:
-            raise Refused([difference.what for difference in last]) from None
+            raise Refused(_said(last, last), last) from None
 
-    def _differences(self, contents: Mapping[str, str | None], snapshot: Snapshot) -> list[Difference]:
-        found: list[Difference] = []
-        for name, text in contents.items():
-            if text is None:
-                found += traefik.leftovers(self.observed.parsed.get(name, {}), snapshot)
-            else:
-                found += traefik.compare(render_file.parse(text) or {}, snapshot)
-        return found
+    def _differences(self, contents: Mapping[str, str | None], snapshot: Snapshot) -> dict[str, list[Difference]]:
+        found = {
+            name: traefik.leftovers(self.observed.parsed.get(name, {}), snapshot) if text is None
+            else traefik.compare(render_file.parse(text) or {}, snapshot)
+            for name, text in contents.items()
+        }
+        return {name: differences for name, differences in found.items() if differences}
 
     def _undo(self, contents: Mapping[str, str | None], new: Sequence[str], cause: Exception) -> DomainError:
         """Put the earlier files back and say whether Traefik serves them again."""
-        earlier = {name: self.observed.files.get(name) for name in contents}
+        # What was damaged is put back for nobody: Traefik would read nothing at all.
+        earlier = {name: None if name in self.observed.damaged else self.observed.files.get(name) for name in contents}
         io.write_files(self.place, earlier)
         for path in new:
-            remove_file(path)
+            if os.path.basename(path).split(".")[0] in contents:
+                remove_file(path)
         reasons = cause.reasons if isinstance(cause, Refused) else [str(cause)]
         unchanged = "The earlier routes are back in {0}".format(self.place.directory)
         if not self._serves_earlier(earlier):
             unchanged += ", but Traefik does not serve them yet"
         return DomainError(
-            "not_served", "Traefik does not serve what was asked: " + "; ".join(reasons[:5]),
+            "not_served", "Traefik does not serve what was asked of {0}: {1}".format(", ".join(sorted(contents)), "; ".join(reasons[:5])),
             unchanged=unchanged,
             advice="Mend what Traefik names; one bad file in its directory keeps it from reading any",
-            reasons=reasons, instances=sorted(contents),
+            reasons=reasons, instances=sorted(contents), route=min(contents), field="name",
         )
 
     def _serves_earlier(self, earlier: Mapping[str, str | None]) -> bool:
+        # Traefik's API does not tell which certificates it has.
+        entry_points: dict[str, str] = {}
+
         def look() -> bool:
+            nonlocal entry_points
             try:
                 snapshot = self.api.snapshot()
+                entry_points = entry_points or self.api.entry_points()
             except traefik.Unreachable:
                 return False
-            return not any(
-                traefik.compare(render_file.parse(text) or {}, snapshot) if text is not None
+            return all(text is None or io.shows_certificate(self.observed.parsed[name], name, entry_points) for name, text in earlier.items()) and not any(
+                traefik.compare(self.observed.parsed[name], snapshot) if text is not None
                 else traefik.leftovers(render_file.parse(self.desired.files.get(name) or "") or {}, snapshot)
                 for name, text in earlier.items()
             )
@@ -180,3 +223,7 @@ class RouteOperation:
             return wait_until(look, Deadline(min(self.timeout, 10)), LOOK_INTERVAL)
         except WaitTimeout:
             return False
+
+
+def _said(differences: Mapping[str, Sequence[Difference]], names: Collection[str]) -> list[str]:
+    return [difference.what for name in sorted(names) for difference in differences[name]]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, known
 from .._kernel.plan import Plan, Step, digest_of
 from . import api, render_file
 from .model import Route, host_taken
@@ -24,15 +24,29 @@ class Observed:
     :param files: this module's files by instance, as text.
     :param foreign: names of the directory's other files, without ending.
     :param snapshot: what Traefik serves; None where that is not known.
+    :ivar parsed: what the files say; nothing of one that is not as this module wrote it.
+    :ivar damaged: why, by instance.
     """
 
     files: Mapping[str, str]
     foreign: frozenset[str] = frozenset()
     snapshot: api.Snapshot | None = None
     parsed: Mapping[str, Mapping[str, Any]] = field(init=False)
+    damaged: Mapping[str, DomainError] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parsed", {name: render_file.parse(text) or {} for name, text in self.files.items()})
+        parsed: dict[str, Mapping[str, Any]] = {}
+        damaged: dict[str, DomainError] = {}
+        for name, text in self.files.items():
+            try:
+                parsed[name] = render_file.parse(text) or {}
+            except DomainError as error:
+                parsed[name], damaged[name] = {}, DomainError(
+                    error.code, "route {0}: {1}".format(name, error.message), unchanged=error.unchanged,
+                    advice="Give this route, too, which writes its file anew; Traefik reads none of its directory until then",
+                )
+        object.__setattr__(self, "parsed", parsed)
+        object.__setattr__(self, "damaged", damaged)
 
 
 @dataclass(frozen=True)
@@ -57,9 +71,10 @@ def desired_present(routes: Sequence[Route], pages: str, certificates: str) -> D
 def make_plan(routes: Sequence[Route], desired: Desired, observed: Observed) -> Plan:
     """The plan; no steps where files and, as far as it is known, Traefik are as asked.
 
-    :raises DomainError: ``host_taken``, ``name_taken`` or ``foreign_file``.
+    :raises DomainError: ``damaged_file`` for one that nobody asked about: Traefik reads none of its directory as long as it is there.
     """
-    _refuse_foreign(routes, desired, observed)
+    for name in sorted(set(observed.damaged) - set(desired.files) - set(desired.absent)):
+        raise observed.damaged[name]
     steps: list[Step] = []
     before: dict[str, Any] = {}
     after: dict[str, Any] = {}
@@ -104,11 +119,16 @@ def _why(name: str, text: str, observed: Observed) -> str:
     return ""
 
 
-def _refuse_foreign(routes: Sequence[Route], desired: Desired, observed: Observed) -> None:
+def conflicts(routes: Sequence[Route], desired: Desired, observed: Observed) -> list[DomainError]:
+    """What of the world stands in the way of single routes: ``foreign_file``, ``host_taken`` or ``name_taken``, one for each at most.
+
+    What a route that stays as it is holds is taken from the others, so this is asked anew without those that it names.
+    """
+    found: dict[str, DomainError] = {}
     for name in sorted({*desired.files, *desired.absent} & observed.foreign):
-        raise DomainError(
-            "foreign_file", "the file {0}{1} exists and is not this module's".format(name, render_file.SUFFIX),
-            unchanged="Nothing was changed", advice="Move it away, or give the instance another name",
+        found[name] = DomainError(
+            "foreign_file", "route {0}: the file {0}{1} exists and is not this module's".format(name, render_file.SUFFIX),
+            unchanged="Nothing was changed", advice="Move it away, or give the instance another name", route=name, field="name",
         )
     others = {
         name: content for name, content in observed.parsed.items()
@@ -117,20 +137,27 @@ def _refuse_foreign(routes: Sequence[Route], desired: Desired, observed: Observe
     owners = _owners(others, desired, observed)
     for route in routes:
         for host in route.hosts:
-            if host in owners:
-                raise host_taken(host, route.name, owners[host])
-    if observed.snapshot is None:
-        return
-    for name, text in sorted(desired.files.items()):
+            if host in owners and route.name in desired.files:
+                found.setdefault(route.name, host_taken(host, route.name, owners[host]))
+    for name, text in sorted(desired.files.items()) if observed.snapshot is not None else ():
         own = {full for _kind, full, _value in api.objects(observed.parsed.get(name, {}))}
         for kind, full, _value in api.objects(_content(text)):
-            if full in observed.snapshot.kind(kind) and full not in own and name not in observed.files:
-                raise DomainError(
+            if full in known(observed.snapshot).kind(kind) and full not in own and name not in observed.files:
+                found.setdefault(name, DomainError(
                     "name_taken",
                     "route {0}: Traefik already serves a {1} {2} from another file".format(name, kind[:-1], full),
-                    unchanged="Nothing was changed",
+                    unchanged="Nothing was changed", route=name, field="name",
                     advice="Of two definitions Traefik takes the first and leaves the other out: remove the other",
-                )
+                ))
+    return [found[name] for name in sorted(found)]
+
+
+def without(desired: Desired, names: Collection[str]) -> Desired:
+    """What is asked but for some instances."""
+    return Desired(
+        {name: text for name, text in desired.files.items() if name not in names},
+        tuple(name for name in desired.absent if name not in names),
+    )
 
 
 def _owners(

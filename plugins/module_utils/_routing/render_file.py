@@ -14,7 +14,8 @@ import os
 from typing import Any
 
 from .._kernel.errors import DomainError, known
-from .model import BUS_PATHS, HTTP_PORT, WEBSOCKET_PORT, Route
+from .model import HTTP_PORT, WEBSOCKET_PORT, Route
+from .paths import bus_pattern, closed_pattern
 
 # Paths the pages' server (role `traefik`) answers the edge's own fetches at; any other path is maintenance, 503.
 PAGE_BUSY = "/edge/503"
@@ -23,10 +24,6 @@ PAGE_TOO_LARGE = "/edge/413"
 
 SUFFIX = ".yml"
 MARKER = "# Managed by sysgenpro.odoo.traefik_route: changes by hand are lost.\n"
-
-# One optional segment before, since Odoo's website takes any route behind a language (/fr/web/database).
-_DATABASE = "web/database|xmlrpc/(2/)?db"
-_OWN = "sysgenpro"
 
 # The source of the limit on requests under way; set at the edge, so a client's own is overwritten.
 INSTANCE_HEADER = "X-Sysgenpro-Instance"
@@ -116,16 +113,14 @@ def _routers(route: Route) -> dict[str, Any]:
             "middlewares": first + [name + "-" + part for part in middlewares], "tls": tls,
         }
 
-    closed = _OWN if route.database_manager else _DATABASE + "|" + _OWN
-    bus = " || ".join("Path(`{0}`) || PathPrefix(`{0}/`)".format(path) for path in BUS_PATHS)
     routers = {
         # The page stands outside of the limit and the retries, and inside of the rate limit, whose 429 it leaves alone.
         name: router(hosts, 10, name, "page", "inflight", "retry"),
         name + "-websocket": router(
-            "{0} && ({1})".format(hosts, bus), 20, name + "-websocket", "page", "retry"
+            "{0} && PathRegexp(`{1}`)".format(hosts, bus_pattern()), 20, name + "-websocket", "page", "retry"
         ),
         name + "-closed": router(
-            "{0} && PathRegexp(`(?i)^(/[^/]+)?/({1})(/|$)`)".format(hosts, closed), 40, name + "-pages", "closed"
+            "{0} && PathRegexp(`{1}`)".format(hosts, closed_pattern(route.database_manager)), 40, name + "-pages", "closed"
         ),
     }
     if route.max_body:

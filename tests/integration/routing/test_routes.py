@@ -42,7 +42,7 @@ def test_a_certificate_by_path_is_taken_anew_when_it_was_renewed(
 ) -> None:
     crt, key = edge.root / "given.crt", edge.root / "given.key"
     asked = {**route(), "tls": {"certificate_path": str(crt), "private_key_path": str(key)}}
-    assert edge.run([asked])["code"] == "invalid_route"
+    assert edge.run([asked])["code"] == "certificate_unreadable"
     for again in (0, 1):
         for path, text in zip((crt, key), make_certificate(HOST, again=again)):
             path.write_text(text)
@@ -162,3 +162,26 @@ def test_a_host_moves_from_one_route_to_another(edge: Edge, route: Route) -> Non
     edge.run([route()])
     result = edge.run([route("bodega", 2, hosts=[HOST])], purge=True)
     assert "failed" not in result and [found["hosts"] for found in edge.info()["routes"]] == [[HOST]]
+
+
+def test_a_name_with_other_letters_leads_where_browsers_go(edge: Edge, route: Route, serve: Callable[..., Server], make_certificate: Callable[..., Any]) -> None:
+    """straße is not strasse: neither by rule nor by certificate. What no browser agrees on is refused, with what to write instead."""
+    serve(1), serve(2)
+    names = {"straße.example.test": "xn--strae-oqa.example.test", "ΒΌΛΟΣ.example.test": "xn--nxasmq6b.example.test", "βόλος.example.test": "xn--nxasmm1c.example.test"}
+    certificate, key = make_certificate(*names.values())
+    result = edge.run([route(hosts=list(names), tls={"certificate": certificate, "private_key": key}), route("strasse", 2)])
+    assert "failed" not in result and result["routes"][0]["hosts"] == list(names.values()), result
+    assert [edge.request(name)[0] for name in (*names.values(), "strasse.example.test")] == [200, 200, 200, 200]
+    other = make_certificate("strasse.example.test")
+    wrong = edge.run([route(hosts=["straße.example.test"], tls={"certificate": other[0], "private_key": other[1]})])
+    assert wrong["code"] == "certificate_wrong_host"
+    for name, instead in {"GROẞ.example.test": "xn--gro-7ka.example.test or gross.example.test", "i❤.example.test": "xn--i-7iq.example.test"}.items():
+        refused = edge.run([route(hosts=[name])])
+        assert refused["code"] == "invalid_route" and instead in refused["advice"]
+
+
+def test_what_an_authority_is_asked_for_is_the_name_in_the_rule(edge: Edge, route: Route) -> None:
+    rendered = edge.run([route(hosts=["www.straße.example.test", "straße.example.test"], tls={"resolver": "le"})], state="rendered")
+    written = json.loads(next(iter(rendered["rendered"].values())).split("\n", 1)[1])["http"]["routers"]["acme"]
+    assert written["tls"]["domains"] == [{"main": "www.xn--strae-oqa.example.test", "sans": ["xn--strae-oqa.example.test"]}]
+    assert "strasse" not in written["rule"] and "Host(`xn--strae-oqa.example.test`)" in written["rule"]

@@ -69,13 +69,33 @@ def test_the_digest_covers_what_is_asked_and_not_when() -> None:
 def test_hosts_move_between_routes_of_one_call_only() -> None:
     files = dict(wanted(routes("acme")).files)
     taker = routes("bodega", hosts=["acme.test"])
-    with pytest.raises(DomainError) as caught:
-        plan.make_plan(taker, wanted(taker), plan.Observed(files))
-    assert caught.value.code == "host_taken"
+    found = plan.conflicts(taker, wanted(taker), plan.Observed(files))
+    assert [(error.code, error.details["route"], error.details["owner"]) for error in found] == [("host_taken", "bodega", "route acme")]
     moved = plan.Desired(wanted(taker).files, ("acme",))
+    assert plan.conflicts(taker, moved, plan.Observed(files, snapshot=served(files))) == []
     assert steps(plan.make_plan(taker, moved, plan.Observed(files, snapshot=served(files)))) == [
         ("write", "bodega"), ("remove", "acme"), ("verify", None)
     ]
+
+
+def test_what_stands_in_the_way_of_one_route_is_that_ones() -> None:
+    three = routes("acme", "bodega", "cantina")
+    desired = plan.Desired(wanted(three).files, ("gone",))
+    world = plan.Observed({}, foreign=frozenset({"bodega", "gone"}))
+    assert [(error.code, error.details["route"]) for error in plan.conflicts(three, desired, world)] == [
+        ("foreign_file", "bodega"), ("foreign_file", "gone")]
+    left = plan.without(desired, ["bodega", "gone"])
+    assert plan.conflicts(three, left, world) == [] and sorted(left.files) == ["acme", "cantina"] and left.absent == ()
+
+
+def test_a_damaged_file_is_written_anew_where_it_is_asked_for_and_named_where_it_is_not() -> None:
+    one = routes("acme")
+    world = plan.Observed({"acme": render_file.MARKER + '{"http": {"rou', "other": render_file.MARKER + "\ufffd"})
+    assert sorted(world.damaged) == ["acme", "other"]
+    both = plan.Desired(wanted(one).files, ("other",))
+    assert steps(plan.make_plan(one, both, world)) == [("write", "acme"), ("remove", "other"), ("verify", None)]
+    with pytest.raises(DomainError, match="mark"):
+        plan.make_plan(one, wanted(one), world)
 
 
 @pytest.mark.parametrize(
