@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._kernel.errors import DomainError
+from . import given
 from .cluster import COLOURS, PATIENCE, Cluster
 
 with contextlib.suppress(ImportError):  # Cluster says so
@@ -34,7 +35,8 @@ select json_build_object(
     union all select 'subscription ' || subname from pg_subscription
       where subdbid = (select oid from pg_database where datname = current_database())) r (what)),
   'sessions', (select json_agg(distinct usename) from pg_stat_activity
-    where datname = current_database() and backend_type = 'client backend' and usename <> current_user)
+    where datname = current_database() and backend_type = 'client backend' and usename <> current_user),
+  'extensions', {extensions}
   {odoo} {platform})
 """
 _OBSERVE_ODOO = """
@@ -82,6 +84,7 @@ class DatabaseState:
     :param replication: slots and subscriptions of logical replication that belong to the database.
     :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
+    :param extensions: see ``given.OBSERVE``.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
 
@@ -102,6 +105,7 @@ class DatabaseState:
     directory: str = ""
     replication: Sequence[str] = ()
     sessions: Sequence[str] = ()
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def installed(self) -> set[str]:
@@ -142,10 +146,21 @@ class Database(Cluster):
                              directory=found["directory"])
 
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
-        query = _OBSERVE.format(odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "")
+        query = _OBSERVE.format(
+            odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "", extensions=given.OBSERVE)
         cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%"})
         found: dict[str, Any] = cursor.fetchone()[0]
         return found
+
+    def offered_extensions(self) -> list[str]:
+        """Which of those that Odoo gives the cluster can give."""
+        with self.session("postgres") as cursor:
+            return given.offered(cursor)
+
+    def give_extensions(self, unaccent: bool, name: str | None = None) -> list[str]:
+        """Give a database what Odoo gives its own; see ``given.give``. :param name: default the instance's own."""
+        with self.session(name) as cursor:
+            return given.give(cursor, unaccent)
 
     def applied_record(self) -> dict[str, Any]:
         """The record of the release that was applied last."""
@@ -249,7 +264,7 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
-        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"])
+        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], extensions=found["extensions"])
 
 
 __all__ = ["COLOURS", "Database", "DatabaseState"]

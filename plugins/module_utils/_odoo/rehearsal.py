@@ -127,6 +127,7 @@ class RehearsalSteps(Steps):
             ["pg_dump", *where, "--format", "directory", "--jobs", "2", "--compress", "1", "--file", dump,
              self.wanted.database], "clone_failed", "making the clone's dump")
         self.database.create(self.clone)
+        self.give_extensions(self.clone)
         run_program(["pg_restore", *where, "--dbname", self.clone, "--jobs", "2", "--exit-on-error", dump], "clone_failed", "making the clone")
         shutil.rmtree(dump)
         run_program(["cp", "-al", self.wanted.filestore, os.path.join(self.directory, "filestore", self.clone)], "clone_failed", "making its filestore")

@@ -18,6 +18,7 @@ from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import Step
 from .._odoo.cluster import apply_setting
 from .._odoo.database import Database
+from .._odoo.given import give
 from . import dump
 from .model import Desired, Point
 from .moment import checked, stream
@@ -145,6 +146,7 @@ class Restore:
         with self.target.database.session(name) as cursor:
             if not owners:
                 adopt_objects(cursor, self.target.params["owner"])
+            give(cursor, False)
             # A dump holds no statistics; without them the first requests are slow.
             cursor.execute("analyze")
 
