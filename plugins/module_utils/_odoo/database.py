@@ -13,7 +13,7 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from . import given
-from .cluster import COLOURS, PATIENCE, Cluster
+from .cluster import COLOURS, PATIENCE, Cluster, logins_of
 
 with contextlib.suppress(ImportError):  # Cluster says so
     import psycopg2
@@ -25,6 +25,11 @@ select json_build_object(
     'version', current_setting('server_version_num')::int,
     'max_connections', current_setting('max_connections')::int,
     'reserved', current_setting('superuser_reserved_connections')::int),
+  'read_only', case when pg_is_in_recovery() then 'the cluster is a standby' when exists (select from pg_db_role_setting s, unnest(s.setconfig) c
+    where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = %(name)s)) and (s.setrole = 0 or
+      (select rolname from pg_roles r where r.oid = s.setrole) = any(%(logins)s)) and c ~* '^default_transaction_read_only=(on|true|yes|1|t)$')
+    or (select reset_val from pg_settings where name = 'default_transaction_read_only') = 'on'
+    then 'default_transaction_read_only is on' end,
   'roles', (select json_object_agg(rolname, rolcanlogin) from pg_roles where rolname like %(prefix)s),
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
@@ -84,6 +89,7 @@ class DatabaseState:
     :param replication: slots and subscriptions of logical replication that belong to the database.
     :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
+    :param read_only: why nobody can write to it, where it is so.
     :param extensions: see ``given.OBSERVE``.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
@@ -106,6 +112,7 @@ class DatabaseState:
     replication: Sequence[str] = ()
     sessions: Sequence[str] = ()
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    read_only: str = ""
 
     @property
     def installed(self) -> set[str]:
@@ -143,12 +150,13 @@ class Database(Cluster):
                     self.name, (str(error).strip().splitlines() or ["no reason given"])[0]),
                     unchanged="Nothing was changed by this call", advice="Mend that, then run this again") from error
         return DatabaseState(False, settings=found["settings"], roles=found["roles"] or {}, databases=found["databases"] or (),
-                             directory=found["directory"])
+                             directory=found["directory"], read_only=found["read_only"] or "")
 
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
         query = _OBSERVE.format(
             odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "", extensions=given.OBSERVE)
-        cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%"})
+        cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%", "name": self.name,
+                               "logins": [*logins_of(self.name), self.owner]})
         found: dict[str, Any] = cursor.fetchone()[0]
         return found
 
@@ -264,7 +272,8 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
-        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], extensions=found["extensions"])
+        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], extensions=found["extensions"],
+        read_only=found["read_only"] or "")
 
 
 __all__ = ["COLOURS", "Database", "DatabaseState"]

@@ -24,6 +24,7 @@ from .._runtime.front import Front
 from . import given, recovery, rehearsal, removal
 from .changes import Changes, classify
 from .database import Database, DatabaseState
+from .filestore import check_filestore
 from .model import Desired, colour_of, desired
 from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
@@ -105,6 +106,7 @@ class ReleaseOperation:
         plan = make_plan(self.wanted, self.seen)
         if plan.steps:
             check_session(self.wanted.params["session"])
+            check_filestore(self.wanted)
         if self.wanted.state == "rehearsed":
             return rehearsal.make_plan(self.wanted, self.seen, plan)
         if self.wanted.state == "staged":

@@ -24,6 +24,7 @@ from .checks import (
     check_replication,
     check_room,
     check_target,
+    check_writable,
     others_in,
 )
 from .cluster import KINDS
@@ -113,6 +114,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         steps: tuple[Step, ...] = (*giving, sequences.start_cron(old or "blue"))
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
+    check_writable(wanted, seen.database)
     check_room(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
