@@ -24,7 +24,7 @@ from sgplab import images
 PORT = 5431
 NAME = "shop"
 IN_CONTAINER = 17
-CONTAINER = "sgp-database-tests"
+CONTAINER = f"sgp-database-tests-{os.getpid()}"
 OPTIONS = f"-p {PORT} -c listen_addresses='' -c fsync=off"
 _WRAPPER = '#!/bin/sh\nexec docker exec -i {container} /usr/lib/postgresql/{major}/bin/{program} "$@"\n'
 

@@ -24,7 +24,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 
 @pytest.fixture
-def programs(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def programs(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:  # pytest makes its own directory first
     """The programs of this version come first."""
     monkeypatch.setattr(tempfile, "tempdir", str(server.directory))
     monkeypatch.setenv("PATH", f"{server.programs}:{os.environ['PATH']}")

@@ -229,7 +229,7 @@ def test_odoo_itself_gives_no_more(series: str) -> None:
     assert wanted == ({"pg_trgm", "unaccent"} if series == "19.0" else {"unaccent"})
 
 
-TRIGRAMS = "select count(*) from pg_indexes where indexdef like '%gin_trgm_ops%'"
+TRIGRAMS = "select indexname, indexdef like '%unaccent(%' from pg_indexes where indexdef like '%gin_trgm_ops%' order by 1"
 # As docs/release.md says it, for a database that was made without them.
 MAKE_INDEXES = "env.registry.check_indexes(env.cr, env.registry); env.cr.commit()"
 
@@ -244,17 +244,21 @@ def _odoo(server: Server, *arguments: str, given: str = "") -> None:
 
 @pytest.mark.slow
 def test_odoo_makes_its_indexes(server: Server, database: Database, figure: Callable[[str], None]) -> None:
-    """In a new database all; one that was made without the extension gets none by itself, and all by what the docs say."""
+    """In a new database all; one that was made without the extension gets none by itself, and those of its fields by what the docs say.
+
+    What a model makes in its own way (here the digits of telephone numbers) comes with the next update of its module.
+    """
     database.create()
     _odoo(server, "server", "-i", "base,contacts,product", "--stop-after-init")
-    assert server.sql(TRIGRAMS, NAME) == [(0,)]
+    assert server.sql(TRIGRAMS, NAME) == []
     assert database.give_extensions(True)
     _odoo(server, "shell", given=MAKE_INDEXES)
-    later = server.sql(TRIGRAMS, NAME)[0][0]
+    later = server.sql(TRIGRAMS, NAME)
     server.instance()
     database.create()
     database.give_extensions(True)
     _odoo(server, "server", "-i", "base,contacts,product", "--stop-after-init")
-    assert server.sql(TRIGRAMS, NAME) == [(later,)] and later > 0
-    assert server.sql(TRIGRAMS + " and indexdef like '%unaccent(%'", NAME) == [(later,)]
-    figure(f"trigram indexes of base, contacts and product on PostgreSQL {server.major}: {later}, without pg_trgm 0")
+    whole = server.sql(TRIGRAMS, NAME)
+    assert later == [row for row in whole if row[0].endswith("_index")] and all(unaccented for _name, unaccented in later)
+    assert len(later) >= 4
+    figure(f"trigram indexes of base, contacts and product on PostgreSQL {server.major}: {len(whole)}, without pg_trgm 0, given later {len(later)}")
