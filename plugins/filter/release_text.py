@@ -41,6 +41,7 @@ def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
         lines.append("  only code changes in " + ", ".join(plan["code_changes"]))
     if plan.get("must_be_rehearsed"):
         lines.append("  must be rehearsed first, since rehearsal is required")
+    lines += [f"  look: {odd}" for odd in plan.get("extensions") or []]
     if plan.get("in_use"):
         lines.append("  must be disconnected first: " + ", ".join(plan["in_use"]))
     lines += _rehearsal(plan.get("rehearsal") or result.get("rehearsal"))

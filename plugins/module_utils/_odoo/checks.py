@@ -59,6 +59,14 @@ def check_identity(wanted: Desired, seen: Observed) -> None:
             unchanged="Nothing was changed", advice="COMMIT PREPARED or ROLLBACK PREPARED them first")
 
 
+def check_writable(wanted: Desired, database: DatabaseState) -> None:
+    """:raises DomainError: ``database_read_only``."""
+    if database.read_only:
+        raise DomainError(
+            "database_read_only", f"nobody can write to {wanted.database}: {database.read_only}", unchanged="Nothing was changed and nobody was held",
+            advice="Release where the database is written to; or take that setting back")
+
+
 def check_replication(wanted: Desired, database: DatabaseState) -> None:
     """A slot stays with the database that is put aside or dropped, and a subscription keeps it from being either.
 

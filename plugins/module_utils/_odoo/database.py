@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._kernel.errors import DomainError
-from .cluster import COLOURS, PATIENCE, Cluster
+from . import given
+from .cluster import COLOURS, PATIENCE, Cluster, logins_of
 
 with contextlib.suppress(ImportError):  # Cluster says so
     import psycopg2
@@ -25,6 +26,11 @@ select json_build_object(
     'max_connections', current_setting('max_connections')::int,
     'reserved', current_setting('superuser_reserved_connections')::int,
     'limit', (select datconnlimit from pg_database where datname = current_database())),
+  'read_only', case when pg_is_in_recovery() then 'the cluster is a standby' when exists (select from pg_db_role_setting s, unnest(s.setconfig) c
+    where (s.setdatabase = 0 or s.setdatabase = (select oid from pg_database where datname = %(name)s)) and (s.setrole = 0 or
+      (select rolname from pg_roles r where r.oid = s.setrole) = any(%(logins)s)) and c ~* '^default_transaction_read_only=(on|true|yes|1|t)$')
+    or (select reset_val from pg_settings where name = 'default_transaction_read_only') = 'on'
+    then 'default_transaction_read_only is on' end,
   'roles', (select json_object_agg(rolname, rolcanlogin) from pg_roles where rolname like %(prefix)s),
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
@@ -37,7 +43,8 @@ select json_build_object(
     union all select 'subscription ' || subname from pg_subscription
       where subdbid = (select oid from pg_database where datname = current_database())) r (what)),
   'sessions', (select json_agg(distinct usename) from pg_stat_activity
-    where datname = current_database() and backend_type = 'client backend' and usename <> current_user)
+    where datname = current_database() and backend_type = 'client backend' and usename <> current_user),
+  'extensions', {extensions}
   {collation} {odoo} {platform})
 """
 # Since 15: of a database whose two differ no copy can be made (CREATE DATABASE, "template database has a collation version mismatch").
@@ -124,6 +131,8 @@ class DatabaseState:
     :param sessions: roles that are connected to it, ``postgres`` not counted.
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
     :param origins: where modules come from; None where nobody asked.
+    :param read_only: why nobody can write to it, where it is so.
+    :param extensions: see ``given.OBSERVE``.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
 
@@ -146,6 +155,8 @@ class DatabaseState:
     replication: Sequence[str] = ()
     sessions: Sequence[str] = ()
     origins: Origins | None = None
+    extensions: Mapping[str, Any] = field(default_factory=dict)
+    read_only: str = ""
 
     @property
     def installed(self) -> set[str]:
@@ -183,14 +194,26 @@ class Database(Cluster):
                     self.name, (str(error).strip().splitlines() or ["no reason given"])[0]),
                     unchanged="Nothing was changed by this call", advice="Mend that, then run this again") from error
         return DatabaseState(False, settings=found["settings"], roles=found["roles"] or {}, databases=found["databases"] or (),
-                             directory=found["directory"])
+                             directory=found["directory"], read_only=found["read_only"] or "")
 
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
         collation = _OBSERVE_COLLATION if cursor.connection.server_version >= 150000 else ""
-        query = _OBSERVE.format(collation=collation, odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER, platform=_OBSERVE_PLATFORM if platform else "")
-        cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%"})
+        query = _OBSERVE.format(collation=collation, odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER,
+                                platform=_OBSERVE_PLATFORM if platform else "", extensions=given.OBSERVE)
+        cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%", "name": self.name,
+                               "logins": [*logins_of(self.name), self.owner]})
         found: dict[str, Any] = cursor.fetchone()[0]
         return found
+
+    def offered_extensions(self) -> list[str]:
+        """Which of those that Odoo gives the cluster can give."""
+        with self.session("postgres") as cursor:
+            return given.offered(cursor)
+
+    def give_extensions(self, unaccent: bool, name: str | None = None) -> list[str]:
+        """Give a database what Odoo gives its own; see ``given.give``. :param name: default the instance's own."""
+        with self.session(name) as cursor:
+            return given.give(cursor, unaccent)
 
     def applied_record(self) -> dict[str, Any]:
         """The record of the release that was applied last."""
@@ -311,7 +334,8 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         replication=found["replication"] or (), sessions=found["sessions"] or (),
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
-        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], collation=found.get("collation"))
+        tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], collation=found.get("collation"),
+        extensions=found["extensions"], read_only=found["read_only"] or "")
 
 
 __all__ = ["COLOURS", "Database", "DatabaseState"]

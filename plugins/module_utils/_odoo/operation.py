@@ -21,10 +21,11 @@ from .._kernel.plan import Plan, Step
 from .._kernel.run import guard_digest
 from .._runtime.docker import DockerRuntime, memory_available
 from .._runtime.front import Front
-from . import recovery, rehearsal, removal
+from . import given, recovery, rehearsal, removal
 from .answered import lines_of
 from .changes import Changes, classify
 from .database import Database, DatabaseState
+from .filestore import check_filestore
 from .model import Desired, colour_of, desired
 from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
@@ -89,12 +90,13 @@ class ReleaseOperation:
         target, changes = self._target(wanted, database, back)
         if self._asks_for_origins(database, target, changes):
             database = self.database.with_origins(database)
+        lacks = given.lacking(database.extensions, given.wants_unaccent(wanted.params)) if wanted.state != "absent" else []
         seen = Observed(
             containers=containers, front=front, database=database, filestore=os.path.isdir(wanted.filestore),
             files=not database.odoo and holds_files(wanted.filestore), disk=disk_free(database.directory),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
-            back=back, origin=origin)
+            back=back, origin=origin, lacks=lacks, missing=given.not_offered(lacks, self.database.offered_extensions()) if lacks else ())
         return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
 
     def _asks_for_origins(self, database: DatabaseState, target: Release | None, changes: Changes | None) -> bool:
@@ -117,6 +119,7 @@ class ReleaseOperation:
         plan = make_plan(self.wanted, self.seen)
         if plan.steps:
             check_session(self.wanted.params["session"])
+            check_filestore(self.wanted)
         if self.wanted.state == "rehearsed":
             return rehearsal.make_plan(self.wanted, self.seen, plan)
         if self.wanted.state == "staged":
@@ -375,7 +378,7 @@ def _staged_only(plan: Plan, wanted: Desired, seen: Observed) -> Plan:
     if plan.facts["class"] != "code":
         raise DomainError("cannot_stage", "this release is of class {}; only one of code can be staged beforehand".format(
             plan.facts["class"]), unchanged="Nothing was changed", advice="Release it")
-    steps = tuple(step for step in plan.steps if step.name in ("pull", "stage", "prove"))
+    steps = tuple(step for step in plan.steps if step.name in ("pull", "extensions", "stage", "prove"))
     staged = seen.container(wanted, plan.after["colour"], "web")
     if staged and staged.running and wanted.reference and (staged.label("image"), staged.label("config")) == (
             wanted.reference.digest, wanted.config_digest):

@@ -12,7 +12,7 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .._runtime.docker import Container
-from . import sequences
+from . import given, sequences
 from .changes import Changes
 from .checks import (
     check_collation,
@@ -28,6 +28,7 @@ from .checks import (
     check_room,
     check_target,
     check_uninstall,
+    check_writable,
     others_in,
 )
 from .cluster import KINDS
@@ -51,6 +52,7 @@ class Observed:
     :param rehearsal: what a rehearsal of exactly this step measured.
     :param back: the recovery point to go back to, where going back takes one.
     :param origin: the recovery point of another instance that a new one is made from.
+    :param lacks: what Odoo would have given the database and it has not. :param missing: what of that the cluster cannot give.
     """
 
     containers: Mapping[str, Container]
@@ -66,6 +68,8 @@ class Observed:
     origin: Back | None = None
     files: bool = False
     disk: int = 0
+    lacks: Sequence[str] = ()
+    missing: Sequence[str] = ()
 
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
@@ -109,17 +113,20 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     old = colour_of(seen.front, wanted)
     before = _before(wanted, seen, old)
     steps: tuple[Step, ...]
+    given.check(seen.missing, work.kind == "create")
+    giving = given.step(seen.lacks, seen.missing)
     left = _left(wanted, seen)
     if left and work.kind in ("none", "cron"):
         # No scheduled action runs beside them, so that is what this mends.
-        steps = (sequences.mark_installed(left), *([sequences.start_cron(old or "blue")] if work.kind == "cron" else []))
+        steps = (*giving, sequences.mark_installed(left), *([sequences.start_cron(old or "blue")] if work.kind == "cron" else []))
         return _plan(wanted, seen, replace(work, kind="cron"), "none", steps, {**before, "modules": left}, {**before, "cron": old or before["cron"]})
     if work.kind == "none":
-        return _plan(wanted, seen, work, "none", (), before, before)
+        return _plan(wanted, seen, work, "none", tuple(giving), before, before)
     if work.kind == "cron":
-        steps = (sequences.start_cron(old or "blue"),)
+        steps = (*giving, sequences.start_cron(old or "blue"))
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
+    check_writable(wanted, seen.database)
     check_uninstall(wanted, seen)
     if work.kind in ("update", "create") and not seen.origin:
         check_installs(wanted, seen, work.update, work.install)
@@ -142,6 +149,8 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         steps = sequences.back_to_point(wanted, seen, seen.back, old, new)
     else:
         steps = sequences.update(wanted, seen, old, new, work, strategy)
+    if work.kind in ("code", "adopt", "update"):
+        steps = (steps[0], *giving, *steps[1:])  # before a process of the new release looks what there is
     after = {**before, "colour": new, "release": _target_id(seen), "image": wanted.image,
              "config": wanted.config_digest, "cron": new}
     return _plan(wanted, seen, work, strategy, steps, before, after)
@@ -255,6 +264,11 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     }
     if work.kind == "update" and wanted.params["rehearsal"] == "required" and not (seen.rehearsal or {}).get("ok"):
         facts["must_be_rehearsed"] = True
+    schema = given.elsewhere(seen.database.extensions, given.wants_unaccent(wanted.params))
+    odd = [f"the cluster does not offer {name}: install postgresql-contrib" for name in seen.missing]
+    odd += [f"unaccent lies in the schema {schema}, where Odoo does not look"] if schema else []
+    if odd:
+        facts["extensions"] = odd
     others = others_in(wanted, seen.database) if _adopts(seen) else []
     if others:
         facts["in_use"] = others

@@ -25,7 +25,7 @@ from .._recovery.model import NEWEST, Point
 from .._recovery.operation import RecoveryOperation
 from .._recovery.points import find
 from .._recovery.restore import MARK
-from . import loss
+from . import given, loss
 from .database import Database
 from .model import Desired
 from .record import Release
@@ -174,6 +174,10 @@ class RecoverySteps:
     context: dict[str, Any]
     warnings: list[str]
 
+    def give_extensions(self, name: str | None = None, also: bool = False) -> list[str]:
+        """Give a database what Odoo gives its own. :param also: unaccent, whatever the configuration says."""
+        return self.database.give_extensions(also or given.wants_unaccent(self.wanted.params), name)
+
     def do_recovery_point(self, step: Step) -> dict[str, Any]:
         """A point that is not verified is none: then nothing is held."""
         name = self.release.record.name or self.release.id
@@ -204,6 +208,7 @@ class RecoverySteps:
         plan = restoring.plan()
         if plan.steps:
             restoring.carry_out(plan, {})
+        self.give_extensions(self._back)
         now = datetime.datetime.now(datetime.timezone.utc)
         return {"aside": f"{self.wanted.database}_was_{now.strftime(_MOMENT)}"}
 
@@ -217,6 +222,7 @@ class RecoverySteps:
         plan = restoring.plan()
         if plan.steps:
             restoring.carry_out(plan, {})
+        self.give_extensions()
         self.database.take_over(self.wanted.identity)
         return {}
 

@@ -123,6 +123,7 @@ class RehearsalSteps(Steps):
         self._remove_clone()
         os.makedirs(os.path.join(self.directory, "filestore"), mode=0o700)
         copy_of(self.database, self.clone, self.directory)
+        self.give_extensions(self.clone)
         run_program(["cp", "-al", self.wanted.filestore, os.path.join(self.directory, "filestore", self.clone)], "clone_failed", "making its filestore")
         uid = int(self.wanted.params["uid"])
         for directory in (self.directory, os.path.join(self.directory, "filestore")):

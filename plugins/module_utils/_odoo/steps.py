@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from .._kernel.plan import Step
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
-from . import neutralize, update
+from . import given, neutralize, update
 from .answered import Edge
 from .cluster import KINDS, Grants
 from .database import COLOURS, Database
@@ -354,8 +355,13 @@ class Steps(RecoverySteps):
 
     # -- a new database -----------------------------------------------------------------------
 
+    def do_extensions(self, step: Step) -> dict[str, Any]:
+        """What is undone later stays: it is in nobody's way."""
+        return {"extensions": self.give_extensions()}
+
     def do_create_database(self, step: Step) -> dict[str, Any]:
         self.database.create()
+        self.give_extensions()
         return {}
 
     def undo_create_database(self, step: Step) -> None:
@@ -367,18 +373,26 @@ class Steps(RecoverySteps):
     def do_restore_template(self, step: Step) -> dict[str, Any]:
         """Database and files of a template, at the same time; a killed attempt is begun anew."""
         template = step.parameters["template"]
+        dump = os.path.join(template, "database.dump")
         self.undo_create_database(step)
         self.database.create()
+        listing = run_program(["pg_restore", "--list", dump], "template_failed", f"reading the template {template}")
+        there = given.in_dump(listing)
+        # Before it is loaded, since an index in it may use a function that only a superuser makes immutable.
+        self.give_extensions(also=given.UNACCENT in there)
         params = self.wanted.params
         uid = int(params["uid"])
         os.makedirs(os.path.dirname(self.wanted.filestore), exist_ok=True)
         with ThreadPoolExecutor(1) as aside:
             files = aside.submit(shutil.copytree, os.path.join(template, "filestore"), self.wanted.filestore)
-            run_program(
-                ["pg_restore", "--host", self.database.socket, "--port", str(self.database.port), "--username",
-                 "postgres", "--dbname", self.wanted.database, "--no-owner", "--no-privileges", "--role",
-                 self.database.owner, "--jobs", "2", "--exit-on-error", os.path.join(template, "database.dump")],
-                "template_failed", f"restoring the template {template}")
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8") as wanted:
+                wanted.write(given.left_out(listing, there))
+                wanted.flush()
+                run_program(
+                    ["pg_restore", "--host", self.database.socket, "--port", str(self.database.port), "--username",
+                     "postgres", "--dbname", self.wanted.database, "--no-owner", "--no-privileges", "--role",
+                     self.database.owner, "--jobs", "2", "--exit-on-error", "--use-list", wanted.name, dump],
+                    "template_failed", f"restoring the template {template}")
             files.result()
         _own_tree(os.path.join(self.wanted.directory, "data"), uid)
         return {}

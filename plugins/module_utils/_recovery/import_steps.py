@@ -17,6 +17,7 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import remove_file, replace_file
 from .._kernel.plan import Step
+from .._odoo.given import give
 from .._odoo.neutralize import neutralize
 from .archive import BLOCK, DAMAGED, Archive, series_in
 from .import_load import Load, Login
@@ -100,6 +101,7 @@ class Import:
         with self.database.session() as cursor:
             # Where this platform ran the database before, its records are that instance's.
             cursor.execute("drop schema if exists sysgenpro cascade")
+            give(cursor, False)
             # A dump holds no statistics; without them the first requests are slow.
             cursor.execute("analyze")
 

@@ -19,6 +19,7 @@ from .._kernel.plan import Step
 from .._odoo import likeness
 from .._odoo.cluster import apply_setting
 from .._odoo.database import Database
+from .._odoo.given import give
 from . import dump, notes
 from .load import Stages, lacks_immutable, unknown_to
 from .model import Desired, Point
@@ -153,6 +154,7 @@ class Restore:
         with self.target.database.session(name) as cursor:
             if not owners:
                 adopt_objects(cursor, self.target.params["owner"])
+            give(cursor, False)
             # A dump holds no statistics; without them the first requests are slow.
             cursor.execute("analyze")
             here = notes.describe(cursor)

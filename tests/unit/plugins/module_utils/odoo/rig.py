@@ -123,6 +123,7 @@ class Rig:
         patch.setattr(operation_module, "Journal", TickingJournal)
         patch.setattr(operation_module, "Front", lambda name, address: Front(name, address, str(self.directory)))
         patch.setattr(operation_module, "check_session", lambda options: None)
+        patch.setattr(operation_module, "check_filestore", lambda wanted: None)
         patch.setattr(operation_module, "memory_available", lambda: 8 * 1024 ** 3)
         patch.setattr(operation_module, "fetch_record", lambda reference, *_login: world.releases[reference])
         for module in (steps, removal):

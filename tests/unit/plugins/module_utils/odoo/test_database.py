@@ -15,7 +15,8 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors impo
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
 from psycopg2 import OperationalError, errors
 
-CLUSTER = {"settings": {"version": 170000}, "roles": None, "databases": None, "owner": None, "prepared": None, "bytes": 1, "directory": "/d"}
+CLUSTER = {"settings": {"version": 170000}, "roles": None, "databases": None, "owner": None, "prepared": None, "bytes": 1, "directory": "/d",
+           "read_only": None, "extensions": {}}
 
 
 class Cursor:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import given
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database, DatabaseState, Origins
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.processes import Processes
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import (
@@ -76,6 +77,7 @@ class Data:
     comment: str = ""
     why: str = ""
     keep_until: str = ""
+    extensions: dict[str, Any] = field(default_factory=dict)
 
 
 class World:
@@ -107,6 +109,8 @@ class World:
         self.journal_full = False
         self.fills_journal = False
         self.purging = False
+        # What the cluster's packages offer.
+        self.offered = ["pg_trgm", "unaccent"]
         self.points: dict[str, Data] = {}
 
     # -- faults and what must hold -----------------------------------------------------------
@@ -391,7 +395,17 @@ class FakeDatabase(Database):
             return DatabaseState(False, settings=SETTINGS, roles=dict(self.world.roles), databases=there)
         return DatabaseState(
             True, bool(data.schema), SETTINGS, dict(self.world.roles), there, self.owner, (), dict(data.modules), None, (),
-            data.identity, data.applied[-1] if data.applied else None)
+            data.identity, data.applied[-1] if data.applied else None, extensions=data.extensions)
+
+    def offered_extensions(self) -> list[str]:
+        return self.world.offered
+
+    def give_extensions(self, unaccent: bool, name: str | None = None) -> list[str]:
+        with self.world.effect("extensions"):
+            data = self.world.databases[name or self.name]
+            lacks = given.lacking(data.extensions, unaccent)
+            data.extensions = {"there": {"pg_trgm": "public", **({"unaccent": "public"} if unaccent else {})}, "unaccent": "i" if unaccent else None}
+            return lacks
 
     def applied_record(self) -> dict[str, Any]:
         found: dict[str, Any] = self.world.databases[self.name].applied[-1]["record"]

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A database that nobody can write to is told in the plan; found out by the update, everybody has waited for it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.checks import check_writable
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.test_plan import wish
+from cluster import NAME, Server
+
+SETTING = "default_transaction_read_only"
+
+
+@pytest.mark.parametrize(("made", "undone", "refused"), [
+    (f"alter database {NAME} set {SETTING} = on", f"alter database {NAME} reset all", True),
+    (f"alter role {NAME}_update set {SETTING} = 'true'", f"alter role {NAME}_update reset {SETTING}", True),
+    (f"alter role {NAME}_blue_web in database {NAME} set {SETTING} = yes", f"alter role {NAME}_blue_web in database {NAME} reset all", True),
+    (f"alter system set {SETTING} = on; select pg_reload_conf()", f"set {SETTING} = off; alter system reset {SETTING}; select pg_reload_conf()", True),
+    (f"create role reader; alter role reader set {SETTING} = on", "drop role reader", False),
+    (f"alter database {NAME} set {SETTING} = off", f"alter database {NAME} reset all", False), ("select 1", "select 1", False)])
+def test_told_beforehand(server: Server, made: str, undone: str, refused: bool) -> None:
+    database = server.instance()
+    database.create()
+    try:
+        for statement in made.split("; "):
+            server.sql(statement)
+        _until(server, made)
+        found = database.observe()
+    finally:
+        for statement in undone.split("; "):
+            server.sql(f"begin read write; {statement}; commit" if "system" not in statement and "alter" in statement else statement)
+    if not refused:
+        assert found.read_only == ""
+        return
+    with pytest.raises(DomainError, match=SETTING) as error:
+        check_writable(wish(), dataclasses.replace(found))
+    assert error.value.code == "database_read_only"
+
+
+def _until(server: Server, made: str) -> None:
+    """The configuration is read again by another process, in its own time."""
+    if "reload" in made:
+        for _look in range(200):
+            if server.sql(f"show {SETTING}") == [("on",)]:
+                return
+            server.sql("select pg_sleep(0.02)")
