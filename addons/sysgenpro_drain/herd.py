@@ -10,6 +10,7 @@ then and must not send it again, so it is lost.
 
 from __future__ import annotations
 
+import resource
 import time
 from typing import Any
 
@@ -41,6 +42,9 @@ def prepare_evented() -> None:
     """The gevent process: hundreds of browsers that come back together ask for a cursor each, at once."""
     from gevent.server import StreamServer
 
+    # Each of them is an open file, and what a daemon hands on may be 1024.
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     StreamServer.backlog = BACKLOG
     _borrow_patiently()
 

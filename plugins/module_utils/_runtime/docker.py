@@ -28,8 +28,6 @@ Result = TypeVar("Result")
 LABEL = "org.sysgenpro."
 # Connections that may wait to be accepted in a container's own network, listen(2): as many as addons/sysgenpro_drain/herd.py asks for.
 BACKLOG = 16384
-# Open files of a container: each websocket is one, and the soft limit that a daemon hands on may be 1024.
-OPEN_FILES = 65536
 # A daemon that restarts is back within this time, in seconds; containers live on (live-restore).
 DAEMON_PATIENCE = 90
 # What is kept of a container's output, in lines.
@@ -165,7 +163,6 @@ class DockerRuntime:
             nano_cpus=int(spec.cpus * 1e9) or None,
             pids_limit=1024,
             sysctls={"net.core.somaxconn": str(BACKLOG)},
-            ulimits=[docker.types.Ulimit(name="nofile", soft=OPEN_FILES, hard=OPEN_FILES)],
             network_mode=spec.network or "none",
             restart_policy={"Name": "unless-stopped"} if spec.restart else None,
         )
