@@ -57,7 +57,7 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
         if not values["hosts"]:
             continue
         variables = hostvars[values["name"]]
-        tls = variables.get("instance_tls")
+        tls = _read_tls(variables)
         if not tls:
             raise AnsibleFilterError(
                 f"instance {values['name']}: instance_tls is missing; expected certificate and private_key, "
@@ -68,10 +68,18 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
             "hosts": values["hosts"],
             "exposure": values["exposure"],
             "front": values["front"],
-            "tls": dict(tls),
+            "tls": tls,
             **(variables.get("instance_route") or {}),
         })
     return routes
+
+
+def _read_tls(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """``instance_tls``. What it looks up is one tenant's file on the controller: that it cannot be read is told by the module, of its route alone."""
+    try:
+        return {str(key): value if value is None else str(value) for key, value in (variables.get("instance_tls") or {}).items()}
+    except Exception as error:
+        return {"unavailable": " ".join(str(error).split())[:500]}
 
 
 class FilterModule:

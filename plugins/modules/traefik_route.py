@@ -28,6 +28,12 @@ description:
     While requests wait, each attempt counts there with code 502; C(traefik_router_requests_total) counts what
     clients were
     answered.
+  - What one route meets is that route's trouble. Its certificate or key in any state (C(certificate_unreadable), C(certificate_key_mismatch),
+    C(certificate_expired), C(certificate_not_yet_valid), C(certificate_wrong_host), C(missing_library)), a file under its name that is not this module's
+    (C(foreign_file)), a host or a name that another has (C(host_taken), C(name_taken)), or what Traefik refuses of it (C(not_served)). What was there of it
+    stays, the others are brought about, and then the module fails and names it.
+  - What is wrong in the parameters themselves (C(invalid_route), C(invalid_parameters), a host given to two routes of the call) is refused for all before
+    anything is changed. So is what keeps Traefik from reading any file (C(damaged_file), C(directory_unusable), C(traefik_unreachable)).
   - A converged call makes three calls of Traefik's API, and one more for every further 1000 routers, services or
     middlewares.
 options:
@@ -53,8 +59,10 @@ options:
         type: str
         required: true
       hosts:
-        description: Host names that lead to the instance. Names with other letters are taken in their ASCII form
-          (IDNA).
+        description:
+          - Host names that lead to the instance. A name with other letters is taken as browsers take it (UTS 46, not transitional, IDNA 2008), by Python's
+            library C(idna). So V(straße.example) is C(xn--strae-oqa.example).
+          - What IDNA 2008 has no name for, such as an emoji, and V(ẞ), which programs take for two domains, is refused with the ASCII form to write instead.
         type: list
         elements: str
       exposure:
@@ -145,8 +153,10 @@ options:
       tls:
         description:
           - Either a certificate with its key or O(routes[].tls.resolver).
-          - A certificate that expired, is not valid yet, is for other host names or has another key is refused. What there is of its route stays as it is,
-            the other routes are brought about, and then the task fails and names it.
+          - A certificate that cannot be read, expired, is not valid yet, is for other host names or has another key is refused. What there is of its
+            route stays as it is, the other routes are brought about, and then the task fails and names it.
+          - Chain and key are PEM. What stands before, between and after the blocks, such as the text of C(openssl x509 -text), is left out, in whatever
+            encoding. DER, encrypted keys, files of more than 1 MiB, and pipes and devices are refused.
         type: dict
         suboptions:
           certificate:
@@ -163,6 +173,10 @@ options:
             type: path
           resolver:
             description: The name of one of Traefik's ACME resolvers.
+            type: str
+          unavailable:
+            description: Why there is no certificate to give, where the controller was to read it and could not. The route counts as one whose certificate
+              cannot be read.
             type: str
           min_version:
             description: The oldest TLS version accepted.
@@ -192,6 +206,7 @@ extends_documentation_fragment:
 requirements:
   - Traefik 3.7 with its file provider and API
   - Python's cryptography, where certificates are given
+  - Python's idna, where names of hosts have other letters than ASCII's
 notes:
   - Answers 429, 502, 503 and 504 of Odoo itself are shown as the edge's page, too; Odoo 14 to 19 give none of them
     in ordinary

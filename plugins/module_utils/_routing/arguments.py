@@ -11,7 +11,7 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .api import Api
-from .certificates import HAS_CRYPTOGRAPHY, read_pem
+from .certificates import HAS_CRYPTOGRAPHY, read_pem, unavailable
 from .io import Place
 from .model import EXPOSURES, Route, parse_name, parse_routes
 from .names import HAS_IDNA, likely
@@ -70,6 +70,7 @@ def route_spec() -> Spec:
                 "certificate_path": {"type": "path"},
                 "private_key_path": {"type": "path", "no_log": False},
                 "resolver": {"type": "str"},
+                "unavailable": {"type": "str"},
                 "min_version": {"type": "str", "choices": ["1.2", "1.3"], "default": "1.2"},
             },
             "mutually_exclusive": [
@@ -154,6 +155,8 @@ def _gid(group: str, check_mode: bool) -> int:
 
 def _with_files(route: str, given: Mapping[str, Any]) -> dict[str, Any]:
     tls = dict(given)
+    if tls.pop("unavailable", None):
+        raise unavailable(route, str(given["unavailable"]))
     for key in ("certificate", "private_key"):
         path = tls.pop(key + "_path", None)
         if path:

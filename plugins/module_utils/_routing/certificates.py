@@ -182,6 +182,11 @@ def read_pem(route: str, key: str, path: str) -> str:
     return content.decode("utf-8", "replace")
 
 
+def unavailable(route: str, reason: str) -> DomainError:
+    """The error for what the controller was to give and could not."""
+    return _refused("certificate_unreadable", route, "the controller cannot read instance_tls: {0}".format(reason))
+
+
 def _blocks(route: str, chain: str) -> str:
     """The certificates of a chain, without what programs write above and between them."""
     blocks = _CERTIFICATE.findall(chain)

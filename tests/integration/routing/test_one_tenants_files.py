@@ -222,3 +222,11 @@ def test_a_file_of_ours_that_is_damaged_is_written_anew(edge: Edge, route: Route
     path.write_bytes(path.read_bytes().split(b"\n")[0] + b"\n" + damage)
     other = edge.run([route("bodega", 2, hsts=10)])
     assert other["code"] == "damaged_file" and "acme" in other["msg"] and other["unchanged"]
+
+
+def test_what_the_controller_could_not_read_is_its_tenants_trouble(edge: Edge, route: Route, serve: Callable[..., Server]) -> None:
+    serve(1), serve(2)
+    edge.run([route()])
+    result = edge.run([{**route(), "tls": {"unavailable": "The lookup plugin 'ansible.builtin.file' failed"}}, route("bodega", 2)], purge=True)
+    assert result["code"] == "certificate_unreadable" and result["details"]["routes"] == ["acme"] and "lookup" in result["msg"]
+    assert [edge.request(name + ".example.test")[0] for name in ("acme", "bodega")] == [200, 200]

@@ -129,3 +129,19 @@ def test_a_release_is_named_by_digest_or_short_name():
 def test_other_names_are_refused(value, names, said):
     with pytest.raises(AnsibleFilterError, match=said):
         release_reference(value, names)
+
+
+class Unreadable(dict):
+    """As Ansible's: what a variable looks up fails when it is read."""
+
+    def items(self):
+        raise ValueError("The lookup plugin 'file' failed:\n  no such file")
+
+
+def test_a_certificate_that_the_controller_cannot_read_is_its_instances_trouble():
+    hostvars = _two()
+    hostvars["acme-production"]["instance_tls"] = Unreadable(certificate="x")
+    hostvars["bodega-production"]["instance_tls"] = {"resolver": "le"}
+    found = {route["name"]: route["tls"] for route in routes_of(instances_on(hostvars, "vm-prod-1", GROUPS), hostvars)}
+    assert found.pop("bodega-production") == {"resolver": "le"}
+    assert [tls["unavailable"] for tls in found.values()] == ["The lookup plugin 'file' failed: no such file"]
