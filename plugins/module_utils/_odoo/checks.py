@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -242,6 +243,15 @@ def _missing(wanted: Desired, seen: Observed, names: list[str]) -> DomainError:
         unchanged="Nothing was changed",
         advice="Build a release that holds them. One that never had code, as a zip imported in the list of apps, is told apart by naming it in "
                "modules.without_code (instance_modules_without_code)")
+
+
+def check_stray(wanted: Desired, seen: Observed) -> None:
+    """:raises DomainError: ``stray_modules``: code that no release knows would run."""
+    if seen.stray:
+        raise DomainError(
+            "stray_modules", "Odoo would run modules that no release holds, out of {}: {}".format(
+                os.path.join(wanted.directory, "data", "addons"), joined(list(seen.stray))),
+            unchanged="Nothing was changed", advice="Build a release with them, then move them out of there")
 
 
 def check_uninstall(wanted: Desired, seen: Observed) -> None:
