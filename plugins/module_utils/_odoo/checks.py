@@ -45,7 +45,7 @@ def check_identity(wanted: Desired, seen: Observed) -> None:
             advice="Refresh the instance with data of its own class, or correct data_class")
     bare = stuck(wanted, database, seen.target.record.modules if seen.target else ())
     moving = sorted(name for name, (state, version) in database.modules.items() if state.startswith("to ") and name not in bare)
-    if moving or database.partially_updated:
+    if moving or (database.partially_updated and not bare):
         raise DomainError(
             "half_updated",
             "the database {} was left half-updated: {}".format(

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,13 +70,13 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not found:
         pytest.skip("needs PostgreSQL on this host")
-    directory = tmp_path_factory.mktemp("cluster")
-    for parent in (directory, *directory.parents[:3]):
-        parent.chmod(parent.stat().st_mode | 0o055)
+    # Not below pytest's own, which every run that begins closes to others.
+    directory = Path(tempfile.mkdtemp(prefix="sgp-found-"))
+    directory.chmod(0o755)
     user = pwd.getpwnam("postgres")
     made = Cluster(directory, found[-1].parent, user)
     (directory / "run").mkdir()
@@ -87,6 +88,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     made.sql("create role odoo superuser login", "postgres")
     yield made
     made.run(str(made.binaries / "pg_ctl"), "-D", f"{directory}/data", "-m", "immediate", "stop")
+    shutil.rmtree(directory)
 
 
 def run_odoo(cluster: Cluster, image: str, conf: str, *command: str) -> tuple[int, str]:

@@ -59,6 +59,8 @@ PLANNED: list[tuple[str, dict[str, Any], dict[str, Any], str, list[str]]] = [
      ["mark_installed", "start_cron"]),
     ("left on its way, other code", {"release_": R2}, {"target": R2, "changes": CODE, "database": with_module(state_="to upgrade", **IMPORTED)}, "code",
      ["pull", "mark_installed", *CODE_STEPS[1:]]),
+    ("left on its way with Odoo's mark", {}, {"database": dataclasses.replace(with_module(state_="to upgrade", **IMPORTED), partially_updated="1")},
+     "cron", ["mark_installed"]),
     ("left on its way, another schema", {"release_": R2}, {"target": R2, "changes": UPDATE, "database": with_module(state_="to upgrade", **IMPORTED)},
      "update", UPDATE_STEPS),
     ("the release holds it now", {"release_": HOLDS}, {"target": HOLDS, "changes": CODE, "database": with_module(**IMPORTED)}, "code", CODE_STEPS),
@@ -86,6 +88,8 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         "database": with_module(depends={"theme_shop": ["website"]}, **IMPORTED)}),
     ("what it needs is to go", "module_needed", "theme_shop needs stock", {"modules__uninstall": ["stock"]}, {
         "database": with_module(depends={"theme_shop": ["stock"]}, **IMPORTED)}),
+    ("not on its way, and Odoo's mark", "half_updated", "base.partially_updated_database", {}, {
+        "database": dataclasses.replace(with_module(**IMPORTED), partially_updated="1")}),
     ("on its way in", "half_updated", "to install", {}, {"database": with_module(state_="to install", **IMPORTED)}),
     ("on its way out", "half_updated", "to remove", {}, {"database": with_module(state_="to remove", **IMPORTED)}),
     ("left on its way, and nobody says that it has none", "half_updated", "to upgrade", {}, {"database": with_module(state_="to upgrade")}),
