@@ -17,7 +17,7 @@ from .cluster import logins_of
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
-from .without_code import against, dependents, origins, said, stuck, without_code
+from .without_code import IMPORTER, STUDIO, against, dependents, origins, said, stuck, without_code
 
 if TYPE_CHECKING:
     from .plan import Observed
@@ -262,6 +262,12 @@ def check_uninstall(wanted: Desired, seen: Observed) -> None:
     gone = set(wanted.uninstall) & seen.database.installed
     if not gone:
         return
+    marked = sorted(set(origins(seen.database).imported) & without_code(wanted, seen.database, seen.target.record.modules if seen.target else ()))
+    unsaid = [name for name in marked if name not in {*wanted.without_code, *wanted.uninstall, STUDIO}]
+    if IMPORTER in gone and unsaid:
+        raise DomainError(
+            "module_needed", f"modules.uninstall names {IMPORTER}, and with it goes what says that these modules have no code: {joined(unsaid)}",
+            unchanged="Nothing was changed", advice="Name them in modules.without_code (instance_modules_without_code), too")
     depends: dict[str, Sequence[str]] = dict(origins(seen.database).depends)
     if seen.target:
         depends.update({name: module.depends for name, module in seen.target.record.modules.items()})

@@ -116,7 +116,10 @@ def test_left_to_upgrade(customized: Estate, mark: str) -> None:
 def test_the_mark_is_gone(customized: Estate, mark: str) -> None:
     """base_import_module is uninstalled, and its column with it: refused until the operator says it, then updated and mended."""
     customized.runs("one-a")
-    customized.release("one-a", modules={"install": [ADDON], "uninstall": ["base_import_module"]}).ok()
+    gone = {"install": [ADDON], "uninstall": ["base_import_module"]}
+    unsaid = customized.release("one-a", modules=gone)
+    assert unsaid.error == "module_needed" and THEME in unsaid.message
+    customized.release("one-a", modules={**gone, "without_code": [THEME, BARE]}).ok()
     try:
         refused = customized.release("two")
         assert refused.error == "module_missing" and THEME in refused.message and BARE in refused.message

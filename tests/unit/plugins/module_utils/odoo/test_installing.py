@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.filter.release_text import plan_summary
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import installing, update
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.build import notes_of
@@ -133,6 +134,7 @@ def test_a_new_database_leaves_out_what_it_cannot_install_and_says_so() -> None:
         make_plan(wish(target, modules__install=["a"]), seen(**NOTHING, target=target))
     assert error.value.code == "module_not_installable"
     assert "left_out" not in make_plan(wish(), seen(**NOTHING, target=R1)).facts
+    assert "  left out: a needs gone, which the image does not offer" in plan_summary({"plan": plan.as_dict()}, "acme")
 
 
 def test_a_language_for_a_new_database_is_one_of_the_release() -> None:
