@@ -2,11 +2,13 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The newest lines of an instance's containers, oldest first, each with when, which colour and which kind."""
+"""The newest lines of an instance's containers, oldest first, each with when, which colour and which kind. Those of containers that a release removed, too."""
 
 from __future__ import annotations
 
 import argparse
+import glob
+import os
 import re
 import time
 
@@ -23,6 +25,24 @@ def ago(text: str) -> int:
     return int(time.time()) - int(found.group(1)) * UNITS[found.group(2)]
 
 
+def moment(seconds: int) -> str:
+    """As Docker begins its lines, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def kept(directory: str, instance: str, kinds: list[str], since: int, until: int):
+    """(which, line) of the files that were kept of removed containers (``logs_to`` of _runtime/docker.py)."""
+    for path in sorted(glob.glob(os.path.join(directory, instance, "state", "logs", instance + "-*.log"))):
+        place = os.path.basename(path).split(".")[0][len(instance) + 1 :]
+        colour, _dash, kind = place.rpartition("-")
+        if (kind if colour else "update") not in kinds:
+            continue
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            for line in stream:
+                if moment(since) <= line[:19] <= moment(until):
+                    yield f"{colour or '-'} {kind}", line.rstrip()
+
+
 def main() -> None:
     """Print them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -32,24 +52,30 @@ def main() -> None:
     parser.add_argument("--until", type=ago, required=True)
     parser.add_argument("--lines", type=int, required=True)
     parser.add_argument("--match", type=re.compile, required=True)
+    parser.add_argument("--root", default="/var/lib/sysgenpro/instances")
     arguments = parser.parse_args()
     client = docker.from_env()
     label = f"org.sysgenpro.instance={arguments.instance}"
     lines = []
+
+    def take(which: str, line: str) -> None:
+        when, text = (*line.split(" ", 1), "")[:2]
+        if arguments.match.search(text):
+            lines.append(f"{when} {which}: {text}")
+            # What does not match must not push out what does, so the bound comes after the choice.
+            if len(lines) > 4 * arguments.lines:
+                lines[:] = sorted(lines)[-arguments.lines:]
+
+    for which, line in kept(arguments.root, arguments.instance, arguments.kinds.split(","), arguments.since, arguments.until):
+        take(which, line)
     for container in client.containers.list(all=True, filters={"label": label}):
         labels = container.labels
         if labels.get("org.sysgenpro.kind") not in arguments.kinds.split(","):
             continue
-        which = "{} {}".format(labels.get("org.sysgenpro.colour", "-"), labels["org.sysgenpro.kind"])
-        # What does not match must not push out what does, so the bound comes after the choice.
+        which = "{} {}".format(labels.get("org.sysgenpro.colour") or "-", labels["org.sysgenpro.kind"])
         log = container.logs(timestamps=True, since=arguments.since, until=arguments.until + 1, stream=True, follow=False)
         for raw in log:
-            line = raw.decode("utf-8", "replace").rstrip()
-            when, text = (*line.split(" ", 1), "")[:2]
-            if arguments.match.search(text):
-                lines.append(f"{when} {which}: {text}")
-                if len(lines) > 4 * arguments.lines:
-                    lines = sorted(lines)[-arguments.lines:]
+            take(which, raw.decode("utf-8", "replace").rstrip())
     print("\n".join(sorted(lines)[-arguments.lines:]))
 
 

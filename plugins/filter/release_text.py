@@ -39,6 +39,9 @@ def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
     lines += _few([f"  update {module}: {', '.join(why)}" for module, why in sorted(reasons.items())])
     if plan.get("code_changes"):
         lines.append("  only code changes in " + ", ".join(plan["code_changes"]))
+    if plan.get("without_code"):
+        lines.append("  live in the database only: " + ", ".join(plan["without_code"]))
+    lines += _few([f"  left out: {module} {why}" for module, why in sorted((plan.get("left_out") or {}).items())])
     if plan.get("must_be_rehearsed"):
         lines.append("  must be rehearsed first, since rehearsal is required")
     lines += [f"  look: {odd}" for odd in plan.get("extensions") or []]

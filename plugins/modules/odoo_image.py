@@ -53,7 +53,10 @@ options:
     type: str
     default: bridge
   mounts:
-    description: Files and directories of the builder, mounted read-only while packages are installed, such as pip.conf or apt sources.
+    description:
+      - Files and directories of the builder, mounted read-only while packages are installed, such as apt sources.
+      - "By themselves the authorities that the builder trusts are there (C(/etc/ssl/certs/ca-certificates.crt), for pip and apt), and what its pip.conf, and the
+        environment of this module, say of index, proxy, certificates and trusted hosts. What O(environment) names goes before that."
     type: list
     elements: dict
     default: []
@@ -67,7 +70,7 @@ options:
         type: path
         required: true
   environment:
-    description: Environment of the installing processes, such as C(PIP_INDEX_URL). In no layer.
+    description: Environment of the installing processes, such as C(PIP_INDEX_URL) or C(https_proxy). In no layer.
     type: dict
     default: {}
   cache:

@@ -546,6 +546,17 @@ plan:
       type: list
       elements: str
       sample: [odoo]
+    without_code:
+      description: Installed modules that live in the database only, and that the release need not hold.
+      returned: where there are some, and the release is not the one that runs
+      type: list
+      elements: str
+      sample: [studio_customization]
+    left_out:
+      description: Modules that would install themselves in a new database and that Odoo cannot install, and why.
+      returned: where there are some
+      type: dict
+      sample: {pos_bridge: "needs pos_loyalty, which the image does not offer"}
     must_be_rehearsed:
       description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
       returned: where it is so

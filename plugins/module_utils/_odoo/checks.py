@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from .cluster import logins_of
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
-from .without_code import against, dependents, origins, said, stuck, without_code
+from .without_code import IMPORTER, STUDIO, against, dependents, origins, said, stuck, without_code
 
 if TYPE_CHECKING:
     from .plan import Observed
@@ -44,7 +45,7 @@ def check_identity(wanted: Desired, seen: Observed) -> None:
             advice="Refresh the instance with data of its own class, or correct data_class")
     bare = stuck(wanted, database, seen.target.record.modules if seen.target else ())
     moving = sorted(name for name, (state, version) in database.modules.items() if state.startswith("to ") and name not in bare)
-    if moving or database.partially_updated:
+    if moving or (database.partially_updated and not bare):
         raise DomainError(
             "half_updated",
             "the database {} was left half-updated: {}".format(
@@ -269,6 +270,15 @@ def _missing(wanted: Desired, seen: Observed, names: list[str]) -> DomainError:
                "modules.without_code (instance_modules_without_code)")
 
 
+def check_stray(wanted: Desired, seen: Observed) -> None:
+    """:raises DomainError: ``stray_modules``: code that no release knows would run."""
+    if seen.stray:
+        raise DomainError(
+            "stray_modules", "Odoo would run modules that no release holds, out of {}: {}".format(
+                os.path.join(wanted.directory, "data", "addons"), joined(list(seen.stray))),
+            unchanged="Nothing was changed", advice="Build a release with them, then move them out of there")
+
+
 def check_uninstall(wanted: Desired, seen: Observed) -> None:
     """Odoo uninstalls nothing that a module which stays needs, and says so only when it is asked.
 
@@ -277,6 +287,12 @@ def check_uninstall(wanted: Desired, seen: Observed) -> None:
     gone = set(wanted.uninstall) & seen.database.installed
     if not gone:
         return
+    marked = sorted(set(origins(seen.database).imported) & without_code(wanted, seen.database, seen.target.record.modules if seen.target else ()))
+    unsaid = [name for name in marked if name not in {*wanted.without_code, *wanted.uninstall, STUDIO}]
+    if IMPORTER in gone and unsaid:
+        raise DomainError(
+            "module_needed", f"modules.uninstall names {IMPORTER}, and with it goes what says that these modules have no code: {joined(unsaid)}",
+            unchanged="Nothing was changed", advice="Name them in modules.without_code (instance_modules_without_code), too")
     depends: dict[str, Sequence[str]] = dict(origins(seen.database).depends)
     if seen.target:
         depends.update({name: module.depends for name, module in seen.target.record.modules.items()})

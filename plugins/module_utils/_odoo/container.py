@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from .._kernel.errors import DomainError
-from . import declarations, digests, finding, kept
+from . import builder, declarations, digests, finding, kept
 from .layers import LayerWriter
 
 SCRATCH = "/tmp/sysgenpro"  # noqa: S108 - in the container, which is ours alone
@@ -43,8 +43,8 @@ class BuildContainer:
     :param client: a ``docker.DockerClient``.
     :param name: of the container; one that an interrupted build left is removed.
     :param network: Docker network for installations; ``none`` where nothing is to be installed.
-    :param mounts: (path on the builder, path in the container), read-only: settings of pip and apt.
-    :param environment: for installing processes only, such as ``PIP_INDEX_URL``; may hold secrets.
+    :param mounts: (path on the builder, path in the container), read-only: settings of pip and apt, beside what ``builder.settings`` finds.
+    :param environment: for installing processes only, such as ``PIP_INDEX_URL``; may hold secrets. Goes before the builder's own.
     :param command: how Odoo is started in the image, which tells its interpreter.
     """
 
@@ -59,9 +59,10 @@ class BuildContainer:
         command: Sequence[str] = ("/usr/bin/odoo",),
     ) -> None:
         self._client, self._image, self._name = client, image, name
-        self._network, self._environment = network, dict(environment)
+        own = builder.settings("/", os.environ) if network != "none" else builder.Settings()
+        self._network, self._environment, self._apt = network, {**own.environment, **environment}, own.apt
         pip = _builders_pip()
-        self._mounts = [*mounts, (pip, _PIP + "/pip")] if pip else list(mounts)
+        self._mounts = [*own.files, *mounts, *([(pip, _PIP + "/pip")] if pip else [])]
         self._container: Any = None
         self._command, self._python, self._locked = list(command), "", False
 
@@ -124,8 +125,8 @@ class BuildContainer:
         """Install Debian packages. :param packages: version by name, ``*`` for the newest."""
         wanted = [name if version == "*" else f"{name}={version}" for name, version in sorted(packages.items())]
         quiet = {"DEBIAN_FRONTEND": "noninteractive", **self._environment}
-        self.run(["apt-get", "-q", "update"], "system_packages", quiet)
-        command = ["apt-get", "-qy", "--no-install-recommends", "install", *wanted]
+        self.run(["apt-get", *self._apt, "-q", "update"], "system_packages", quiet)
+        command = ["apt-get", *self._apt, "-qy", "--no-install-recommends", "install", *wanted]
         self.run(command, "system_packages", quiet)
 
     def install_python(self, lock: str) -> None:

@@ -256,13 +256,21 @@ class Database(Cluster):
 
     def mark_installed(self, names: Sequence[str]) -> None:
         """Take modules for installed that Odoo left ``to upgrade`` and cannot update."""
-        with self.session() as cursor:
-            cursor.execute("update ir_module_module set state = 'installed' where state = 'to upgrade' and name = any(%s)", (list(names),))
+        self._mark("to upgrade", "installed", names)
 
     def mark_uninstalled(self, names: Sequence[str]) -> None:
         """Take modules for not installed that Odoo left ``to install`` and cannot install."""
+        self._mark("to install", "uninstalled", names)
+
+    def _mark(self, before: str, after: str, names: Sequence[str]) -> None:
+        """With the last of them goes Odoo's mark of a half-updated database, which later series leave for them and for nothing else
+        (the end of ``load_modules``, odoo/modules/loading.py, 19): with it the next start would be an update."""
         with self.session() as cursor:
-            cursor.execute("update ir_module_module set state = 'uninstalled' where state = 'to install' and name = any(%s)", (list(names),))
+            cursor.execute("begin")
+            cursor.execute("update ir_module_module set state = %s where state = %s and name = any(%s)", (after, before, list(names)))
+            cursor.execute("delete from ir_config_parameter where key = 'base.partially_updated_database'"
+                           " and not exists (select from ir_module_module where starts_with(state, 'to '))")
+            cursor.execute("commit")
 
     def running_cron(self) -> list[str]:
         """Names of the scheduled actions that run now: Odoo locks the row of each, in every series."""

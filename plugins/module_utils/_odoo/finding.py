@@ -20,7 +20,7 @@ from typing import Any, Callable
 
 
 def configure(addons: Iterable[str], scratch: str) -> Any:
-    """Let Odoo set itself up with what it takes by itself and ``addons`` behind that. Returns ``odoo.modules.module``."""
+    """Let Odoo set itself up with what it takes by itself, and ``addons`` behind that. Returns ``odoo.modules.module``."""
     conf = os.path.join(scratch, "finding.conf")
     with open(conf, "w", encoding="utf-8") as stream:
         stream.write("[options]\ndata_dir = {}\n".format(os.path.join(scratch, "data")))

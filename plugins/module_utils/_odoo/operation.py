@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -60,6 +61,7 @@ class ReleaseOperation:
         self.wanted = desired(params)
         self.writes = self.wanted.state != "planned"
         self.runtime = DockerRuntime()
+        self.runtime.logs_to = os.path.join(self.wanted.state_directory, "logs")
         database = params["database"]
         self.database = Database(database["name"], database["port"], database["socket"])
         self.front = Front(self.wanted.instance, self.wanted.address("front"))
@@ -96,8 +98,15 @@ class ReleaseOperation:
             files=not database.odoo and holds_files(wanted.filestore), disk=disk_free(database.directory),
             target=target, changes=changes, memory=memory_available(),
             template=template_of(wanted.params["template"]) if not database.exists else None,
-            back=back, origin=origin, lacks=lacks, missing=given.not_offered(lacks, self.database.offered_extensions()) if lacks else ())
+            back=back, origin=origin, stray=self._stray(database, target),
+            lacks=lacks, missing=given.not_offered(lacks, self.database.offered_extensions()) if lacks else ())
         return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
+
+    def _stray(self, database: DatabaseState, target: Release | None) -> list[str]:
+        """Modules in the data directory, which Odoo would run before those of any release (``addons_data_dir`` of odoo/tools/config.py)."""
+        series = target.record.series if target else ".".join(database.modules.get("base", ("", ""))[1].split(".")[:2])
+        found = glob.glob(os.path.join(self.wanted.directory, "data", "addons", series or "-", "*", "__manifest__.py"))
+        return sorted(path.split(os.sep)[-2] for path in found)
 
     def _asks_for_origins(self, database: DatabaseState, target: Release | None, changes: Changes | None) -> bool:
         """Whether there is something to do with the database, or a module to judge that the release does not hold: one query more."""

@@ -26,6 +26,7 @@ from .checks import (
     check_owner,
     check_replication,
     check_room,
+    check_stray,
     check_target,
     check_uninstall,
     check_writable,
@@ -51,6 +52,7 @@ class Observed:
     :param memory: bytes the machine can give. :param disk: bytes free where the cluster's files lie; 0 where that is not known.
     :param rehearsal: what a rehearsal of exactly this step measured.
     :param back: the recovery point to go back to, where going back takes one.
+    :param stray: modules that lie in the data directory, where Odoo finds them before the release's.
     :param origin: the recovery point of another instance that a new one is made from.
     :param lacks: what Odoo would have given the database and it has not. :param missing: what of that the cluster cannot give.
     """
@@ -70,6 +72,7 @@ class Observed:
     disk: int = 0
     lacks: Sequence[str] = ()
     missing: Sequence[str] = ()
+    stray: Sequence[str] = ()
 
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
@@ -127,6 +130,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
     new = other(old)
     check_writable(wanted, seen.database)
+    check_stray(wanted, seen)
     check_uninstall(wanted, seen)
     if work.kind in ("update", "create") and not seen.origin:
         check_installs(wanted, seen, work.update, work.install)

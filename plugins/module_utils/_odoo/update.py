@@ -125,7 +125,7 @@ def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[
 def settle(database: Database, wanted: Desired, record: Record, change: Mapping[str, Any]) -> list[str]:
     """End what Odoo leaves on its way and no run of it can ever bring to an end. Returns what is worth a warning.
 
-    An update leaves modules without code ``to upgrade`` where they depend on what it updated and Odoo does not take that back. A new database has modules
+    An update leaves modules without code ``to upgrade`` where they depend on what it updated. A new database has modules
     ``to install`` that install themselves and need what the image does not offer.
     """
     state = database.observe()

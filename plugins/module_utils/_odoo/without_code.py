@@ -16,6 +16,7 @@ from .database import DatabaseState, Origins
 from .model import Desired
 
 STUDIO = "studio_customization"
+IMPORTER = "base_import_module"
 
 
 def without_code(wanted: Desired, database: DatabaseState, offered: Container[str] = ()) -> set[str]:

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
+import os
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .._kernel.errors import DomainError
+from .._kernel.files import replace_file
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 
 try:
@@ -30,8 +35,10 @@ LABEL = "org.sysgenpro."
 BACKLOG = 16384
 # A daemon that restarts is back within this time, in seconds; containers live on (live-restore).
 DAEMON_PATIENCE = 90
-# What is kept of a container's output, in lines.
+# What is kept of a container's output, in lines: for a message, and as a file when the container goes, so many files of one name.
 LOG_TAIL = 2000
+LOG_KEPT = 50000
+LOG_FILES = 3
 
 
 # A daemon that restarts under running containers (live-restore) may keep an endpoint of one that ended since (libnetwork/network.go).
@@ -79,7 +86,12 @@ class ContainerSpec:
 
 
 class DockerRuntime:
-    """A thin adapter on the Docker SDK that outlives a restart of the daemon."""
+    """A thin adapter on the Docker SDK that outlives a restart of the daemon.
+
+    :ivar logs_to: directory for the logs of containers that are removed; empty for nowhere.
+    """
+
+    logs_to = ""
 
     def __init__(self) -> None:
         if not HAS_DOCKER:
@@ -256,6 +268,7 @@ class DockerRuntime:
         return bool(self.state(name).get("Running"))
 
     def remove(self, name: str) -> None:
+        self._keep_log(name)
         try:
             self._call(lambda: self._client.api.remove_container(name, force=True, v=True))
         except NotFound:
@@ -265,6 +278,21 @@ class DockerRuntime:
                 raise
             # Its removal is under way.
             wait_until(lambda: not self.state(name), Deadline(30))
+
+    def _keep_log(self, name: str) -> None:
+        """Docker forgets what a container wrote when it forgets the container. Nothing fails where that cannot be kept, as on a full disk."""
+        if not self.logs_to:
+            return
+        try:
+            raw = bytes(self._call(lambda: self._client.api.logs(name, timestamps=True, tail=LOG_KEPT)))
+        except APIError:
+            return
+        if raw:
+            with contextlib.suppress(OSError):
+                os.makedirs(self.logs_to, mode=0o700, exist_ok=True)
+                replace_file(os.path.join(self.logs_to, f"{name}.{time.time_ns()}.log"), raw)
+                for path in sorted(glob.glob(os.path.join(glob.escape(self.logs_to), f"{name}.[0-9]*.log")))[:-LOG_FILES]:
+                    os.unlink(path)
 
     def logs(self, name: str, tail: int = LOG_TAIL) -> str:
         try:

@@ -35,8 +35,8 @@ pytestmark = pytest.mark.skipif(not BINARY, reason="needs the Debian package doc
 class Builder:
     """A registry on the loopback with the base image in it, and a wheel that stands in for a package index."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, image: str = IMAGE, series: str = "19.0") -> None:
+        self.directory, self.series = directory, series
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.host = "127.0.0.1:{}".format(free.getsockname()[1])
@@ -51,20 +51,20 @@ class Builder:
             except requests.ConnectionError:
                 time.sleep(0.05)
         self.docker = docker.from_env()
-        image = self.docker.images.get(IMAGE)
-        image.tag(f"{self.host}/base", "19")
-        for line in self.docker.images.push(f"{self.host}/base", tag="19", stream=True, decode=True):
+        image = self.docker.images.get(image)
+        image.tag(f"{self.host}/base", "it")
+        for line in self.docker.images.push(f"{self.host}/base", tag="it", stream=True, decode=True):
             assert "error" not in line, line
         image.reload()
         self.base = next(name for name in image.attrs["RepoDigests"] if name.startswith(self.host))
 
     def close(self) -> None:
-        self.docker.images.remove(f"{self.host}/base:19")  # its digest's name goes with it
+        self.docker.images.remove(f"{self.host}/base:it")  # its digest's name goes with it
         self.process.terminate()
         self.process.wait()
 
     def source(self, name: str, **further: object) -> source.Source:
-        value = {"name": name, "series": "19.0", "base": self.base,
+        value = {"name": name, "series": self.series, "base": self.base,
                  "addons": [{"name": "demo", "path": str(ROOT / "inventories/demo/addons/r1")}], **further}  # fmt: skip
         return source.resolve(value, str(self.directory), str(ROOT / "addons"), {})
 

@@ -101,10 +101,12 @@ def test_released_over(customized: Estate, mark: str) -> None:
 def test_left_to_upgrade(customized: Estate, mark: str) -> None:
     """As Odoo leaves one where nothing takes that back, and scheduled actions stand still: a release that has nothing else to do mends it."""
     customized.runs("one-a")
-    customized.machine.sql(f"update ir_module_module set state = 'to upgrade' where name = '{THEME}'")
+    customized.machine.sql(f"update ir_module_module set state = 'to upgrade' where name = '{THEME}';"
+                           " insert into ir_config_parameter (key, value) values ('base.partially_updated_database', '1')")
     ran = customized.release("one-a").ok()
     assert ran.kind == "cron" and ran.result["changed"]
     still_there(customized)
+    assert not customized.machine.sql("select 1 from ir_config_parameter where key = 'base.partially_updated_database'"), "the next start would be an update"
     customized.machine.sql(f"update ir_module_module set state = 'to upgrade' where name = '{THEME}'")
     assert customized.release("one-b").ok().kind == "code"
     sound(customized, "one-b", mark)
@@ -114,7 +116,10 @@ def test_left_to_upgrade(customized: Estate, mark: str) -> None:
 def test_the_mark_is_gone(customized: Estate, mark: str) -> None:
     """base_import_module is uninstalled, and its column with it: refused until the operator says it, then updated and mended."""
     customized.runs("one-a")
-    customized.release("one-a", modules={"install": [ADDON], "uninstall": ["base_import_module"]}).ok()
+    gone = {"install": [ADDON], "uninstall": ["base_import_module"]}
+    unsaid = customized.release("one-a", modules=gone)
+    assert unsaid.error == "module_needed" and THEME in unsaid.message
+    customized.release("one-a", modules={**gone, "without_code": [THEME, BARE]}).ok()
     try:
         refused = customized.release("two")
         assert refused.error == "module_missing" and THEME in refused.message and BARE in refused.message

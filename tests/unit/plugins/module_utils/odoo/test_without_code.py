@@ -59,6 +59,8 @@ PLANNED: list[tuple[str, dict[str, Any], dict[str, Any], str, list[str]]] = [
      ["mark_installed", "start_cron"]),
     ("left on its way, other code", {"release_": R2}, {"target": R2, "changes": CODE, "database": with_module(state_="to upgrade", **IMPORTED)}, "code",
      ["pull", "mark_installed", *CODE_STEPS[1:]]),
+    ("left on its way with Odoo's mark", {}, {"database": dataclasses.replace(with_module(state_="to upgrade", **IMPORTED), partially_updated="1")},
+     "cron", ["mark_installed"]),
     ("left on its way, another schema", {"release_": R2}, {"target": R2, "changes": UPDATE, "database": with_module(state_="to upgrade", **IMPORTED)},
      "update", UPDATE_STEPS),
     ("the release holds it now", {"release_": HOLDS}, {"target": HOLDS, "changes": CODE, "database": with_module(**IMPORTED)}, "code", CODE_STEPS),
@@ -71,6 +73,15 @@ def test_what_is_planned(wished: dict[str, Any], found: dict[str, Any], kind: st
     plan = make_plan(wanted, seen(**found))
     assert (plan.facts["class"], [step.name for step in plan.steps]) == (kind, steps)
     assert bool(plan.steps) == (plan.before != plan.after) or kind == "adopt"
+
+
+def importing() -> Any:
+    return state(modules={**MODULES, "theme_shop": ("installed", ""), "base_import_module": ("installed", "1.0")}, origins=Origins(**IMPORTED))
+
+
+def test_the_mark_may_go_once_the_operator_says_it() -> None:
+    wanted = wish(R2, modules__uninstall=["base_import_module"], modules__without_code=["theme_shop"])
+    assert make_plan(wanted, seen(target=R2, changes=CODE, database=importing())).facts["class"] == "update"
 
 
 REFUSED: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
@@ -86,6 +97,10 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         "database": with_module(depends={"theme_shop": ["website"]}, **IMPORTED)}),
     ("what it needs is to go", "module_needed", "theme_shop needs stock", {"modules__uninstall": ["stock"]}, {
         "database": with_module(depends={"theme_shop": ["stock"]}, **IMPORTED)}),
+    ("not on its way, and Odoo's mark", "half_updated", "base.partially_updated_database", {}, {
+        "database": dataclasses.replace(with_module(**IMPORTED), partially_updated="1")}),
+    ("its mark is to go, and nobody says it", "module_needed", "theme_shop", {"modules__uninstall": ["base_import_module"]}, {
+        "database": importing()}),
     ("on its way in", "half_updated", "to install", {}, {"database": with_module(state_="to install", **IMPORTED)}),
     ("on its way out", "half_updated", "to remove", {}, {"database": with_module(state_="to remove", **IMPORTED)}),
     ("left on its way, and nobody says that it has none", "half_updated", "to upgrade", {}, {"database": with_module(state_="to upgrade")}),

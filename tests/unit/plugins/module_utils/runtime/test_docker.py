@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import types
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,3 +130,45 @@ def test_what_does_not_end_is_made_to() -> None:
     again.terminate("acme-blue-web")
     again.revive("acme-blue-web", 0.2)
     assert daemon.did == ["SIGTERM", "stop", "start"]
+
+
+class Writing:
+    """Containers with logs, as Docker gives them."""
+
+    def __init__(self) -> None:
+        self.said = {"acme-blue-web": b"2026-11-29T15:00:00.000000001Z hello\n"}
+
+    def logs(self, name: str, timestamps: bool, tail: int) -> bytes:
+        if name not in self.said:
+            raise NotFound("404")
+        return self.said[name]
+
+    def remove_container(self, name: str, force: bool, v: bool) -> None:
+        if self.said.pop(name, None) is None:
+            raise NotFound("404")
+
+
+def test_the_log_of_a_container_that_goes_is_kept(tmp_path: Path) -> None:
+    daemon = Writing()
+    made: Any = runtime(daemon)  # type: ignore[arg-type]
+    made.logs_to = str(tmp_path / "logs")
+    for number in range(5):
+        daemon.said["acme-blue-web"] = b"%d\n" % number
+        daemon.said["acme-blue-web-2"] = b"another's\n"
+        made.remove("acme-blue-web")
+        made.remove("acme-green-web")
+    kept = sorted((tmp_path / "logs").iterdir())
+    assert [path.read_bytes() for path in kept] == [b"2\n", b"3\n", b"4\n"]
+    assert all(path.name.startswith("acme-blue-web.") and path.stat().st_mode & 0o777 == 0o600 for path in kept)
+    made.remove("acme-blue-web-2")
+    assert len(list((tmp_path / "logs").iterdir())) == 4
+
+
+def test_a_log_that_cannot_be_kept_keeps_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    made: Any = runtime(Writing())  # type: ignore[arg-type]
+    for place in ("", str(tmp_path / "file")):
+        made._client.api.said["acme-blue-web"] = b"x"
+        made.logs_to = place
+        made.remove("acme-blue-web")
+        assert not made._client.api.said
