@@ -17,8 +17,10 @@ description:
   - Whoever made the zip is not believed. Names that lead out of it, links, encrypted entries and sizes for which there is no room are refused before
     anything is written. The dump is loaded statement by statement, without psql and its shell commands, by a login that lives as long as the load,
     is no superuser and has nothing but the new database. Everything ends up owned by C(<database>_owner).
-  - Left out, and counted in RV(left_out), is what belongs to the cluster that the dump comes from. That is owners, grants, default privileges,
-    security labels, comments on extensions, statements on databases and sessions, timeouts, and extensions that only watch the cluster.
+  - Left out, counted in RV(left_out) and named in RV(left_out_titles), is what belongs to the cluster that the dump comes from or to its superuser, with all
+    that hangs on it. That is owners, grants, roles, settings, publications and subscriptions, event triggers, foreign servers and tables, untrusted languages,
+    tablespaces, access methods, policies for roles that are not here, casts and operator classes of built-in types, and extensions that only watch a cluster
+    or reach out of it, as C(pg_cron) and C(dblink). Tables of the shop and their rows are loaded, or the import fails.
   - Each file is proven by its name, which is its content's SHA-1. A torn one stays out, since Odoo would refuse to store the same document again in
     its place.
   - Nobody but the loading login gets into the database before it is whole. Then it is open to the members of C(<database>_owner), as a new one is.
@@ -82,7 +84,10 @@ options:
     type: bool
     default: false
   neutralize:
-    description: Keep what is imported from sending mail, running scheduled actions, calling webhooks and taking payments.
+    description:
+      - Keep what is imported from sending mail, running scheduled actions, calling webhooks and taking payments. What would still act outside is counted
+        at the end, and named by the error V(not_neutralized).
+      - What the scripts of an image's add-ons switch off besides, O(sysgenpro.odoo.odoo_release#module:neutralize) does.
     type: bool
     default: true
   bounds:
@@ -223,7 +228,13 @@ left_out:
   description: How many statements of the dump were left out, by kind.
   returned: always
   type: dict
-  sample: {owners: 1200, privileges: 2}
+  sample: {owners: 1200, privileges: 2, monitoring: 1, hanging: 3}
+left_out_titles:
+  description: The first 100 statements that were left out, with their kind and without values; but for owners, privileges, comments, sessions and settings.
+  returned: always
+  type: list
+  elements: str
+  sample: ["monitoring: CREATE EXTENSION IF NOT EXISTS pg_cron WITH SCHEMA pg_catalog", "hanging: COPY cron.job"]
 neutralized:
   description: How many statements kept the database from acting outside.
   returned: when it was neutralized

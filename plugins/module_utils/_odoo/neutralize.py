@@ -141,15 +141,15 @@ class _Work:
     def _try(self, statement: str | bytes) -> str:
         """Carry out one statement, or leave no trace of it. Returns why it failed, without values."""
         self.cursor.execute("savepoint one")
+        why = ""
         try:
             self.cursor.execute(statement)
+            self.done += self.cursor.rowcount > 0
         except psycopg2.Error as error:
+            why = (error.diag.message_primary or str(error)).strip().splitlines()[0]
             self.cursor.execute("rollback to one")
-            return (error.diag.message_primary or str(error)).strip().splitlines()[0]
-        finally:
-            self.cursor.execute("release one")
-        self.done += self.cursor.rowcount > 0
-        return ""
+        self.cursor.execute("release one")
+        return why
 
     # -- the image's scripts ----------------------------------------------------------------------
 
@@ -171,15 +171,17 @@ class _Work:
             self.failed[table or title] = why
 
     def _by_row(self, statement: bytes, table: str) -> bool:
-        """What a constraint forbade for all rows, for each: changed, or archived where that is a connection. Whether no row is left."""
+        """What could not be done for all rows at once: without columns that are not there, as Odoo's own script for Poland names one; each column
+        for itself; each row for itself, and archived where that is a connection. Whether no row is left."""
         parts = _update_parts(statement)
         if parts is None or not table:
             return False
-        change, where = parts
-        ways = [change]
-        if self.columns[table].get("active") == "boolean" and not _NEVER_ARCHIVED.fullmatch(table):
-            ways.append(b"active = false")
-        return self._rows(table, where.decode() or "true", [way.decode() for way in ways])
+        changes = [change for name, change in parts[0] if name in self.columns[table]]
+        where = parts[1].decode() or "true"
+        if not changes or not self._try(_statement(table, ", ".join(changes), where)):
+            return bool(changes) or not self._try(f'select from "{table}" where {where} limit 1')
+        archive = ["active = false"] if self.columns[table].get("active") == "boolean" and not _NEVER_ARCHIVED.fullmatch(table) else []
+        return self._rows(table, where, [", ".join(changes), *archive])
 
     # -- what is known here -----------------------------------------------------------------------
 
@@ -291,14 +293,15 @@ def _target(statement: bytes) -> str:
     return found.group(1).decode() if found else ""
 
 
-def _update_parts(statement: bytes) -> tuple[bytes, bytes] | None:
-    """What an UPDATE sets, and where; None for what is not as simple as that."""
+def _update_parts(statement: bytes) -> tuple[list[tuple[str, str]], bytes] | None:
+    """What an UPDATE sets, as (column, change), and where; None for what is not as simple as that."""
     found = re.fullmatch(rb"update\s+(?:only\s+)?(?:public\.)?\"?\w+\"?\s+set\s+(.*?);?\s*", statement, re.IGNORECASE | re.DOTALL)
     if not found:
         return None
     text = re.sub(rb"--[^\n]*", b"", found.group(1))
-    depth, quoted = 0, False
-    for match in re.finditer(rb"'|\(|\)|\b(?:where|from|returning)\b", text, re.IGNORECASE):
+    depth, quoted, start, end, where = 0, False, 0, len(text), b""
+    changes = []
+    for match in re.finditer(rb"'|\(|\)|,|\b(?:where|from|returning)\b", text, re.IGNORECASE):
         word = match.group().lower()
         if word == b"'":
             quoted = not quoted
@@ -306,9 +309,19 @@ def _update_parts(statement: bytes) -> tuple[bytes, bytes] | None:
             continue
         elif word in b"()":
             depth += 1 if word == b"(" else -1
-        elif not depth:
-            return (text[:match.start()], text[match.end():]) if word == b"where" else None
-    return text, b""
+        elif word == b"," and not depth:
+            changes.append(text[start:match.start()])
+            start = match.end()
+        elif word != b"," and not depth:
+            if word != b"where":
+                return None
+            end, where = match.start(), text[match.end():]
+            break
+    changes.append(text[start:end])
+    named = [re.fullmatch(rb"\s*\"?(\w+)\"?\s*=.*", change, re.DOTALL) for change in changes]
+    if not all(named):
+        return None
+    return [(each.group(1).decode().lower(), each.group().decode().strip()) for each in named if each], where
 
 
 def command(record: Record, database: str) -> list[str] | None:

@@ -178,7 +178,7 @@ class ImportOperation:
     def facts(self) -> Mapping[str, Any]:
         """What the archive holds, and what is in the database where that was made from it."""
         contents = self.archive.contents
-        told: dict[str, Any] = {"archive": contents.facts(), "losses": None, "left_out": {}}
+        told: dict[str, Any] = {"archive": contents.facts(), "losses": None, "left_out": {}, "left_out_titles": []}
         if self._current:
             modules = {name: version for name, (state, version) in self.database.observe().modules.items() if state != "to install"}
         else:

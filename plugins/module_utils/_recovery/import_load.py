@@ -21,10 +21,12 @@ from typing import IO, Any
 
 from .._kernel.errors import DomainError, known
 from .._kernel.wait import Deadline
+from .._odoo import extensions
 from .._odoo.database import Database
 from . import dump
 from .archive import BLOCK, DAMAGED, Archive
-from .script import Script, Statement
+from .left_out import Gone, without_leakproof
+from .script import Rows, Script, Statement
 from .space import MARGIN, check_space
 
 with contextlib.suppress(ImportError):  # Database says so
@@ -35,6 +37,10 @@ with contextlib.suppress(ImportError):  # Database says so
 NOBODY = 65534
 # After so many bytes it is looked at whether there is still room: what was packed once more does not say how large it is.
 LOOK = 64 << 20
+
+# What every dump has of a cluster, of which a count says enough; and how many of the others are told.
+USUAL = ("owners", "privileges", "comments", "sessions", "timeouts", "settings")
+TOLD = 100
 
 
 class Login:
@@ -106,6 +112,9 @@ class Load:
         self.archive, self.login, self.watched = archive, login, watched
         self.seconds, self.deadline = seconds, Deadline(seconds)
         self.left_out: Counter[str] = Counter()
+        # The statements that were left out, but for those that every dump has.
+        self.titles: list[str] = []
+        self.gone = Gone()
         self._read = self._looked = 0
 
     def run(self, scratch: str, major: int) -> None:
@@ -116,7 +125,7 @@ class Load:
             for statement in script.statements():
                 reason = statement.left_out
                 if reason:
-                    self.left_out[reason] += 1
+                    self._leave_out(statement, reason)
                     continue
                 if statement.copy and not rows:
                     self._check_odoo(cursor)
@@ -125,19 +134,55 @@ class Load:
             if not rows:
                 self._check_odoo(cursor)
 
+    def _leave_out(self, statement: Statement, reason: str) -> None:
+        self.left_out[reason] += 1
+        self.gone.add(statement.text)
+        if reason not in USUAL and len(self.titles) < TOLD:
+            self.titles.append(f"{reason}: {statement.title}")
+
     def _execute(self, cursor: Any, script: Script, statement: Statement) -> None:
         rows = script.rows()
+        error = self._try(cursor, statement, rows)
+        if error is not None and error.pgcode == extensions.NOT_IMMUTABLE and self._as_odoo_has_it():
+            error = self._try(cursor, statement, rows)
+        if error is not None and (changed := without_leakproof(statement.text)) is not None:
+            statement = Statement(changed)
+            error = self._try(cursor, statement, rows)
+        if error is None:
+            return
+        if rows.failure:
+            raise rows.failure from None
+        reason = self.gone.by_answer(statement.text, error.pgcode or "")
+        if not reason:
+            raise self._failed(statement, error)
+        self._leave_out(statement, reason)
+        while statement.copy and rows.read():
+            pass
+
+    @staticmethod
+    def _try(cursor: Any, statement: Statement, rows: Rows) -> Any:
         try:
             if statement.copy:
                 cursor.copy_expert(statement.text, rows, 1 << 16)
             else:
                 cursor.execute(statement.text)
         except psycopg2.Error as error:
-            if rows.failure:
-                raise rows.failure from None
-            reason = (error.diag.message_primary or str(error)).strip().splitlines()[0]
-            raise DomainError("load_failed", f"loading the dump: {reason} (at {statement.title})",
-                              advice="Mend that, as by installing the extension's package, or take another backup") from None
+            return error
+        return None
+
+    def _as_odoo_has_it(self) -> bool:
+        """Odoo makes unaccent immutable, and no dump carries that. The extension's own functions alone, never one of the dump's."""
+        with self.login.database.session() as superuser:
+            return bool(extensions.make_immutable(superuser, every=True))
+
+    def _failed(self, statement: Statement, error: Any) -> DomainError:
+        reason = (error.diag.message_primary or str(error)).strip().splitlines()[0]
+        if self.gone.named_in(statement.text):
+            reason += "; it needs what cannot be made here"
+        advice = "Mend that, as by installing the extension's package, or take another backup"
+        if "collation" in statement.text.decode(errors="replace").lower() or "collation" in reason:
+            advice = "Make the locale on this machine (locale-gen), then run the same command again: sorted otherwise, what is unique may not be"
+        return DomainError("load_failed", f"loading the dump: {reason} (at {statement.title})", advice=advice)
 
     @staticmethod
     def _check_odoo(cursor: Any) -> None:

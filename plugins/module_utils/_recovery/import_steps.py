@@ -47,6 +47,7 @@ class Import:
         self.whole: set[str] = set()
         self.torn: list[str] = []
         self.left_out: dict[str, int] = {}
+        self.left_out_titles: list[str] = []
 
     def close(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -96,7 +97,7 @@ class Import:
         self.login.make()
         load = Load(self.archive, self.login, directory, self.wanted.params["bounds"]["load"])
         load.run(self.scratch, major)
-        self.left_out = dict(load.left_out)
+        self.left_out, self.left_out_titles = dict(load.left_out), load.titles
         self.login.end()
         with self.database.session() as cursor:
             # Where this platform ran the database before, its records are that instance's.
@@ -184,7 +185,7 @@ class Import:
                 "files_lost", f"of the files that the database names, {len(missing)} are missing in the archive and {len(torn)} are torn:"
                 f" {', '.join(sorted(missing + torn)[:5])}", losses=losses,
                 advice="Take another backup, or set accept_losses: true to go on without them")
-        return {"result": {"losses": losses, "left_out": self.left_out, "series": series,
+        return {"result": {"losses": losses, "left_out": self.left_out, "left_out_titles": self.left_out_titles, "series": series,
                            "files": {"named": named, "loaded": len(self.whole), "torn": len(self.torn)}}}
 
     def do_neutralize(self, step: Step) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .._kernel.errors import DomainError
+from .left_out import by_words
 
 CHUNK = 1 << 20
 # Longest statement that is taken, in bytes; PostgreSQL itself takes 1 GiB.
@@ -33,16 +34,6 @@ _END = re.compile(rb"\\\.\r?(?:\n|\Z)")
 # psql's commands that pg_dump writes since its 17.6.
 _HARMLESS = re.compile(rb"\\(un)?restrict\b[^\n]*")
 
-# What is left out: it is about roles, databases or sessions of the cluster that the dump comes from. All becomes the owner's.
-_LEFT_OUT = tuple((kind, re.compile(pattern, re.IGNORECASE | re.DOTALL)) for kind, pattern in (
-    ("owners", rb"alter\s.{1,2000}\sowner\s+to\s+[^;]{1,200};"),
-    ("privileges", rb"(grant|revoke|alter\s+default\s+privileges|security\s+label)\s.*"),
-    ("comments", rb"comment\s+on\s+(extension|database|schema\s+\"?public\"?)\s.*"),
-    ("databases", rb"((create|alter|drop)\s+database|(create|drop)\s+schema\s+(if\s+(not\s+)?exists\s+)?\"?public\"?\s*;)\s*.*"),
-    ("sessions", rb"(re)?set\s+(local\s+|session\s+)?(role|session\s+authorization)\b.*"),
-    ("timeouts", rb"set\s+\w+_timeout\s*(=|to)\s.*"),
-    ("monitoring", rb"create\s+extension\s+(if\s+not\s+exists\s+)?\"?(pg_stat_statements|pg_buffercache|pg_wait_sampling|pg_cron|hypopg)\"?[\s;].*"),
-))
 _OFF = re.compile(rb"set\s+standard_conforming_strings\s*(=|to)\s*'?off\b", re.IGNORECASE)
 
 
@@ -59,7 +50,7 @@ class Statement:
     @property
     def left_out(self) -> str:
         """Why it is not carried out; empty where it is."""
-        return next((kind for kind, pattern in _LEFT_OUT if pattern.fullmatch(self.text)), "")
+        return by_words(self.text)
 
     @property
     def title(self) -> str:

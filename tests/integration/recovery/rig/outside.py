@@ -17,7 +17,7 @@ from sgplab import images, template
 from .machine import PLACE, PORT, SOCKET, Machine
 
 # Each script with its name before it.
-_READ = ("import odoo, os, sys; odoo.tools.config.parse_config([]); from odoo.modules.module import initialize_sys_path as i; i(); import odoo.addons as a\n"
+_READ = ("import os; from odoo.tools import config; config.parse_config([]); from odoo.modules.module import initialize_sys_path as i; i(); import odoo.addons as a\n"
          "for p in a.__path__:\n for n in sorted(os.listdir(p)):\n  f = os.path.join(p, n, 'data/neutralize.sql')\n"
          "  if os.path.exists(f): print('-- MODULE', n, '\\n', open(f).read(), '\\n;')\n")
 _RUN = f"""

@@ -110,10 +110,12 @@ def test_which_parameters_hold_a_secret(key: str, secret: bool) -> None:
 
 
 @pytest.mark.parametrize(("statement", "parts"), [
-    (b"update t set a = 1;", (b"a = 1", b"")), (b"UPDATE ONLY public.t SET a = 'x where y', b = (select 1 where 2 = 3) WHERE c in ('d');",
-                                              (b"a = 'x where y', b = (select 1 where 2 = 3) ", b" c in ('d')")),
-    (b"update t set a = 1 -- where\n where b;", (b"a = 1 \n ", b" b")), (b"update t set a = u.a from u where u.b = t.b;", None), (b"delete from t;", None)])
-def test_an_update_taken_apart(statement: bytes, parts: tuple[bytes, bytes] | None) -> None:
+    (b"update t set a = 1;", ([("a", "a = 1")], b"")),
+    (b"UPDATE ONLY public.t SET a = 'x, where y', b = (select 1, 2 where 2 = 3) WHERE c in ('d', 'e');",
+     ([("a", "a = 'x, where y'"), ("b", "b = (select 1, 2 where 2 = 3)")], b" c in ('d', 'e')")),
+    (b"update t set a = 1, -- where, from\n B = null where b;", ([("a", "a = 1"), ("b", "B = null")], b" b")),
+    (b"update t set (a, b) = (1, 2);", None), (b"update t set a = u.a from u where u.b = t.b;", None), (b"delete from t;", None)])
+def test_an_update_taken_apart(statement: bytes, parts: tuple[list[tuple[str, str]], bytes] | None) -> None:
     assert neutralize._update_parts(statement) == parts
 
 
