@@ -122,7 +122,7 @@ class RecoveryOperation:
             handlers.close()
             timings.update(getattr(handlers, "timings", {}))
         self.seen = Observed(utc_now(), None, self.points.all())
-        self.told = {key: handlers.context[key] for key in ("warnings",) if handlers.context.get(key)}
+        self.told = {key: handlers.context[key] for key in ("warnings", "losses") if handlers.context.get(key)}
         point: str | None = handlers.context.get("point")
         self._made = point
         return point
