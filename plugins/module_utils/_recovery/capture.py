@@ -64,6 +64,11 @@ class Capture:
 
     # -- steps ------------------------------------------------------------------------------------
 
+    def do_probe(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``store_lacks``."""
+        self.points.store.probe()
+        return {}
+
     def do_prepare(self, step: Step) -> dict[str, Any]:
         shutil.rmtree(self.dump, ignore_errors=True)
         os.makedirs(self.tree, mode=0o700, exist_ok=True)
@@ -75,7 +80,7 @@ class Capture:
         self.facts["repository"] = self.points.repository()
         if not self.facts["repository"]:
             raise _not_stored(f"the repository {self.repository.place} is not there")
-        remembered.keep(self.facts["repository"])
+        remembered.keep(self.facts["repository"], self.points.store.tried)
         shutil.rmtree(made_in(self.wanted), ignore_errors=True)
         return {}
 
