@@ -14,7 +14,7 @@ LOCAL = "/var/lib/sysgenpro/recovery"
 # Kept for the role recovery_point.
 TIMERS = ("pruning", "schedule", "retention", "oldest", "reread")
 KEYS = ("location", "access_key", "secret_key", "region", "ca_path", "lock_mode", "lock_days", "password")
-POLICY = ("trusted_signers", "before_update", "keep_abandoned", "jobs")
+POLICY = ("trusted_signers", "before_update", "keep_abandoned", "jobs", "accepted_losses")
 
 
 def names_of(secrets: Mapping[str, Any], prefix: str = "") -> list[str]:
@@ -68,7 +68,7 @@ def recovery_points_of(
             found.append({
                 "instance": name, "tenant": values["tenant"], "environment": values["environment"], "data_class": values["data_class"],
                 "database": values["database"], "repository": recovery["repository"], "secret_names": recovery["secret_names"],
-                **{key: recovery[key] for key in ("trusted_signers",) if key in recovery}, **{key: given[key] for key in TIMERS if key in given}})
+                **{key: recovery[key] for key in ("trusted_signers", "accepted_losses") if key in recovery}, **{key: given[key] for key in TIMERS if key in given}})
     return found
 
 

@@ -220,7 +220,7 @@ files:
   type: dict
   sample: {named: 810, loaded: 812, torn: 0}
 losses:
-  description: Files that the database names and that are lost, as C(missing), C(torn) and the first 100 names of each. Null where nothing was loaded.
+  description: Files that the database names and that are lost, as C(missing), C(torn) and all names of each. Null where nothing was loaded.
   returned: always
   type: dict
   sample: {missing: 1, torn: 0, missing_names: [ab/ab12], torn_names: []}

@@ -374,6 +374,11 @@ options:
         type: list
         elements: str
         default: []
+      accepted_losses:
+        description: As O(sysgenpro.odoo.pg_recovery_point#module:accepted_losses).
+        type: list
+        elements: str
+        default: []
   point:
     description:
       - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).

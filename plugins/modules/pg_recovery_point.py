@@ -14,7 +14,8 @@ description:
   - Runs on the instance's machine as root, while Odoo works. Attachments are pinned by hard links without any lock; then, under a lock
     that only Odoo's garbage collector notices and that is held for milliseconds, a snapshot is exported and the rest is pinned.
     C(pg_dump) dumps that snapshot, and restic stores dump and files, reading only files that are new.
-  - A file that is missing, or whose content is not what its name says, fails the capture and is named. Earlier points stay as they were.
+  - A file that is missing, or whose content is not what its name says, is named with a warning, each time until somebody accepts the loss; the point is
+    taken without it and says so.
   - A restore is never in place. It makes a new database, closed to logins, and a new filestore.
 attributes:
   check_mode:
@@ -54,7 +55,8 @@ options:
   state:
     description:
       - V(captured) takes a recovery point, or finds that the newest is not older than O(max_age).
-      - V(verified) reads everything that was stored for O(point) again, proves each file by its name, and reads the dump as a restore would.
+      - V(verified) reads everything that was stored for O(point) again, proves each file by its name, reads the dump as a restore would,
+        and loads all of it but the rows into a scratch database in the cluster of O(database), which is removed again.
         A point that was verified before is read again where that is longer ago than O(max_age).
       - V(restored) makes O(target) from O(point).
       - V(held) keeps O(point) from expiring until O(keep_until).
@@ -74,7 +76,7 @@ options:
   database:
     description:
       - The instance's PostgreSQL cluster and database. The module logs in as C(postgres) by peer.
-      - Required with O(state=captured) and O(state=restored).
+      - Required with O(state=captured) and O(state=restored), and with O(state=verified) unless O(load_schema=false).
     type: dict
     suboptions:
       name:
@@ -104,10 +106,22 @@ options:
     description: With O(state=captured) and O(state=held), the moment, with time zone, before which the point does not expire.
     type: str
   accepted_losses:
-    description: Names of stored files (C(ab/ab12...)) that attachments refer to and that are known to be lost. Recorded in the manifest.
+    description:
+      - Names of stored files (C(ab/ab12...)) that attachments refer to and that are known to be lost. Recorded in the manifest.
+      - Those that are lost indeed are remembered on the machine, with who accepted them and when; later captures need not name them.
     type: list
     elements: str
     default: []
+  accept_losses:
+    description: With O(state=captured), whether to accept, and remember, all files that are lost now. RV(losses) names them.
+    type: bool
+    default: false
+  load_schema:
+    description:
+      - With O(state=verified), whether to load the schema. V(false) verifies without; the point then shows V(skipped) in RV(points.schema), and is
+        verified once more where somebody asks for it.
+    type: bool
+    default: true
   secret_names:
     description: Names, never values, of the secrets that a rebuild of the instance needs. Recorded in the manifest.
     type: list
@@ -224,6 +238,10 @@ options:
         description: Dumping, reading or loading the database.
         type: int
         default: 14400
+      schema:
+        description: Loading the schema at a verification.
+        type: int
+        default: 600
   requested_by:
     description: Who wants this. Recorded.
     type: str
@@ -267,6 +285,7 @@ EXAMPLES = r"""
   sysgenpro.odoo.pg_recovery_point:
     state: verified
     instance: acme-production
+    database: *acme_database
     repository: *acme_repository
 
 - name: Bring it back beside a running instance
@@ -342,6 +361,16 @@ points:
       description: V(captured), V(verified), V(failed) where the last verification proved it bad, or V(untrusted).
       type: str
       sample: verified
+    schema:
+      description:
+        - Of a verified point whether its schema was loaded; V(loaded), V(skipped) where O(load_schema=false) was given, or V(unknown) where it was verified
+          by an earlier version.
+      type: str
+      sample: loaded
+    losses:
+      description: How many files that attachments name are not in it; C(accepted), and C(new) ones that nobody accepted.
+      type: dict
+      sample: {accepted: 150, new: 0}
     taken:
       description: The moment the database is of.
       type: str
@@ -371,6 +400,25 @@ points:
       description: Bytes that were new to the repository.
       type: int
       sample: 10485760
+losses:
+  description: With O(state=captured), all names of files that attachments name and that are not in the point.
+  returned: when a point was taken
+  type: dict
+  contains:
+    accepted:
+      description: Who accepted each, when, and how, by its name.
+      type: dict
+      sample: {ab/ab12cd34ef56ab12cd34ef56ab12cd34ef56ab12: {who: jana, at: "2026-11-21T10:15:00+00:00", how: accepted at an import}}
+    torn:
+      description: Those that are there and not what their names say, or cannot be read, and that nobody accepted.
+      type: list
+      elements: str
+      sample: []
+    missing:
+      description: Those that are not there, and that nobody accepted.
+      type: list
+      elements: str
+      sample: []
 timings:
   description: Seconds by step, C(total), and C(lock_held), for which Odoo's garbage collector was kept out.
   returned: always

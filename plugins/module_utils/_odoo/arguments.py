@@ -128,6 +128,7 @@ ARGUMENTS: dict[str, Any] = {
             "keep_abandoned": {"type": "int", "default": 14},
             "jobs": {"type": "int", "default": 2},
             "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
+            "accepted_losses": {"type": "list", "elements": "str", "default": []},
         },
     },
     "point": {"type": "str"},

@@ -59,7 +59,8 @@ def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
         "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))],
-        "jobs": given["jobs"], "secret_names": given.get("secret_names") or [], "database": place, "state": state,
+        "jobs": given["jobs"], "secret_names": given.get("secret_names") or [],
+        "accepted_losses": given.get("accepted_losses") or [], "database": place, "state": state,
         **{key: wanted.identity[key] for key in ("tenant", "environment", "data_class")},
         "requested_by": params["requested_by"], **more})
 
@@ -183,6 +184,7 @@ class RecoverySteps:
         name = self.release.record.name or self.release.id
         taking = RecoveryOperation(recovery_params(self.wanted, "captured", reason=_BEFORE + name, keep_until=self._kept_until()))
         point = taking.carry_out(taking.plan(), {})
+        self.warnings.extend(taking.told.get("warnings", ()))
         verifying = RecoveryOperation(recovery_params(self.wanted, "verified", point=point))
         plan = verifying.plan()
         if plan.steps:
@@ -208,6 +210,7 @@ class RecoverySteps:
         plan = restoring.plan()
         if plan.steps:
             restoring.carry_out(plan, {})
+            self.warnings.extend(restoring.told.get("warnings", ()))
         self.give_extensions(self._back)
         now = datetime.datetime.now(datetime.timezone.utc)
         return {"aside": f"{self.wanted.database}_was_{now.strftime(_MOMENT)}"}
@@ -222,6 +225,7 @@ class RecoverySteps:
         plan = restoring.plan()
         if plan.steps:
             restoring.carry_out(plan, {})
+            self.warnings.extend(restoring.told.get("warnings", ()))
         self.give_extensions()
         self.database.take_over(self.wanted.identity)
         return {}

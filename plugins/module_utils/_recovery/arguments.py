@@ -40,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {
     "max_age": {"type": "int", "default": 0},
     "keep_until": {"type": "str"},
     "accepted_losses": {"type": "list", "elements": "str", "default": []},
+    "accept_losses": {"type": "bool", "default": False},
     "load_schema": {"type": "bool", "default": True},
     "secret_names": {"type": "list", "elements": "str", "default": [], "no_log": False},
     "target": {

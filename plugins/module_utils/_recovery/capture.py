@@ -19,6 +19,7 @@ from .._kernel.errors import DomainError, known
 from .._kernel.plan import Step
 from .._odoo.database import Database, DatabaseState
 from . import dump, notes
+from .losses import Losses
 from .making import made_in, make_repository
 from .model import Desired, moment, utc_now
 from .moment import Moment, checked, settings_of
@@ -53,12 +54,20 @@ class Capture:
         self.facts: dict[str, Any] = {}
         self.dumped: dump.Dump | None = None
         self.stored: dict[str, Any] = {}
+        self.losses = Losses(wanted.state_directory)
+        self.accepted: dict[str, dict[str, str]] = {}
+        self.lost = Broken()
 
     def close(self) -> None:
         self.moment.close()
         shutil.rmtree(self.dump, ignore_errors=True)
 
     # -- steps ------------------------------------------------------------------------------------
+
+    def do_probe(self, step: Step) -> dict[str, Any]:
+        """:raises DomainError: ``store_lacks``."""
+        self.points.store.probe()
+        return {}
 
     def do_prepare(self, step: Step) -> dict[str, Any]:
         shutil.rmtree(self.dump, ignore_errors=True)
@@ -71,7 +80,7 @@ class Capture:
         self.facts["repository"] = self.points.repository()
         if not self.facts["repository"]:
             raise _not_stored(f"the repository {self.repository.place} is not there")
-        remembered.keep(self.facts["repository"])
+        remembered.keep(self.facts["repository"], self.points.store.tried)
         shutil.rmtree(made_in(self.wanted), ignore_errors=True)
         return {}
 
@@ -108,25 +117,35 @@ class Capture:
     def _is_there(self, stored: str) -> bool:
         return os.path.lexists(os.path.join(self.wanted.filestore, stored))
 
-    def _broken(self, broken: Broken) -> DomainError:
-        named = self.moment.attachments(broken.torn + broken.missing)
-        text = ", ".join("{} ({})".format(row["id"], row["name"]) for row in named)
-        parts = []
-        if broken.torn:
-            parts.append(f"{len(broken.torn)} torn (content is not what the name says)")
-        if broken.missing:
-            parts.append(f"{len(broken.missing)} missing")
-        return DomainError(
-            "attachments_broken", "files of attachments are {}: attachments {}{}".format(
-                " and ".join(parts), text, " …" if len(named) < len(broken.torn) + len(broken.missing) else ""),
-            unchanged="Nothing was captured; earlier recovery points are as they were",
-            advice="Bring the files back from an earlier point, or name them in accepted_losses to capture without them",
-            torn=broken.torn[:100], missing=broken.missing[:100], attachments=named)
+    def _judge(self, broken: Broken) -> None:
+        """What is lost goes into the point's manifest; what nobody accepted yet is told. One old picture takes no shop its backups.
+
+        :raises DomainError: ``filestore_missing``.
+        """
+        lost = sorted({*broken.torn, *broken.missing})
+        if lost and not os.path.isdir(self.wanted.filestore):
+            raise DomainError(
+                "filestore_missing", f"the filestore {self.wanted.filestore} is not there, though attachments name {len(lost)} files in it that no"
+                " earlier capture has", unchanged="Nothing was captured; earlier recovery points are as they were", advice="Mount or restore it")
+        params, known = self.wanted.params, self.losses.known()
+        asked = set(lost) if params["accept_losses"] else set(params["accepted_losses"])
+        now = {"who": params["requested_by"] or "unknown", "at": utc_now().isoformat(timespec="seconds"), "how": "accepted at a capture"}
+        self.accepted = {name: known.get(name, now) for name in lost if name in known or name in asked}
+        self.lost = Broken([name for name in broken.missing if name not in self.accepted], [name for name in broken.torn if name not in self.accepted])
+
+    def _loss_told(self) -> list[str]:
+        if not self.lost:
+            return []
+        new = self.lost.torn + self.lost.missing
+        parts = [f"{len(names)} {what}" for names, what in ((self.lost.torn, "torn or unreadable"), (self.lost.missing, "missing")) if names]
+        named = ", ".join("{} ({})".format(row["id"], row["name"]) for row in self.moment.attachments(new))
+        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{' …' if len(new) > 20 else ''}."
+                " Bring the files back; or accept the losses, by accept_losses: true or by name in accepted_losses, and nobody is told again"]
 
     def do_dump(self, step: Step) -> dict[str, Any]:
         """Dump the snapshot; what was pinned is read and proven meanwhile.
 
-        :raises DomainError: ``attachments_broken``, ``attachment_elsewhere``, ``dump_failed``.
+        :raises DomainError: ``filestore_missing``, ``attachment_elsewhere``, ``dump_failed``.
         """
         params = self.wanted.params
         with ThreadPoolExecutor(1) as aside:
@@ -152,12 +171,10 @@ class Capture:
     def _prove(self) -> None:
         """The pins become what the snapshot names, no more and no less, each one whole."""
         torn = frozenset(self.pins.prove())
-        accepted = frozenset(self.wanted.params["accepted_losses"])
-        self.kept, broken = self.pins.settle(checked(self.moment.listed()), accepted, os.path.join(self.tree, "files.list"))
+        self.kept, broken = self.pins.settle(checked(self.moment.listed()), os.path.join(self.tree, "files.list"))
         broken.torn += [name for name in broken.missing if name in torn or self._is_there(name)]
         broken.missing = [name for name in broken.missing if name not in set(broken.torn)]
-        if broken:
-            raise self._broken(broken)
+        self._judge(broken)
         self.facts["database"] = self.moment.describe()
         self.facts["settings"] = settings_of(self.database)
 
@@ -183,11 +200,21 @@ class Capture:
         locked = moment(manifest["locked_until"]) if manifest["locked_until"] else None
         digest = self.points.write_manifest(manifest, locked)
         self.pins.ended_well()
-        return {"point": self.id, "manifest": digest, "warnings": self._warnings()}
+        self._remember()
+        return {"point": self.id, "manifest": digest, "warnings": self._warnings(), "losses": {
+            "accepted": self.accepted, "torn": self.lost.torn, "missing": self.lost.missing}}
+
+    def _remember(self) -> None:
+        """What is accepted from now on, and what is there again."""
+        known = self.losses.known()
+        if set(self.accepted) - set(known):
+            self.losses.inherit(self.accepted)
+        # Of one that no row names any more nothing can be said, so it is forgotten, too: if it comes back and is lost, that is another loss.
+        self.losses.forget(set(known) - set(self.accepted))
 
     def _warnings(self) -> list[str]:
         """What an operator ought to know of a point that was taken."""
-        return ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
+        return self._loss_told() + ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
 
     # -- manifest ---------------------------------------------------------------------------------
 
@@ -220,7 +247,7 @@ class Capture:
                 **self.facts["settings"]},
             "roles": database["roles"] or [],
             "files": {"count": self.kept.count, "bytes": self.kept.bytes, "digest": self.kept.digest, "read": self.kept.read,
-                      "accepted_losses": sorted(params["accepted_losses"])},
+                      "accepted_losses": sorted({*self.accepted, *self.lost.torn, *self.lost.missing}), "losses": self.accepted},
             "dump": {"files": dumped.files, "bytes": dumped.bytes, "digest": dumped.digest,
                      "compression": dump.compression(database["version_num"] // 10000)},
             "repository": self.stored, "secrets": sorted(params["secret_names"]),

@@ -21,6 +21,7 @@ from .._odoo.given import give
 from .._odoo.neutralize import neutralize
 from .archive import BLOCK, DAMAGED, Archive, series_in
 from .import_load import Load, Login
+from .losses import Losses
 from .model import Desired
 from .moment import stream
 from .restore import Target
@@ -30,8 +31,6 @@ with contextlib.suppress(ImportError):  # Database says so
 
 # What a comment on the database says once it is whole.
 MARK = "sysgenpro: imported from sha256:{}"
-# How many names of lost files are told.
-TOLD = 100
 
 
 class Import:
@@ -179,7 +178,7 @@ class Import:
         if wanted["series"] and series != wanted["series"]:
             raise DomainError("other_series", "series is {}, but the database is of Odoo {}".format(wanted["series"], series or "no series"),
                               advice="A change of series is a migration, not an import; or correct series")
-        losses = {"missing": len(missing), "torn": len(torn), "missing_names": sorted(missing)[:TOLD], "torn_names": sorted(torn)[:TOLD]}
+        losses = {"missing": len(missing), "torn": len(torn), "missing_names": sorted(missing), "torn_names": sorted(torn)}
         if (missing or torn) and not wanted["accept_losses"]:
             raise DomainError(
                 "files_lost", f"of the files that the database names, {len(missing)} are missing in the archive and {len(torn)} are torn:"
@@ -206,5 +205,9 @@ class Import:
             cursor.execute(sql.SQL("comment on database {} is {}").format(name, sql.Literal(MARK.format(self.archive.contents.digest))))
             cursor.execute(sql.SQL("grant connect, temporary on database {} to {}").format(name, sql.Identifier(self.database.owner)))
             cursor.execute("commit")
+        # Later captures, timers and releases go on without them, too.
+        losses = self.context["result"]["losses"]
+        Losses(self.wanted.state_directory).accept(
+            [*losses["missing_names"], *losses["torn_names"]], self.wanted.params["requested_by"], "accepted at an import")
         remove_file(self.target.note)
         return {}

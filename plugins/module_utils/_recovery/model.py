@@ -118,6 +118,11 @@ class Point:
         return "verified" if self.verification["outcome"] == "verified" else "failed"
 
     @property
+    def losses(self) -> tuple[Mapping[str, Any], Sequence[str]]:
+        """Files that it lacks although attachments name them: those accepted, and those that nobody accepted when it was taken."""
+        return losses_of(self.manifest)
+
+    @property
     def schema(self) -> str:
         """Whether its last good verification loaded the schema: ``loaded``, ``skipped``, ``unknown`` of one before there was such a thing; empty
         where it is not verified."""
@@ -138,8 +143,20 @@ class Point:
                 "release": (manifest["release"] or {}).get("release"), "verification": self.verification,
                 "files": manifest["files"]["count"], "bytes": manifest["files"]["bytes"] + manifest["dump"]["bytes"],
                 "database_bytes": manifest["database"]["bytes"], "added": manifest["repository"]["added"],
-                "timings": manifest["timings"]})
+                "losses": {"accepted": len(self.losses[0]), "new": len(self.losses[1])}, "timings": manifest["timings"]})
         return shown
+
+
+def losses_of(manifest: Mapping[str, Any]) -> tuple[dict[str, dict[str, str]], list[str]]:
+    """What a point lacks: accepted losses, with who and when, and those that nobody accepted. Of old manifests only the names are known."""
+    files = manifest.get("files") or {}
+    names = files.get("accepted_losses") or ()
+    accepted = files.get("losses")
+    if accepted is None:
+        taken = manifest.get("taken") or {}
+        old = {"who": str(taken.get("who") or "unknown"), "at": str(taken.get("written") or taken.get("at") or ""), "how": "named at a capture"}
+        return {name: dict(old) for name in names}, []
+    return {name: dict(value) for name, value in accepted.items()}, sorted(set(names) - set(accepted))
 
 
 def utc_now() -> datetime.datetime:

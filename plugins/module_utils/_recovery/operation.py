@@ -72,8 +72,10 @@ class RecoveryOperation:
         """The documents, one query where a database matters, and one call of restic for an expiry. Writes nothing."""
         wanted = self.wanted
         repository = self.points.repository() if wanted.state in ("captured", "absent") else None
+        tried = True
         if wanted.state == "captured":
             Remembered(wanted).check(repository)
+            tried = Remembered(wanted).tried() == self.points.store.tried
             self.base = known(self.database).observe()
             check_identity(wanted, self.base)
         points = self.points.all()
@@ -83,7 +85,7 @@ class RecoveryOperation:
             point = find(points, wanted.params["point"], wanted.source)
             target = Target(wanted, known(self.database)).observe()
             fresh = check_target(wanted, point, target)
-        return Observed(utc_now(), repository, points, snapshots, target, fresh)
+        return Observed(utc_now(), repository, points, snapshots, target, fresh, tried)
 
     def plan(self) -> Plan:
         self.seen = self.observe()
@@ -122,7 +124,7 @@ class RecoveryOperation:
             handlers.close()
             timings.update(getattr(handlers, "timings", {}))
         self.seen = Observed(utc_now(), None, self.points.all())
-        self.told = {key: handlers.context[key] for key in ("warnings",) if handlers.context.get(key)}
+        self.told = {key: handlers.context[key] for key in ("warnings", "losses") if handlers.context.get(key)}
         point: str | None = handlers.context.get("point")
         self._made = point
         return point

@@ -25,11 +25,13 @@ from .._kernel.errors import DomainError
 # A file that is being written is looked at again: how often, and after how many seconds.
 LOOKS, PAUSE = 4, 0.25
 BLOCK = 1 << 20
+# What a file system says of one file that it cannot give: no regular file, a bad block, a damaged directory, gone meanwhile, not to be read.
+UNREADABLE = (errno.ELOOP, errno.EIO, errno.EUCLEAN, errno.ENOENT, errno.ESTALE, errno.EACCES, errno.ENODATA, errno.EBADMSG)
 
 
 @dataclass
 class Broken:
-    """Names of stored files that are referenced and cannot be captured."""
+    """Names of stored files that are referenced and cannot be captured: not there, or not what their names say (also what cannot be read)."""
 
     missing: list[str] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
@@ -100,11 +102,21 @@ class Pins:
             return False
         except OSError as error:
             if error.errno == errno.EMLINK:
-                shutil.copyfile(os.path.join(self.filestore, stored), target)
-                return True
-            if error.errno == errno.EPERM and os.path.isdir(os.path.join(self.filestore, stored)):
+                return self._copied(os.path.join(self.filestore, stored), target)
+            if error.errno in UNREADABLE or (error.errno == errno.EPERM and os.path.isdir(os.path.join(self.filestore, stored))):
                 return False
             raise
+        return True
+
+    @staticmethod
+    def _copied(path: str, target: str) -> bool:
+        """One that has as many names as a file may have."""
+        try:
+            shutil.copyfile(path, target)
+        except OSError as error:
+            if error.errno not in UNREADABLE:
+                raise
+            return False
         return True
 
     def _place(self, tree: str, stored: str) -> str:
@@ -147,17 +159,16 @@ class Pins:
                 self.read += 1
                 return sha1_of(stream) == stored.rpartition("/")[2]
         except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EIO, errno.ENOENT):
+            if error.errno in UNREADABLE:
                 return False
             raise
 
-    def settle(self, referenced: Iterable[str], accepted: frozenset[str], output: str) -> tuple[Kept, Broken]:
+    def settle(self, referenced: Iterable[str], output: str) -> tuple[Kept, Broken]:
         """Make the tree hold exactly what is referenced, and write the list of it.
 
         Memory is that of one directory of 256, and of what is new.
 
         :param referenced: names sorted in C order.
-        :param accepted: names that may be missing.
         """
         since = self._stamp()
         kept, broken, digest = Kept(), Broken(), hashlib.sha256()
@@ -176,8 +187,7 @@ class Pins:
                 if seen is not None and seen.st_mtime >= since and bytes.fromhex(name) not in self._proven:
                     seen, faults = self._again(stored), broken.torn
                 if seen is None:
-                    if stored not in accepted:
-                        faults.append(stored)
+                    faults.append(stored)
                     continue
                 line = f"{stored} {seen.st_size}\n".encode()
                 digest.update(line)

@@ -30,6 +30,7 @@ class Observed:
     :param snapshots: of the repository, where they matter.
     :param target: what is there of a restore's target; see ``Target.observe``.
     :param fresh: whether the target is to be made.
+    :param tried: whether the store is known to do what documents need.
     """
 
     now: datetime.datetime
@@ -38,6 +39,7 @@ class Observed:
     snapshots: Sequence[Mapping[str, Any]] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
     fresh: bool = True
+    tried: bool = True
 
 
 def make_plan(wanted: Desired, seen: Observed) -> Plan:
@@ -60,6 +62,7 @@ def _capture(wanted: Desired, seen: Observed) -> Plan:
     young = bool(bound) and _young(age, bound)
     facts = {"newest": newest.id if newest else None, "age": round(age) if age is not None else None}
     steps = [] if young else [
+        *([] if seen.tried else [Step("probe", "Try whether the store does what recovery points need, and take the trial away")]),
         Step("prepare", "Make the repository" if not seen.repository else "Open the repository",
              {"init": not seen.repository, "repository": seen.repository}),
         Step("pin", "Pin all files that are referenced"),

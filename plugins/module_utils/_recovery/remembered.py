@@ -30,5 +30,10 @@ class Remembered:
             code, f"the repository {known['id']} in {self.place} {what}", unchanged="Nothing was changed",
             advice=f"Mount or bring it back; if it was given up on purpose, remove {self.path}")
 
-    def keep(self, found: str) -> None:
-        replace_file(self.path, json.dumps({"place": self.place, "id": found}).encode())
+    def tried(self) -> str:
+        """What of a store was tried and is so; empty where nothing was."""
+        known = json.loads(read_text(self.path) or "{}")
+        return str(known.get("tried", "")) if known.get("place") == self.place else ""
+
+    def keep(self, found: str, tried: str) -> None:
+        replace_file(self.path, json.dumps({"place": self.place, "id": found, "tried": tried}).encode())

@@ -22,6 +22,7 @@ from .._odoo.database import Database
 from .._odoo.given import give
 from . import dump, notes
 from .load import Stages, lacks_immutable, unknown_to
+from .losses import Losses
 from .model import Desired, Point
 from .moment import checked, stream
 from .owners import adopt_objects
@@ -191,13 +192,13 @@ class Restore:
 
         :raises DomainError: ``files_differ``.
         """
-        accepted, missing, count = set(self.point.manifest["files"]["accepted_losses"]), [], 0
+        lacking, missing, count = {*self.point.losses[0], *self.point.losses[1]}, [], 0
         with self.target.database.session(self.target.name) as cursor:
             cursor.execute("begin read only")
             for stored in checked(stream(cursor, "select distinct store_fname from ir_attachment where store_fname is not null")):
                 if os.path.isfile(os.path.join(self.target.filestore, stored)):
                     count += 1
-                elif stored not in accepted:
+                elif stored not in lacking:
                     missing.append(stored)
         if missing or count != self.point.manifest["files"]["count"]:
             raise DomainError("files_differ", "the restored database names {} files that are not there, and {} of {} are".format(
@@ -211,6 +212,12 @@ class Restore:
             cursor.execute(sql.SQL("comment on database {} is {}").format(
                 sql.Identifier(self.target.name), sql.Literal(MARK.format(self.point.id))))
         os.sync()
+        # What was accepted of the data is accepted of the copy.
+        Losses(self.wanted.state_directory).inherit(self.point.losses[0])
+        new = self.point.losses[1]
+        if new:
+            self.warnings.append("{} files that its attachments name were lost when the point was taken, and nobody accepted that: {}{}".format(
+                len(new), ", ".join(new[:20]), " …" if len(new) > 20 else ""))
         remove_file(self.target.note)
         return {"point": self.point.id, "warnings": self.warnings}
 

@@ -81,6 +81,10 @@ def _protected(ordered: Sequence[Point], now: datetime.datetime) -> dict[str, li
     newest = next((point for point in ordered if point.state == "verified"), None)
     if newest:
         found.setdefault(newest.id, []).append("the newest verified one")
+    # One that lacks what nobody gave up must not be what is left.
+    whole = next((point for point in ordered if point.state == "verified" and not point.losses[1]), None)
+    if whole and whole is not newest:
+        found.setdefault(whole.id, []).append("the newest verified one without losses that nobody accepted")
     for point in ordered:
         if point.hold and moment(point.hold) > now:
             found.setdefault(point.id, []).append(f"held until {point.hold}")

@@ -43,6 +43,7 @@ _MACHINE = ("08", "53", "57", "58", "F0", "XX")
 _ASKS_MACHINE = re.compile(
     r"(create\s+(extension|collation|access\s+method|(or\s+replace\s+)?((trusted|procedural)\s+)*language|text\s+search\s+(dictionary|template))"
     r"|security\s+label)\b", re.IGNORECASE)
+CANCELED = "57014"
 _ROLE = re.compile(r'role ".*" does not exist')
 
 @dataclass
@@ -134,8 +135,11 @@ class SchemaLoad:
     def _left(self) -> float:
         left = self.deadline.left
         if left < 1:
-            raise not_tried(f"it took longer than {self.seconds:g} s (bounds.schema)")
+            raise self._late()
         return left
+
+    def _late(self) -> DomainError:
+        return not_tried(f"it took longer than {self.seconds:g} s (bounds.schema)")
 
     def _carry_out(self, *which: str) -> Iterator[Failure]:
         """A part's statements, each by itself: one that fails does not hide the next."""
@@ -151,6 +155,8 @@ class SchemaLoad:
                 except psycopg2.Error as error:
                     if cursor.connection.closed:
                         raise
+                    if error.pgcode == CANCELED:
+                        raise self._late() from None
                     yield Failure(statement.title, first_line(error), _of_machine(statement.title, error.pgcode or "08000", first_line(error)))
 
     # -- what it means ----------------------------------------------------------------------------

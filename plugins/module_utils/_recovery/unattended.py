@@ -91,6 +91,8 @@ def _carried_out(params: Mapping[str, Any], deadline: Deadline) -> str:
                 return "nothing to do"
             timings: dict[str, float] = {}
             operation.perform(plan, timings)
+            for warning in operation.told.get("warnings", ()):
+                sys.stderr.write(f"warning: {warning}\n")
             return json.dumps({"point": (operation.facts().get("point") or {}).get("id"), "timings": timings})
         except DomainError as error:
             if error.code != "locked" or deadline.passed:
@@ -100,8 +102,9 @@ def _carried_out(params: Mapping[str, Any], deadline: Deadline) -> str:
 
 def _check(params: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     instance, schedule, now = params["instance"], settings.get("schedule") or {}, time.time()
-    verified = [point for point in open_points(desired(params)).all() if point.state == "verified"]
-    problems = [_newest(instance, verified, schedule, float(settings["oldest"]), now), _missed(instance, runs.missed(instance, schedule, now))]
+    points = open_points(desired(params)).all()
+    verified = [point for point in points if point.state == "verified"]
+    problems = [_lost(instance, points), _newest(instance, verified, schedule, float(settings["oldest"]), now), _missed(instance, runs.missed(instance, schedule, now))]
     found = [problem for problem in problems if problem]
     if found:
         raise DomainError(found[0].code, "; ".join(problem.message for problem in found), advice=found[0].advice)
@@ -132,6 +135,16 @@ def _missed(instance: str, missed: Mapping[str, float]) -> DomainError | None:
     return DomainError("missed_run", "; ".join(told), advice="Look at its unit and timer: systemctl status 'sysgenpro-recovery-*'") if told else None
 
 
+def _lost(instance: str, points: Sequence[Point]) -> DomainError | None:
+    """What the newest point lacks and nobody accepted."""
+    newest = next((point for point in points if not point.problem), None)
+    lost = newest.losses[1] if newest else ()
+    return DomainError(
+        "attachments_lost", "the newest recovery point of {} lacks {} files that attachments name, and nobody accepted that: {}{}".format(
+            instance, len(lost), ", ".join(lost[:5]), " …" if len(lost) > 5 else ""),
+        advice="Bring the files back, or accept the losses at a capture (accept_losses)") if lost else None
+
+
 def _at(seconds: float) -> str:
     return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).isoformat(timespec="seconds")
 
@@ -154,6 +167,10 @@ def metrics(instance: str, verb: str, ended: float, good: bool, points: Sequence
             lines.append(f'sysgenpro_recovery_points{{instance_name="{instance}",state="{state}"}} {len(mine)}')
             if mine:
                 lines.append(f'sysgenpro_recovery_newest_timestamp_seconds{{instance_name="{instance}",state="{state}"}} {max(mine):.0f}')
+    newest = next((point for point in points if not point.problem), None)
+    if verb == "check" and newest:
+        lines += [f'sysgenpro_recovery_losses{{instance_name="{instance}",kind="{kind}"}} {len(names)}'
+                  for kind, names in zip(("accepted", "new"), newest.losses)]
     return "\n".join(lines) + "\n"
 
 

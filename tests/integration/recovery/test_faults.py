@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from rig.instance import Instance, filled, sound, stored_name
+from rig.instance import Instance, filled, sound
 from rig.machine import PASSWORD, PLACE, Machine
 
 CAPTURE = ("prepare", "pin", "freeze", "dump", "store", "record")
@@ -176,29 +176,6 @@ def test_repository_gone_is_not_made_anew(bodega: Instance) -> None:
     bodega.run("captured").fails("repository_gone", place)
     assert "none" in bodega.machine.sh(f"test -e {place} || echo none")
     bodega.machine.sh(f"mv {place}.away {place}")
-    sound(bodega, point)
-
-
-def test_torn_and_missing_attachments_are_named(bodega: Instance) -> None:
-    point = filled(bodega)
-    torn = bodega.attach("torn.pdf", b"the whole content", torn=b"the who")
-    bodega.run("captured").fails("attachments_broken", "torn.pdf", "1 torn")
-    gone = stored_name(b"never written")
-    bodega.machine.sql(bodega.database, f"insert into ir_attachment (name, store_fname, file_size) values ('gone.pdf', '{gone}', 13)")
-    failed = bodega.run("captured").fails("attachments_broken", "torn.pdf", "gone.pdf", "1 torn", "1 missing")
-    assert failed.result["details"]["torn"] == [torn] and failed.result["details"]["missing"] == [gone]
-    sound(bodega, point)
-    done = bodega.run("captured", accepted_losses=[torn, gone]).ok()
-    bodega.run("verified").ok()
-    bodega.run("restored", point=done.point["id"], target=bodega.target()).ok()
-
-
-def test_file_torn_in_place_after_it_was_captured(bodega: Instance) -> None:
-    """The pin is the same file: what was proven once is read again when its time says that somebody wrote to it."""
-    point = filled(bodega)
-    stored = stored_name(b"content of 1" * 1000)
-    bodega.machine.sh(f"truncate -s 100 {bodega.filestore}/{stored}")
-    bodega.run("captured").fails("attachments_broken", "invoice 1", "1 torn")
     sound(bodega, point)
 
 

@@ -53,6 +53,11 @@ class Ran:
         return str(self.result.get("msg", "")) or self.text
 
     @property
+    def warnings(self) -> str:
+        """All of them as text; ansible-core 2.19 and later make a dictionary of each."""
+        return "\n".join(str(each) for each in self.result.get("warnings") or ())
+
+    @property
     def point(self) -> dict[str, Any]:
         return dict(self.result["point"])
 

@@ -66,6 +66,8 @@ class TickingJournal(Journal):
 class FakeRecovery:
     """The recovery points of ``World.points``; what they do is told in tests of ``_recovery``."""
 
+    told: dict[str, Any] = {}  # noqa: RUF012
+
     def __init__(self, world: World, params: dict[str, Any]) -> None:
         self.world, self.params = world, params
         self.points = self

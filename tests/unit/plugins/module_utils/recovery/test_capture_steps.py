@@ -44,7 +44,7 @@ def test_the_repository_is_remembered(tmp_path: Path, found: str | None, code: s
     wanted = desired(params(root=str(tmp_path)))
     Path(wanted.state_directory).mkdir(parents=True)
     Remembered(wanted).check(found)
-    Remembered(wanted).keep("one")
+    Remembered(wanted).keep("one", "")
     Remembered(wanted).check("one")
     with pytest.raises(DomainError) as error:
         Remembered(wanted).check(found)

@@ -32,7 +32,7 @@ def filestore(tmp_path: Path) -> Path:
     return tmp_path / "filestore"
 
 
-def capture(filestore: Path, referenced: list[str], accepted: frozenset[str] = NONE, during: object = None) -> tuple[Kept, Broken]:
+def capture(filestore: Path, referenced: list[str], during: object = None) -> tuple[Kept, Broken]:
     work = filestore.parent / "work"
     work.mkdir(exist_ok=True)
     pins = Pins(str(filestore), str(work))
@@ -43,7 +43,7 @@ def capture(filestore: Path, referenced: list[str], accepted: frozenset[str] = N
     if callable(during):
         during()
     pins.prove()
-    kept, broken = pins.settle(sorted(referenced), accepted, str(work / "list"))
+    kept, broken = pins.settle(sorted(referenced), str(work / "list"))
     if not broken:
         pins.ended_well()
     return kept, broken
@@ -82,10 +82,9 @@ def test_what_is_referenced_no_more_is_let_go(filestore: Path) -> None:
 def test_torn_and_missing(filestore: Path) -> None:
     good, torn = write(filestore, b"good"), write(filestore, b"torn", whole=False)
     missing = "00/" + "0" * 40
-    _kept, broken = capture(filestore, [good, torn, missing])
+    kept, broken = capture(filestore, [good, torn, missing])
     assert sorted(broken.missing + broken.torn) == sorted([torn, missing])
-    kept, broken = capture(filestore, [good, torn, missing], frozenset([torn, missing]))
-    assert not broken and kept.count == 1
+    assert kept.count == 1
 
 
 def test_torn_in_place_later_is_found(filestore: Path) -> None:

@@ -24,10 +24,11 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model imp
 HOUR = 3600.0
 
 
-def point(state: str, hours: float, verified: float = 0, name: str = "") -> Any:
+def point(state: str, hours: float, verified: float = 0, name: str = "", lost: int = 0) -> Any:
     """Taken and verified so many hours ago."""
     at = (utc_now() - datetime.timedelta(hours=verified)).isoformat()
-    return types.SimpleNamespace(id=name, state=state, taken=utc_now() - datetime.timedelta(hours=hours), verification={"at": at})
+    return types.SimpleNamespace(id=name, state=state, taken=utc_now() - datetime.timedelta(hours=hours), verification={"at": at}, problem="",
+                                 losses=({"ab/x": {}}, ["cd/y"] * lost))
 
 
 @pytest.fixture
@@ -72,6 +73,18 @@ def test_called_wrongly(arguments: list[str], capsys: pytest.CaptureFixture[str]
 def test_no_settings_are_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert unattended.main(["capture", "other"]) == 1
     assert "no_settings: " in capsys.readouterr().err
+
+
+def test_a_loss_that_nobody_accepted_fails_the_check(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As long as the newest point has it; what was accepted is told in the metrics alone."""
+    having(monkeypatch, point("verified", 1, lost=2), point("verified", 2))
+    assert unattended.main(["check", "acme"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("attachments_lost: ") and "lacks 2 files" in said
+    told = (place / "metrics" / "sysgenpro-recovery-acme-check.prom").read_text()
+    assert 'sysgenpro_recovery_losses{instance_name="acme",kind="new"} 2' in told and 'kind="accepted"} 1' in told
+    having(monkeypatch, point("captured", 0.5), point("verified", 1, lost=2))
+    assert unattended.main(["check", "acme"]) == 0
 
 
 def test_what_the_role_takes_to_the_machine_is_enough(tmp_path: Path) -> None:
