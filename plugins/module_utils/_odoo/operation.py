@@ -259,8 +259,7 @@ class ReleaseOperation:
         if holder and self.wanted.state != "planned":
             with locked(self.wanted.state_directory, {}):
                 pass
-        title = "{} the operation {} of {} that was interrupted".format(
-            "Finish" if forward else "Undo", header["operation"], header["at"])
+        title = _recovery_title(entries, forward)
         return Plan((Step("recover", title, {"operation": header["operation"], "forward": forward}),),
                     header["before"], header["after"], header["subject"],
                     {"class": header["class"], "strategy": header["strategy"], "reasons": header["reasons"],
@@ -292,7 +291,7 @@ class ReleaseOperation:
         kind = rehearsal.RehearsalSteps if header["class"] == "rehearsal" else Steps
         handlers = kind(self.wanted, self._kept_release(), self.runtime, self.front, self.database, context)
         forward = self._goes_forward(entries)
-        self.journal.write("recover", forward=forward, who=self.wanted.params["requested_by"])
+        self.journal.write("recover", title=_recovery_title(entries, forward), forward=forward, who=self.wanted.params["requested_by"])
         if forward:
             carry_out(self.journal, [step for step in steps if step.name not in done], handlers, timings)
             self.report(header["operation"], "finished", handlers)
@@ -344,6 +343,12 @@ class ReleaseOperation:
         return {"instance": {
             "name": self.wanted.instance, "colour": colour_of(self.seen.front, self.wanted),
             "release": applied.get("release"), "image": applied.get("image"), "since": applied.get("at")}}
+
+
+def _recovery_title(entries: list[dict[str, Any]], forward: bool) -> str:
+    begun = [entry for entry in entries if entry["event"] == "begin"]
+    return "{} the operation {} of {} that was interrupted{}".format(
+        "Finish" if forward else "Undo", entries[0]["operation"], entries[0]["at"], " in '{}'".format(begun[-1]["title"]) if begun else "")
 
 
 def pause_of(entries: list[dict[str, Any]]) -> float:
