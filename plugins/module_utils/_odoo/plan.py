@@ -16,6 +16,7 @@ from . import given, sequences
 from .changes import Changes
 from .checks import (
     check_disk,
+    check_first_password,
     check_identity,
     check_in_use,
     check_modules,
@@ -145,6 +146,8 @@ def decide(wanted: Desired, seen: Observed) -> Work:
     if not database.exists or not database.odoo:
         check_new(wanted, seen)
         check_target(wanted, seen)
+        if not seen.origin:
+            check_first_password(wanted)
         return Work("create", {}, wanted.install, (), wanted.languages)
     if not seen.filestore:
         raise DomainError(
