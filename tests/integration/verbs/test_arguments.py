@@ -110,7 +110,7 @@ def run(place: Path, name: str, given: dict[str, Any], shop: dict[str, Any], lim
             "instances": {"hosts": {"shop": changed(SHOP, shop), "other": changed(OTHER, more.get("other", {}))}}}}}
     (place / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "true", "PLACE": str(place), "USER": "alice",
-                   "ANSIBLE_VAULT_IDENTITY_LIST": f"test@{place / 'vault'}" if more.get("vault", True) else ""}
+                   "ANSIBLE_VAULT_IDENTITY_LIST": f"{'test' if more.get('vault', True) else 'other'}@{place / 'vault'}"}
     return subprocess.run(
         [str(Path(sys.executable).with_name("ansible-playbook")), f"sysgenpro.odoo.{name}", "-i", str(place / "hosts.json"), "--limit", limit,
          "--extra-vars", json.dumps(given)], cwd=ROOT, env=environment, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
