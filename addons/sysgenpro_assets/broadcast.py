@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """``bundle_changed`` reaches browsers only once this colour leads: before, a refresh would give them the old code.
 
-A colour leads while ``/run/odoo/leading`` exists. Until then the call is kept in ``/run/odoo/bundle_changed``, and the
-first request that this colour answers as the leader sends it. Without ``/run/odoo`` Odoo does as it always did.
+A colour leads while ``/run/odoo/leading`` exists. Until then the call is kept in ``/run/odoo/bundle_changed``. Who has led
+the front here asks for it by a request with the header ``X-Sysgenpro-Leads``; where nobody does within ``GRACE`` seconds, any
+request sends it. So no user's request has to, and none is told before the front leads here for everybody. Without ``/run/odoo``
+Odoo does as it always did.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from typing import Any
 
 import odoo
@@ -24,6 +27,8 @@ _logger = logging.getLogger(__name__)
 DIRECTORY = "/run/odoo"
 LEADING = f"{DIRECTORY}/leading"
 KEPT = f"{DIRECTORY}/bundle_changed"
+ASKED = "HTTP_X_SYSGENPRO_LEADS"
+GRACE = 10.0
 
 
 class _Bus:
@@ -54,6 +59,17 @@ class _Env:
 
 def _leads() -> bool:
     return not os.path.isdir(DIRECTORY) or os.path.exists(LEADING)
+
+
+def _is_due(environ: dict) -> bool:
+    """Whether the call that was kept back is sent with this request."""
+    if not os.path.exists(KEPT):
+        return False
+    try:
+        age = time.time() - os.stat(LEADING).st_mtime
+    except FileNotFoundError:
+        return False
+    return ASKED in environ or not 0 <= age < GRACE
 
 
 def _send(env: Any, calls: list) -> None:
@@ -119,7 +135,7 @@ def install() -> None:
     call = application.__call__
 
     def __call__(self: Any, environ: Any, start_response: Any) -> Any:
-        if os.path.exists(KEPT) and os.path.exists(LEADING):
+        if _is_due(environ):
             try:
                 _send_kept()
             except Exception:

@@ -28,10 +28,15 @@ LONGEST = 6 * 3600
 PATIENCE = 120
 # Looks in a row that must find no process of the job before it counts as dead: it may be writing its result.
 DEAD = 3
+# What async_status says where the file of the job is gone; it takes that for an end, though the operation goes on without it.
+NO_JOB = "could not find job"
+KILLED = "its process was killed, by hand or for want of memory"
 # Whether a process of the job lives (its name is an argument of each), the start of the machine, that of a container's first process (proc(5)), and
 # the journal.
 LOOK_AT = ("grep -qsa {1} /proc/[0-9]*/cmdline && echo alive || echo dead;"
            " cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat; cat {0} 2>/dev/null || true")
+# The journal, or where there is none the last entry of the newest operation that has ended.
+WHERE = "cd {0} && {{ cat journal.jsonl 2>/dev/null || cat history/\"$(ls history | tail -n 1)\"; }} 2>/dev/null || true"
 WORDS = {"failed": "failed", "undo": "undoing", "undone": "undone", "recover": "going on with what was interrupted",
          "undo_failed": "undo failed"}
 
@@ -74,18 +79,19 @@ class ActionModule(ActionBase):
         if not job:
             return started
         looks, lost, boots, end = 0, 0, set(), time.monotonic() + LONGEST
-        lived, dead = False, 0
+        lived, dead, gone, ended = False, 0, False, ""
         self._shown = {}
-        while time.monotonic() < end and len(boots) < 2 and dead < DEAD:
+        while time.monotonic() < end and len(boots) < 2 and dead < DEAD and not ended:
             time.sleep(LOOKS[looks] if looks < len(LOOKS) else LOOK)
             looks += 1
             try:
                 status = self._status(job, task_vars)
-                if not status.get("finished") and looks >= len(LOOKS):
+                gone = bool(status.get("finished")) and status.get("msg") == NO_JOB
+                if gone or (not status.get("finished") and looks >= len(LOOKS)):
                     alive, boot = self._show_new(job, task_vars)
                     boots.add(boot)
                     lived = lived or alive
-                    dead = dead + 1 if lived and not alive else 0
+                    dead = dead + 1 if (lived or gone) and not alive else 0
                 lost = 0
             except Exception as error:
                 lost += 1
@@ -93,16 +99,32 @@ class ActionModule(ActionBase):
                     raise
                 display.vv("{0}: no answer, the operation goes on: {1}".format(self._host(task_vars), error))
                 continue
-            if status.get("finished"):
+            if status.get("finished") and not gone:
                 self._clean_up(job, task_vars)
+                ended = _without_result(status)
+                if ended:
+                    continue
                 self._show(*self._operation_of(status), task_vars)
                 for key in ("ansible_job_id", "started", "finished", "results_file", "stdout", "stderr", "stdout_lines",
                             "stderr_lines"):
                     status.pop(key, None)
                 return status
-        said = "the machine was started anew" if len(boots) > 1 else "its process died" if dead else "nothing was heard of its end"
-        return {"failed": True, "code": "interrupted", "unchanged": "", "details": {},
-                "msg": "The operation was interrupted: {0}. Run the same command again: it finishes or undoes it.".format(said)}
+        said = ended or ("the machine was started anew" if len(boots) > 1 else "the file that bears its result is gone, and so is its process" if gone
+                         else "its process died" if dead else "nothing was heard of its end")
+        return self._interrupted(said, task_vars)
+
+    def _interrupted(self, said, task_vars):
+        """What people must know who have no result: whether their customers wait."""
+        path = self._journal_path().rsplit("/", 1)[0]
+        try:
+            answer = self._low_level_execute_command(WHERE.format(shlex.quote(path)))
+            where = _where(_parsed(answer.get("stdout", "").splitlines()), set(self._shown) - {None})
+        except Exception as error:
+            display.vv("{0}: the journal could not be read: {1}".format(self._host(task_vars), error))
+            where = {"said": "What it had come to could not be read"}
+        return {"failed": True, "code": "interrupted", "unchanged": "", "details": {key: value for key, value in where.items() if key != "said"},
+                "advice": "Run the same command again: it finishes or undoes it",
+                "msg": "The operation was interrupted: {0}. {1}. Run the same command again: it finishes or undoes it.".format(said, where["said"])}
 
     def _clean_up(self, job, task_vars):
         """What is left over on the machine is no reason to lose the result."""
@@ -165,6 +187,34 @@ def _parsed(lines):
     return entries
 
 
+def _without_result(status):
+    """Why what async_status gives is not the module's own result, which has a plan or an error's code; nothing where it is."""
+    if not status.get("failed") or "code" in status or "plan" in status:
+        return ""
+    if "data" not in status and "outdata" not in status:
+        return "" if "invocation" in status else "what it returned cannot be read"
+    complaint = [line for line in str(status.get("stderr") or "").splitlines() if line.strip()]
+    return "its process ended without a result: {0}".format(complaint[-1].strip()) if complaint else KILLED
+
+
+def _where(entries, operations):
+    """What a journal says of an operation that nobody has a result of."""
+    if not entries:
+        return {"said": "It had not begun to change anything"}
+    name, end = entries[0].get("operation"), entries[-1]
+    if end.get("event") == "close":
+        if name not in operations:
+            return {"said": "It had not begun to change anything"}
+        return {"said": "Its journal says that it ended: {0}".format(end.get("outcome")), "operation": name, "outcome": end.get("outcome")}
+    begun = [entry for entry in entries if entry.get("event") == "begin"]
+    steps = [(entry.get("event"), entry.get("step")) for entry in entries]
+    held = ("begin", "hold") in steps and not {("done", "let_go"), ("undone", "hold")} & set(steps)
+    said = "It had come to '{0}'".format(begun[-1].get("title", begun[-1].get("step"))) if begun else "It had done nothing yet"
+    waits = "requests wait until it is run again" if entries[0].get("strategy") != "maintenance" else "the maintenance page is shown until it is run again"
+    return {"said": "{0}, and {1}".format(said, waits) if held else "{0}; nobody waits".format(said), "operation": name, "held": held,
+            "step": begun[-1].get("step") if begun else None}
+
+
 def _line(entry):
     """One line for people; only what begins, and what goes wrong."""
     event = entry.get("event")
@@ -172,5 +222,5 @@ def _line(entry):
         return entry.get("title", entry.get("step", ""))
     if event in WORDS:
         said = entry.get("message") or entry.get("title") or entry.get("step", "")
-        return "{0}: {1}".format(WORDS[event], said)
+        return "{0}: {1}".format(WORDS[event], said) if said else WORDS[event]
     return ""

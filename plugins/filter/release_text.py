@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+NEW = ("create_database", "restore_template")
+"""Steps that make a database with Odoo's own users."""
 SHOWN = 12
 """Lines of a long list that are shown; the rest is counted."""
 
@@ -80,16 +82,53 @@ def _rehearsal(found: Mapping[str, Any] | None) -> list[str]:
 def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
     """What ``result`` says was done."""
     operation = result.get("operation") or {}
-    instance = result.get("instance") or {}
-    if not operation:
-        return [f"{name}: unchanged, {short(instance.get('release'))} runs on {instance.get('colour')}"]
     plan = result.get("plan") or {}
+    if "purge" in (plan.get("subject") or {}):
+        return [f"{name}: {_removed(result, plan)}"]
+    if not operation:
+        return [f"{name}: {_untouched(result, plan)}"]
     line = f"{name}: {operation.get('outcome')}, class {plan.get('class')}"
+    if (plan.get("subject") or {}).get("state") == "staged":
+        line += f", staged and not routed: {_runs(result)}"
     if operation.get("pause"):
         line += f", requests waited {operation['pause']:.1f} s"
         predicted = (plan.get("rehearsal") or {}).get("pause")
         line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
-    return [line, *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+    lines = [line, *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+    if operation.get("outcome") == "done" and any(step["name"] == "first_password" for step in plan.get("steps") or []):
+        lines.append("  log in as admin; the password is the instance's secret 'admin' (ansible-vault view)")
+    elif operation.get("outcome") == "done" and any(step["name"] in NEW for step in plan.get("steps") or []):
+        lines.append("  look: the user admin has the password that it came with, which everybody knows")
+    return lines
+
+
+def _runs(result: Mapping[str, Any]) -> str:
+    """What runs now, in words that are true where nothing does."""
+    instance = result.get("instance") or {}
+    if not instance.get("colour"):
+        return "nothing is served" if not instance.get("release") else f"{short(instance['release'])} is applied and nothing is served"
+    return f"{short(instance.get('release'))} runs on {instance['colour']}"
+
+
+def _untouched(result: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    steps = plan.get("steps") or []
+    if steps:
+        return f"not done, as this is a check: class {plan.get('class')}, {len(steps)} steps; {_runs(result)}"
+    return f"unchanged, {_runs(result)}"
+
+
+def _removed(result: Mapping[str, Any], plan: Mapping[str, Any]) -> str:
+    steps = [step["name"] for step in plan.get("steps") or []]
+    if not steps:
+        return "unchanged, there is nothing to remove"
+    purged = result.get("purged")
+    if "removed" not in result:
+        return f"not done, as this is a check: {len(steps)} steps; {_runs(result)}"
+    said = "removed; nothing of it runs"
+    if not purged:
+        return f"{said}. Database and filestore stay"
+    return "{}. Dropped: {}; removed: {}".format(
+        said, ", ".join(purged["databases"]) or "no database", ", ".join(purged["directories"]) or "no directory")
 
 
 def _answered(found: Mapping[str, Any] | None) -> list[str]:

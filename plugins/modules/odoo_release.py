@@ -222,6 +222,12 @@ options:
       - Directory on the machine with C(database.dump) (custom format), C(filestore/) and C(template.json), from which
         a database that does not exist yet is made. Without it a new database is installed from nothing.
     type: path
+  admin_password:
+    description:
+      - Password of the user C(admin) of a database that is made from nothing or from O(template); everybody else who comes with one, as demo data bring
+        them, can not log in before C(admin) gives them one. Of a database that is there, restored or imported no password is touched.
+      - Required where a database is made. Empty leaves the passwords that everybody knows, for a shop that is shown to nobody.
+    type: str
   adopt:
     description:
       - Take over a database that was never released this way. It is recorded and not touched, and O(release) must
@@ -626,6 +632,12 @@ operation:
       type: list
       elements: str
       sample: []
+removed:
+  description: Names of the steps that O(state=absent) carried out.
+  returned: when something was removed
+  type: list
+  elements: str
+  sample: [close_front, remove_containers, shut_logins]
 purged:
   description: Names of the C(databases) that were dropped, and paths of the C(directories) that were removed.
   returned: when O(purge) dropped something

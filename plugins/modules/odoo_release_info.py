@@ -125,11 +125,11 @@ instance:
       type: str
       sample: acme_production_undo
 history:
-  description: What was applied, newest first.
+  description: What was applied, newest first; C(here) is false for what ran elsewhere, where the database was made from another instance's recovery point.
   returned: always
   type: list
   elements: dict
-  sample: [{release: sha256:2c26b46b68ffc68f, class: update}]
+  sample: [{release: sha256:2c26b46b68ffc68f, class: update, here: true}]
 operations:
   description: Journals of the newest operations, newest first, each a list of entries.
   returned: always

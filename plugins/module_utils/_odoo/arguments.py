@@ -88,6 +88,7 @@ ARGUMENTS: dict[str, Any] = {
     "languages": {"type": "list", "elements": "str", "default": []},
     "demo": {"type": "bool", "default": False},
     "template": {"type": "path"},
+    "admin_password": {"type": "str", "no_log": True},
     "adopt": {"type": "bool", "default": False},
     "neutralize": {"type": "bool", "default": False},
     "rehearsal": {"type": "str", "choices": ["auto", "required"], "default": "auto"},

@@ -149,6 +149,17 @@ def check_new(wanted: Desired, seen: Observed) -> None:
                    "first (state: absent with purge), then restore a recovery point or release anew")
 
 
+def check_first_password(wanted: Desired) -> None:
+    """Nobody makes a shop that everybody can log in to without having said so.
+
+    :raises DomainError: ``bad_input``.
+    """
+    if wanted.params["admin_password"] is None and wanted.state != "planned":
+        raise DomainError(
+            "bad_input", "admin_password is None, expected a password for the user admin of the database that is to be made", unchanged="Nothing was changed",
+            advice="Give one; or an empty one, to leave the password that everybody knows")
+
+
 def check_disk(wanted: Desired, seen: Observed) -> None:
     """The undo copy is as large as the database, and is made while requests wait; a rehearsal makes a dump, a clone and a copy of that.
 

@@ -17,12 +17,12 @@ from typing import Any
 from .._kernel.errors import DomainError, known
 from .._kernel.execute import carry_out, undo
 from .._kernel.files import read_text, replace_file
-from .._kernel.journal import Journal, lock_holder, locked, one_of, operation_id
+from .._kernel.journal import Journal, lock_holder, locked, now, one_of, operation_id
 from .._kernel.plan import Plan, Step
 from .._kernel.run import guard_digest
 from .._runtime.docker import DockerRuntime, memory_available
 from .._runtime.front import Front
-from . import given, recovery, rehearsal, removal
+from . import given, outcomes, recovery, rehearsal, removal
 from .answered import lines_of
 from .changes import Changes, classify
 from .database import Database, DatabaseState
@@ -68,6 +68,7 @@ class ReleaseOperation:
         self.journal = Journal(self.wanted.state_directory)
         self.seen: Observed | None = None
         self.result: dict[str, Any] = {}
+        self._after: Mapping[str, Any] | None = None
 
     # -- observe and plan -----------------------------------------------------------------------
 
@@ -200,7 +201,9 @@ class ReleaseOperation:
                 return self.result
             self._confirmed(plan)
             if self.wanted.state == "absent":
-                return removal.perform(self, plan, timings)
+                removed = removal.perform(self, plan, timings)
+                self._after = plan.after
+                return removed
             if self.wanted.state == "rehearsed":
                 return rehearsal.perform(self, plan, timings)
             with self._place(plan):
@@ -235,8 +238,9 @@ class ReleaseOperation:
         try:
             carry_out(self.journal, plan.steps, handlers, timings)
         except DomainError as error:
-            self._give_up(plan.steps, handlers, error)
+            self._give_up(plan, handlers, error)
         self.report(operation, "done", handlers)
+        self._after = plan.after
 
     def begin(self, operation: str, plan: Plan, release: Release, kind: str) -> None:
         """Open the journal with all that a next run needs to finish or undo this."""
@@ -249,15 +253,15 @@ class ReleaseOperation:
             "reasons": plan.facts["reasons"], "rehearsal": plan.facts["rehearsal"],
             "who": self.wanted.params["requested_by"], "why": self.wanted.params["reason"]})
 
-    def _give_up(self, steps: tuple[Step, ...], handlers: Steps, error: DomainError) -> None:
+    def _give_up(self, plan: Plan, handlers: Steps, error: DomainError) -> None:
         """Undo what can be undone and say what happened; past the point of no return only say it."""
         if any(name in handlers.context["begun"] for name in NO_RETURN) and self._leads(self.journal.read()[0]):
             raise DomainError(
                 error.code, f"{self.wanted.instance} is released, but not settled: {error.message}",
                 advice="Mend that, then run the same command again: it goes on where this stopped", **error.details)
-        undo(self.journal, steps, handlers)
-        operation = handlers.context["operation"]
-        undone, advice = f"The release was undone; {self.wanted.instance} runs as before", error.advice
+        undo(self.journal, plan.steps, handlers)
+        operation, advice = handlers.context["operation"], error.advice
+        undone = outcomes.undone(self.wanted.instance, plan.facts["class"], self.wanted.state == "staged", plan.before)
         try:
             self.report(operation, "undone", handlers, error=error.message)
         except DomainError as unwritten:
@@ -283,8 +287,7 @@ class ReleaseOperation:
         if holder and self.wanted.state != "planned":
             with locked(self.wanted.state_directory, {}):
                 pass
-        title = "{} the operation {} of {} that was interrupted".format(
-            "Finish" if forward else "Undo", header["operation"], header["at"])
+        title = _recovery_title(entries, forward)
         return Plan((Step("recover", title, {"operation": header["operation"], "forward": forward}),),
                     header["before"], header["after"], header["subject"],
                     {"class": header["class"], "strategy": header["strategy"], "reasons": header["reasons"],
@@ -316,7 +319,7 @@ class ReleaseOperation:
         kind = rehearsal.RehearsalSteps if header["class"] == "rehearsal" else Steps
         handlers = kind(self.wanted, self._kept_release(), self.runtime, self.front, self.database, context)
         forward = self._goes_forward(entries)
-        self.journal.write("recover", forward=forward, who=self.wanted.params["requested_by"])
+        self.journal.write("recover", title=_recovery_title(entries, forward), forward=forward, who=self.wanted.params["requested_by"])
         if forward:
             carry_out(self.journal, [step for step in steps if step.name not in done], handlers, timings)
             self.report(header["operation"], "finished", handlers)
@@ -365,9 +368,17 @@ class ReleaseOperation:
         if self.seen is None:
             return {"instance": {"name": self.wanted.instance}}
         applied = self.seen.database.applied or {}
-        return {"instance": {
-            "name": self.wanted.instance, "colour": colour_of(self.seen.front, self.wanted),
-            "release": applied.get("release"), "image": applied.get("image"), "since": applied.get("at")}}
+        runs = {"colour": colour_of(self.seen.front, self.wanted), "release": applied.get("release"), "image": applied.get("image"), "since": applied.get("at")}
+        if self._after is not None:
+            changed = self._after.get("release") != runs["release"]
+            runs = {**{key: self._after.get(key) for key in ("colour", "release", "image")}, "since": now() if changed else runs["since"]}
+        return {"instance": {"name": self.wanted.instance, **runs}}
+
+
+def _recovery_title(entries: list[dict[str, Any]], forward: bool) -> str:
+    begun = [entry for entry in entries if entry["event"] == "begin"]
+    return "{} the operation {} of {} that was interrupted{}".format(
+        "Finish" if forward else "Undo", entries[0]["operation"], entries[0]["at"], " in '{}'".format(begun[-1]["title"]) if begun else "")
 
 
 def pause_of(entries: list[dict[str, Any]]) -> float:

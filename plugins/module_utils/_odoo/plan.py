@@ -17,6 +17,7 @@ from .changes import Changes
 from .checks import (
     check_collation,
     check_disk,
+    check_first_password,
     check_identity,
     check_in_use,
     check_installs,
@@ -166,6 +167,8 @@ def decide(wanted: Desired, seen: Observed) -> Work:
     if not database.exists or not database.odoo:
         check_new(wanted, seen)
         check_target(wanted, seen)
+        if not seen.origin:
+            check_first_password(wanted)
         return Work("create", {}, wanted.install, (), wanted.languages)
     if not seen.filestore:
         raise DomainError(

@@ -44,6 +44,8 @@ class Processes:
 
         The login role is given its password here, so a changed password reaches the incoming colour and no other.
         """
+        if kind == "web":
+            self.forget_calls(colour)
         role, password = self.database.role(colour, kind), self._password(colour + "_" + kind)
         self.database.set_password(role, password)
         self._write_files(colour + "-" + kind, release.record, kind, role, password)
@@ -88,6 +90,13 @@ class Processes:
         else:
             remove_file(kept)
             remove_file(path)
+
+    def forget_calls(self, colour: str) -> None:
+        """What a colour kept back to tell browsers (``sysgenpro_assets``) and never led to tell is nothing that its next release has to say."""
+        directory = self.run_directory(colour)
+        for name in os.listdir(directory) if os.path.isdir(directory) else []:
+            if name.startswith("bundle_changed"):
+                remove_file(os.path.join(directory, name))
 
     def under_way(self, colour: str) -> list[str]:
         """Requests under way in a colour, a line each, as ``sysgenpro_drain`` writes them down."""

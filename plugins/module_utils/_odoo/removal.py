@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._kernel.errors import DomainError
 from .._kernel.execute import carry_out
 from .._kernel.plan import Plan, Step
 from .checks import check_owner
@@ -99,8 +100,12 @@ class Removal:
 def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
     """Remove. Interrupted, the same command removes the rest."""
     removal = Removal(operation)
-    carry_out(_Silent(), plan.steps, removal, timings)
-    return {key: removal.context[key] for key in ("purged",) if key in removal.context}
+    try:
+        carry_out(_Silent(), plan.steps, removal, timings)
+    except DomainError as error:
+        raise DomainError(error.code, f"{operation.wanted.instance} is removed in part: {error.message}",
+                          advice="Mend that, then run the same command again: it removes the rest", **error.details) from None
+    return {"removed": [step.name for step in plan.steps], **{key: removal.context[key] for key in ("purged",) if key in removal.context}}
 
 
 class _Silent:

@@ -89,7 +89,9 @@ def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step,
     steps = [_pull(wanted), make]
     if install or work.languages:
         steps.append(Step("update", _change_title(change), change))
-    return (*steps, *_first_colour(new, change))
+    checked, *first = _first_colour(new, change)
+    password = [] if wanted.params["admin_password"] == "" else [Step("first_password", "Give the user admin a password of its own")]
+    return (*steps, checked, *password, *first)
 
 
 def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:

@@ -16,7 +16,7 @@ from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, Front
 from .database import COLOURS, Database
 from .model import HOST_PARTS
-from .way_back import described
+from .way_back import described, own
 
 
 def status(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def status(params: Mapping[str, Any]) -> dict[str, Any]:
             "lock": lock_holder(state), "interrupted": entries[0] if entries else None,
             "undo_database": database.undo if database.undo in seen.databases else None,
         },
-        "history": rows,
+        "history": [{**row, "here": number < len(own(rows))} for number, row in enumerate(rows)],
         "operations": operations(journal.history, params["history"]),
     }
 

@@ -8,6 +8,7 @@ Each is idempotent and each undo works whether or not its step took effect, so a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -23,19 +24,21 @@ from .._kernel.plan import Step
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
-from . import given, neutralize, update
+from . import given, neutralize, people, update
 from .answered import Edge
 from .cluster import KINDS, Grants
 from .database import COLOURS, Database
 from .model import Desired, joined, other
 from .processes import Processes
-from .prove import prove
+from .prove import prove, request
 from .record import Release
 from .recovery import RecoverySteps
 from .series import series_of
 
 # Share of failed requests at the edge that a switch may bring at the most, where there were none before.
 ERROR_RATE = 0.02
+# Seconds in which a colour answers who asks it to tell browsers.
+CALL = 5.0
 # Requests below which a rate says nothing.
 ENOUGH_REQUESTS = 20
 
@@ -117,8 +120,10 @@ class Steps(RecoverySteps):
         old = other(keep)
         self.processes.lead(keep, True)
         self.processes.lead(old, False)
+        self._call_browsers(keep)
         for kind in ("web", "cron"):
             self.runtime.stop(self.processes.name(old, kind), 30)
+        self.processes.forget_calls(old)
         self.database.allow_login([*self.database.roles(old), self.database.update_role], False)
         self.database.allow_login(self.database.roles(keep), True)
         if self.context.get("grants"):
@@ -168,6 +173,7 @@ class Steps(RecoverySteps):
         self.processes.lead(step.parameters["colour"], True)
         if step.parameters.get("from"):
             self.processes.lead(step.parameters["from"], False)
+        self._call_browsers(step.parameters["colour"])
         return marked
 
     def undo_switch(self, step: Step) -> None:
@@ -183,7 +189,14 @@ class Steps(RecoverySteps):
     def do_let_go(self, step: Step) -> dict[str, Any]:
         self.front.lead(self.wanted.targets(step.parameters["colour"]))
         self.processes.lead(step.parameters["colour"], True)
+        self._call_browsers(step.parameters["colour"])
         return {}
+
+    def _call_browsers(self, colour: str) -> None:
+        """Have the colour that leads tell browsers that there is a new page; where it does not answer, a user's request will in a while."""
+        with contextlib.suppress(OSError):
+            request(self.wanted.address(colour + "-web"), HTTP, "GET", series_of(self.release.record.series).health, self.wanted.instance,
+                    {"X-Sysgenpro-Leads": colour}, timeout=CALL)
 
     def undo_let_go(self, step: Step) -> None:
         """Only where it did not take effect; but the file for the next boot may say that it did."""
@@ -370,6 +383,10 @@ class Steps(RecoverySteps):
         self.database.drop(self.wanted.database)
         shutil.rmtree(self.wanted.filestore, ignore_errors=True)
 
+    def do_first_password(self, step: Step) -> dict[str, Any]:
+        """Before any process of its own starts."""
+        return {"people": people.first_password(self.database, str(self.wanted.params["admin_password"]))}
+
     def do_restore_template(self, step: Step) -> dict[str, Any]:
         """Database and files of a template, at the same time; a killed attempt is begun anew."""
         template = step.parameters["template"]
@@ -444,6 +461,7 @@ class Steps(RecoverySteps):
     def _remove(self, colour: str) -> None:
         for kind in ("web", "cron"):
             self.runtime.remove(self.processes.name(colour, kind))
+        self.processes.forget_calls(colour)
         self.database.allow_login(self.database.roles(colour), False)
 
 

@@ -28,11 +28,21 @@ class WayBack:
     between: Sequence[Row]
 
 
+def own(rows: Sequence[Row]) -> Sequence[Row]:
+    """Those of this instance: a database that was made from another one's recovery point brought the rows of that along.
+
+    :param rows: of ``sysgenpro.applied``, the newest first.
+    """
+    made = next((number for number, row in enumerate(rows) if row["class"] == "create"), len(rows))
+    return rows[: made + 1]
+
+
 def way_back(rows: Sequence[Row]) -> WayBack | None:
-    """The way back from the newest row, or None where nothing else ever ran.
+    """The way back from the newest row, or None where nothing else ever ran here.
 
     :param rows: of ``sysgenpro.applied``, the newest first; at least down to the newest one of another image.
     """
+    rows = own(rows)
     if rows and rows[0]["class"] in BACK:
         return WayBack(rows[0], True, ())
     target = next((row for row in rows if row["image"] != rows[0]["image"]), None)

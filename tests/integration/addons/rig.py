@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "lab"))
 from sgplab import images, template  # noqa: E402
 
-PREFIX = "sgp-addons"
+PREFIX = os.environ.get("SYSGENPRO_ADDONS_PREFIX", "sgp-addons")
 DATABASE = "shop"
 UID = 20001
 PASSWORD = "s3 {{ é' $cret"

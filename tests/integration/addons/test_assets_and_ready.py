@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -116,11 +117,36 @@ def test_both_colours_serve_both_versions_and_none_takes_the_others_away(
             assert ("this is green" in answer.text) is is_green
     assert _rows(rig) == kept, "nothing is made or deleted any more"
     assert _calls(rig) == calls, "nobody is told to refresh before green leads"
-    (green.run_directory / "leading").touch()
-    requests.get(f"{green.url}/web/login", timeout=60)
-    requests.get(f"{green.url}/web/login", timeout=60)
+    leading = green.run_directory / "leading"
+    asked = {"X-Sysgenpro-Leads": "green"}
+    requests.get(f"{green.url}/web/login", timeout=60, headers=asked)
+    assert _calls(rig) == calls, "nor by who asks for it too early"
+    leading.touch()
+    for _again in range(3):
+        requests.get(f"{green.url}/web/login", timeout=60)
+    assert _calls(rig) == calls, "no user's request has to tell the others"
+    for _again in range(2):
+        requests.get(f"{green.url}{'/web/health' if rig.major >= 15 else '/web/webclient/version_info'}", timeout=60, headers=asked)
     assert _calls(rig) == calls + 1
     assert not list(green.run_directory.glob("bundle_changed*"))
+
+
+def test_a_call_that_nobody_asks_for_is_not_lost(rig: rigs.Rig, green: rigs.Odoo, ready: dict) -> None:
+    """The release died between leading the front and asking."""
+    calls = _calls(rig)
+    sent = rig.sql("select channel, message from bus_bus where channel like '%bundle_changed%' or message like '%bundle_changed%' limit 1")
+    assert sent
+    kept = green.run_directory / "bundle_changed"
+    method, arguments = ("_sendone", ["broadcast", "bundle_changed", {}]) if rig.major >= 15 else ("sendone", [[rigs.DATABASE, "bundle_changed"], []])
+    kept.write_text(json.dumps({"database": rigs.DATABASE, "calls": [[method, arguments]]}), encoding="utf-8")
+    os.chown(kept, rigs.UID, rigs.UID)
+    leading = green.run_directory / "leading"
+    leading.touch()
+    requests.get(f"{green.url}/web/login", timeout=60)
+    assert _calls(rig) == calls
+    os.utime(leading, (0, 0))
+    requests.get(f"{green.url}/web/login", timeout=60)
+    assert _calls(rig) == calls + 1 and not kept.exists()
 
 
 def test_old_versions_are_collected_in_the_end(rig: rigs.Rig, blue: rigs.Odoo, ready: dict) -> None:

@@ -151,6 +151,8 @@ class Estate:
             "instance_tenant": host.split(".")[0], "instance_environment": "test", "instance_data_class": "synthetic",
             "instance_exposure": "public", "instance_hosts": [host], "instance_share": 0.4, "instance_bounds": BOUNDS,
             "instance_tls": {"certificate": _text(issued["certificate"]), "private_key": _text(issued["key"])},
+            # The load logs in as everybody could.
+            "instance_admin_password": "",
             "instance_registry": {"username": "releases", "password": "{{ test_registry_password }}"},
             # A timer that fires in the middle of a test would hold the instance's lock.
             "instance_recovery": {"schedule": dict.fromkeys(("capture", "verify", "expire", "check"), "2100-01-01 00:00:00")},

@@ -34,6 +34,7 @@ class Machine:
         self.started: dict[str, Any] = {"ansible_job_id": "j1", "started": 1, "finished": 0}
         self.cleanup: Exception | None = None
         self.planned: dict[str, Any] = {"changed": True, "sync": True}
+        self.left: Any = []
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -58,6 +59,11 @@ class Machine:
         return {"finished": 1, **self.current["result"]} if "result" in self.current else {"finished": 0, "started": 1}
 
     def low_level(self, command: str) -> dict[str, Any]:
+        if command.startswith("cd /srv/acme/state && "):
+            self.calls.append("where")
+            if self.left is None:
+                raise AnsibleConnectionFailure("gone")
+            return {"rc": 0, "stdout": "\n".join(json.dumps(entry) for entry in self.left), "stderr": ""}
         assert "/srv/acme/state/journal.jsonl" in command and "grep -qsa '[j]1' " in command
         self.calls.append("journal")
         if self.current.get("torn"):
@@ -119,7 +125,7 @@ def test_a_quick_run_never_reads_the_journal(monkeypatch: pytest.MonkeyPatch) ->
 def test_steps_show_once_each_as_they_come(monkeypatch: pytest.MonkeyPatch) -> None:
     look = {"journal": [OPEN, *STEPS[:1]]}
     run = Run(monkeypatch, [WAITING, WAITING, look, look, {"journal": [OPEN, *STEPS[:4]]},
-                            {"result": {"failed": True, "details": {"operation": {"id": "one", "steps": STEPS}}}}])
+                            {"result": {"failed": True, "code": "no_room", "details": {"operation": {"id": "one", "steps": STEPS}}}}])
     assert run()["failed"]
     assert run.shown == [
         "    acme-production          0.1s  Have the image on the machine",
@@ -131,12 +137,12 @@ def test_steps_show_once_each_as_they_come(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_interrupted_operation_is_shown_and_then_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    earlier = [{**OPEN, "operation": "earlier"}, *STEPS[:3], {"event": "recover", "forward": False, "seconds": 9.0}]
+    earlier = [{**OPEN, "operation": "earlier"}, *STEPS[:3], {"event": "recover", "title": "Undo earlier", "forward": False, "seconds": 9.0}]
     run = Run(monkeypatch, [WAITING, WAITING, {"journal": earlier}, {"journal": [OPEN, *STEPS[:1]]}, DONE])
     run()
     assert [line.split("s  ", 1)[1] for line in run.shown] == [
         "Have the image on the machine", "Start green beside what runs",
-        "going on with what was interrupted: ", "Have the image on the machine"]
+        "going on with what was interrupted: Undo earlier", "Have the image on the machine"]
 
 
 def test_a_lost_connection_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,6 +203,57 @@ def test_a_module_that_could_not_start_is_the_result(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(("entry", "line"), [
     ({"event": "begin", "step": "pull", "title": "Pull"}, "Pull"), ({"event": "begin", "step": "pull"}, "pull"),
     ({"event": "done", "step": "pull"}, ""), ({"event": "close", "outcome": "done"}, ""), ({}, ""),
-    ({"event": "undo_failed", "step": "hold", "message": "no nft"}, "undo failed: no nft")])
+    ({"event": "undo_failed", "step": "hold", "message": "no nft"}, "undo failed: no nft"),
+    ({"event": "recover", "forward": True}, "going on with what was interrupted")])
 def test_lines(entry: dict[str, Any], line: str) -> None:
     assert odoo_release._line(entry) == line
+
+
+# What async_wrapper and async_status give where the module gave nothing.
+TRACEBACK = {"failed": True, "cmd": "python3 AnsiballZ_odoo_release.py", "data": "", "stderr": "", "msg": "Traceback (most recent call last): ..."}
+NO_JOB = {"failed": True, "msg": "could not find job", "started": True, "finished": True}
+OPENED = {"event": "open", "operation": "one", "strategy": "hold", "seconds": 0.0}
+HELD = [OPENED, {"event": "begin", "step": "hold", "title": "Let requests wait", "seconds": 1.0}, {"event": "done", "step": "hold", "seconds": 1.1},
+        {"event": "begin", "step": "update", "title": "Update stock", "seconds": 2.0}]
+LET_GO = [*HELD, {"event": "done", "step": "let_go", "seconds": 9.0}]
+CLOSED = [OPENED, {"event": "close", "outcome": "done", "seconds": 9.0}]
+
+
+@pytest.mark.parametrize(("result", "left", "said"), [
+    (TRACEBACK, HELD, ["was killed", "'Update stock', and requests wait"]), (TRACEBACK, HELD[:1], ["had done nothing yet; nobody waits"]),
+    (TRACEBACK, [], ["had not begun to change anything"]), (TRACEBACK, LET_GO, ["'Update stock'; nobody waits"]),
+    ({**TRACEBACK, "stderr": "Traceback ...\nMemoryError: no\n"}, HELD, ["ended without a result: MemoryError: no"]),
+    ({**TRACEBACK, "data": None, "outdata": "", "msg": "[Errno 12] Cannot allocate memory"}, HELD, ["was killed"]),
+    ({"failed": True, "msg": "Could not parse job output: {"}, HELD, ["cannot be read"]),
+    (TRACEBACK, [{**OPENED, "strategy": "maintenance"}, *HELD[1:]], ["the maintenance page is shown"]),
+    (TRACEBACK, [*HELD, {"event": "undone", "step": "hold", "seconds": 3.0}], ["nobody waits"]), (TRACEBACK, None, ["could not be read"])])
+def test_a_module_that_gave_no_result(monkeypatch: pytest.MonkeyPatch, result: dict[str, Any], left: Any, said: list[str]) -> None:
+    """Never a traceback of the wrapper's: whether customers wait, and what to do."""
+    run = Run(monkeypatch, [WAITING, {"result": result}])
+    run.machine.left = left
+    answer = run()
+    assert answer["failed"] and answer["code"] == "interrupted" and "Traceback" not in json.dumps(answer)
+    assert all(text in answer["msg"] for text in said), answer["msg"]
+    assert answer["msg"].endswith("Run the same command again: it finishes or undoes it.")
+
+
+@pytest.mark.parametrize("result", [
+    {"failed": True, "msg": "missing required arguments: uid", "invocation": {}}, {"failed": True, "msg": "x", "code": "locked"}, {"changed": True, "plan": {}}])
+def test_its_own_result_is_its_own(monkeypatch: pytest.MonkeyPatch, result: dict[str, Any]) -> None:
+    assert Run(monkeypatch, [{"result": result}])() == result
+
+
+def test_a_job_whose_file_is_gone_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody cleaned up: its steps are shown as they come, and its journal is asked how it ended."""
+    lost = {"result": NO_JOB}
+    run = Run(monkeypatch, [WAITING, {**lost, "journal": [OPENED, *STEPS[:1]]}, *[lost] * 5, *[{**lost, "process": "dead"}] * odoo_release.DEAD])
+    run.machine.left = CLOSED
+    answer = run()
+    assert answer["code"] == "interrupted" and "Its journal says that it ended: done" in answer["msg"] and answer["details"]["outcome"] == "done"
+    assert len(run.shown) == 1 and run.machine.calls.count("journal") == 6 + odoo_release.DEAD
+
+
+def test_an_older_operation_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(monkeypatch, [{"result": TRACEBACK}])
+    run.machine.left = [{**OPENED, "operation": "older"}, CLOSED[1]]
+    assert "had not begun to change anything" in run()["msg"]

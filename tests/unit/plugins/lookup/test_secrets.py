@@ -68,7 +68,7 @@ def _seal(place, text):
 def test_they_are_made_once_and_kept_encrypted(place):
     assert _run(place)[0] == 0
     first = _seen(place)
-    assert len(set(first.values())) == 7 and all(len(value) == 32 for value in first.values())
+    assert len(set(first.values())) == 8 and all(len(value) == 32 for value in first.values())
     path = place / "secrets" / "uat" / "acme-uat.yml"
     assert path.read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;uat")
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700

@@ -128,12 +128,14 @@ class Rig:
         patch.setattr(operation_module, "check_filestore", lambda wanted: None)
         patch.setattr(operation_module, "memory_available", lambda: 8 * 1024 ** 3)
         patch.setattr(operation_module, "fetch_record", lambda reference, *_login: world.releases[reference])
+        patch.setattr(steps.people, "first_password", self._first_password)
         for module in (steps, removal):
             patch.setattr(module, "Processes", FakeProcesses)
         patch.setattr(rehearsal, "run_program", self._clone)
         patch.setattr(rehearsal, "copy_of", self._copied)
         for module in (steps, rehearsal):
             patch.setattr(module, "prove", self._prove)
+        patch.setattr(steps, "request", self._request)
         patch.setattr(recovery, "RecoveryOperation", lambda params: FakeRecovery(world, params))
         patch.setattr(recovery.loss, "price", lambda *_a: {"since": "2026-11-21", "documents": [], "summary": "nothing"})
         patch.setattr(recovery.loss, "export", self._export)
@@ -147,6 +149,17 @@ class Rig:
                 keep(source, target)
 
         patch.setattr(journal_module.os, "replace", replace)
+
+    def _request(self, address: str, _port: int, _method: str, _path: str, _host: str, headers: dict[str, str], **_more: Any) -> None:
+        """Who is asked to tell browsers leads, and so does the front."""
+        colour = headers["X-Sysgenpro-Leads"]
+        assert colour in self.world.leading and self.world.front_colour() == colour
+        self.world.called.append(colour)
+
+    def _first_password(self, _database: Any, password: str) -> dict[str, Any]:
+        with self.world.effect("first password"):
+            self.world.first_password = password
+        return {"administrator": ["admin"], "without_password": []}
 
     def _export(self, _database: Any, name: str, *_rest: Any) -> int:
         with self.world.effect("export"):

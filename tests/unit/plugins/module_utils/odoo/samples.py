@@ -26,6 +26,7 @@ GIVEN: dict[str, Any] = {
     "data_class": "production", "uid": UID, "requested_by": "alice", "reason": "as agreed",
     "database": {"name": "acme_production", "port": 5501, "socket": "/run/sysgenpro/acme-production/postgresql",
                  "passwords": PASSWORDS},
+    "admin_password": "secret of admin",
     "session": {"socket": "/run/sysgenpro/acme-production/redis/redis.sock", "username": "odoo", "password": "secret of redis"},
 }
 

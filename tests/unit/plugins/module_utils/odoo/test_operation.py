@@ -340,7 +340,9 @@ ROWS = [("r1", "create"), ("r2", "code"), ("r3", "update"), ("r4", "code")]
     ([ROWS[0], ROWS[1], ("r1", "rollback")], "none", "it was gone back to r1"),
     ([ROWS[0], ROWS[2], ("r1", "restore")], "none", "it was gone back to r1"),
     ([ROWS[0], ROWS[1], ("r1", "rollback"), ("r1", "code")], "code", "to r2 by a switch"),
-    ([ROWS[0], ("r5", "create")], "data", "to r1 only with the data of before 2"),
+    ([ROWS[0], ("r5", "create")], "none", "nothing else ran here"), ([*ROWS, ("r4", "create")], "none", "nothing else ran here"),
+    ([*ROWS, ("r4", "create"), ("r5", "code")], "code", "to r4 by a switch"), ([*ROWS, ("r4", "create"), ("r4", "code")], "none", "nothing else ran here"),
+    ([*ROWS, ("r4", "create"), ("r5", "update")], "data", "to r4 only with the data of before 6"),
     ([ROWS[0], ("r2", "adopt")], "code", "to r1 by a switch")])
 def test_the_way_back(rows: list[tuple[str, str]], way: str | None, said: str | None) -> None:
     """What is told and what is done are of one function."""
@@ -358,3 +360,17 @@ def test_many_releases_of_a_configuration_do_not_hide_the_release_before(rig: Ri
         rig.run(rig.params(R2, config={"limit_time_real": 100 + number}))
     rig.run(rig.params(state="rolled_back"))
     assert released(rig.world, R1) == []
+
+
+def test_a_copy_goes_back_to_nothing_that_ran_elsewhere(rig: Rig) -> None:
+    """Its database brought the records of another instance along: neither its status nor a rollback takes them for its own."""
+    running_r1(rig)
+    rig.run(rig.params(R2))
+    data = rig.world.databases["acme_production"]
+    # As ``restore`` leaves it: another operation, which made the database of the release that ran there.
+    data.applied.append({**data.applied[-1], "id": 3, "class": "create", "operation": "restored"})
+    before = rig.world.snapshot()
+    with pytest.raises(DomainError, match="never ran another release") as error:
+        rig.run(rig.params(state="rolled_back"))
+    assert error.value.code == "nothing_before" and rig.world.snapshot() == before
+    assert described(data.applied[::-1]) == {"class": "none", "said": "nothing else ran here before"}

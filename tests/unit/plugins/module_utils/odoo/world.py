@@ -109,6 +109,8 @@ class World:
         self.journal_full = False
         self.fills_journal = False
         self.purging = False
+        self.first_password = ""
+        self.called: list[str] = []
         # What the cluster's packages offer.
         self.offered = ["pg_trgm", "unaccent"]
         self.points: dict[str, Data] = {}
