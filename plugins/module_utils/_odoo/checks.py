@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._kernel.errors import DomainError, known
 from .._runtime.docker import parse_memory
+from . import jobs
 from .changes import full_version, missing_modules
-from .cluster import logins_of
+from .cluster import QUEUE, logins_of
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
@@ -176,19 +177,23 @@ def check_modules(wanted: Desired, seen: Observed, installed: set[str]) -> None:
                 unchanged="Nothing was changed", advice="Adopt with the release that matches what runs")
 
 
-def check_room(wanted: Desired, seen: Observed) -> None:
+def check_room(wanted: Desired, seen: Observed, queue: bool = False) -> None:
     """A second colour must find memory and connections.
 
     :raises DomainError: ``no_room``, ``connection_limit``.
     """
     processes = wanted.params["processes"]
     need = parse_memory("processes.web_memory", processes["web_memory"]) // 2 + HEADROOM
+    if queue and not seen.colours_with(wanted, QUEUE):
+        need += parse_memory("processes.queue_memory", processes["queue_memory"]) // 2
     if seen.memory and seen.memory < need:
         raise DomainError(
             "no_room", f"a second colour needs {need // 1024 ** 2} MB of memory, the machine has {seen.memory // 1024 ** 2} MB to give",
             unchanged="Nothing was changed", advice="Free memory, or lower processes.web_memory")
     settings = seen.database.settings
     colours = len(COLOURS) * connections(processes) + processes["db_maxconn"]
+    if queue:  # in one colour at a time
+        colours += jobs.capacity(wanted.params) * processes["db_maxconn"] + jobs.RUNNER_CONNECTIONS
     have = settings.get("max_connections", 0) - settings.get("reserved", 0)
     if settings and colours > have:
         raise DomainError(

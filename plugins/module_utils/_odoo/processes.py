@@ -135,7 +135,7 @@ class Processes:
 
     def _labels(self, colour: str, kind: str, release: str, digest: str = "") -> dict[str, str]:
         values = {"instance": self.wanted.instance, "colour": colour, "kind": kind, "release": release,
-                  "image": digest, "config": self.wanted.config_digest}
+                  "image": digest, "config": self.wanted.digest_for(kind)}
         return {LABEL + key: value for key, value in values.items()}
 
     def _mounts(self, name: str, colour: str | None, data: str) -> Mapping[str, tuple[str, str]]:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,11 +23,12 @@ from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
 from . import neutralize, update
-from .cluster import KINDS, Grants
+from .cluster import KINDS, QUEUE, Grants
 from .database import COLOURS, Database
 from .model import Desired, joined, other
 from .processes import Processes
 from .prove import edge_counts, prove
+from .queue_steps import QueueSteps
 from .record import Release
 from .recovery import RecoverySteps
 from .series import series_of
@@ -38,7 +39,7 @@ ERROR_RATE = 0.02
 ENOUGH_REQUESTS = 20
 
 
-class Steps(RecoverySteps):
+class Steps(QueueSteps, RecoverySteps):
     """Carries out steps by name: ``do_<name>`` and, where there is something to undo, ``undo_<name>``.
 
     :param context: JSON-able facts that a next run needs; kept in the journal as they come.
@@ -62,7 +63,7 @@ class Steps(RecoverySteps):
         return {}
 
     def do_prepare(self, step: Step) -> dict[str, Any]:
-        for kind in KINDS:
+        for kind in _kinds(step):
             self.processes.prepare_kind(step.parameters["colour"], kind, self.release)
         return {}
 
@@ -71,7 +72,7 @@ class Steps(RecoverySteps):
 
     def do_stage(self, step: Step) -> dict[str, Any]:
         colour = step.parameters["colour"]
-        if not self._is_staged(colour):
+        if not self._is_staged(colour, _kinds(step)):
             self.do_prepare(step)
         self.database.allow_login(self.database.roles(colour), True)
         self.runtime.start(self.processes.name(colour, "web"))
@@ -97,8 +98,7 @@ class Steps(RecoverySteps):
                 raise DomainError("cron_twice", f"the cron process of {each} still runs")
         self._admit(self.database.role(colour, "cron"))
         name = self.processes.name(colour, "cron")
-        found = self.runtime.observe(self.wanted.instance).get(name)
-        if not found or found.label("config") != self.wanted.config_digest or found.label("release") != self.release.id:
+        if not self._fresh(self.runtime.observe(self.wanted.instance).get(name), "cron"):
             self.processes.prepare_kind(colour, "cron", self.release)
         self.runtime.start(name)
         return {}
@@ -114,9 +114,9 @@ class Steps(RecoverySteps):
         old = other(keep)
         self.processes.lead(keep, True)
         self.processes.lead(old, False)
-        for kind in ("web", "cron"):
+        for kind in (*KINDS, QUEUE):
             self.runtime.stop(self.processes.name(old, kind), 30)
-        self.database.allow_login([*self.database.roles(old), self.database.update_role], False)
+        self.database.allow_login([*self.database.all_roles(old), self.database.update_role], False)
         self.database.allow_login(self.database.roles(keep), True)
         if self.context.get("grants"):
             self.database.apply_grants(Grants.from_json(self.context["grants"]), settings=False)
@@ -291,7 +291,7 @@ class Steps(RecoverySteps):
             self.warnings.append(f"{colour} was let in again as it was before, though it is not proven: {error.message}")
 
     def do_fence(self, step: Step) -> dict[str, Any]:
-        shut = [role for colour in COLOURS for role in self.database.roles(colour)]
+        shut = [role for colour in COLOURS for role in self.database.all_roles(colour)]
         self.database.fence(shut, [self.database.update_role])
         return {}
 
@@ -417,18 +417,20 @@ class Steps(RecoverySteps):
         else:
             self.database.allow_login([role], True)
 
-    def _is_staged(self, colour: str) -> bool:
+    def _is_staged(self, colour: str, kinds: Sequence[str]) -> bool:
         found = self.runtime.observe(self.wanted.instance)
-        return all(
-            (container := found.get(self.processes.name(colour, kind))) is not None
-            and container.label("config") == self.wanted.config_digest
-            and container.label("release") == self.release.id
-            for kind in ("web", "cron")) and bool(found[self.processes.name(colour, "web")].running)
+        return all(self._fresh(found.get(self.processes.name(colour, kind)), kind) for kind in kinds) \
+            and found[self.processes.name(colour, "web")].running
 
     def _remove(self, colour: str) -> None:
-        for kind in ("web", "cron"):
+        for kind in (*KINDS, QUEUE):
             self.runtime.remove(self.processes.name(colour, kind))
-        self.database.allow_login(self.database.roles(colour), False)
+        self.database.allow_login(self.database.all_roles(colour), False)
+
+
+def _kinds(step: Step) -> tuple[str, ...]:
+    """Of which a colour's containers are made."""
+    return (*KINDS, QUEUE) if step.parameters.get("queue") else KINDS
 
 
 def _own_tree(path: str, uid: int) -> None:
