@@ -408,6 +408,7 @@ class Steps(QueueSteps, RecoverySteps):
         except DomainError as error:
             error.details["log"] = self.runtime.logs(name, 200)
             raise
+        self.warnings += self.processes.own_work(colour)
         return {"proven": found}
 
     def _admit(self, role: str) -> None:
