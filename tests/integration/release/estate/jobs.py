@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 ADDON = "sgp_jobs"
 WHEELS = {
-    "14.0": ("odoo14-addon-queue-job==14.0.3.15.1", "odoo14_addon_queue_job-14.0.3.15.1-py3-none-any.whl"),
-    "19.0": ("odoo-addon-queue-job==19.0.2.4.0.1", "odoo_addon_queue_job-19.0.2.4.0.1-py3-none-any.whl"),
+    "14.0": "odoo14-addon-queue-job==14.0.3.15.1",
+    "15.0": "odoo-addon-queue-job==15.0.2.3.13.2",
+    "16.0": "odoo-addon-queue-job==16.0.3.0.2.2",
+    "17.0": "odoo-addon-queue-job==17.0.1.5.4",
+    "18.0": "odoo-addon-queue-job==18.0.4.1.2.2",
+    "19.0": "odoo-addon-queue-job==19.0.2.4.0.1",
 }
 # What the add-on's manifest needs beside what Debian's Odoo brings.
 _NEEDS = {"14.0": (), "19.0": ("openupgradelib==3.13.7", "cssselect==1.6.0")}
@@ -81,13 +85,25 @@ class FaultRun(models.Model):
 }
 
 
+def _download(wheels: Path, *requirements: str) -> None:
+    if requirements:
+        subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), *requirements], check=True)
+
+
+def unpack(series: str, target: Path, wheels: Path) -> Path:
+    """The real add-on of a series. Returns its directory."""
+    _download(wheels, WHEELS[series])
+    name, version = WHEELS[series].split("==")
+    with zipfile.ZipFile(wheels / f"{name.replace('-', '_')}-{version}-py3-none-any.whl") as archive:
+        archive.extractall(target)
+    return target / "odoo" / "addons" / "queue_job"
+
+
 def write(directory: Path, series: str) -> str:
     """Write add-ons and lock below ``directory``. Returns what a release source says of them."""
-    requirement, wheel = WHEELS[series]
     wheels = directory / "wheels"
-    subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), requirement, *_NEEDS[series]], check=True)
-    with zipfile.ZipFile(wheels / wheel) as archive:
-        archive.extractall(directory / "queue")
+    unpack(series, directory / "queue", wheels)
+    _download(wheels, *_NEEDS[series])
     for path, text in _FILES.items():
         target = directory / "jobs" / ADDON / path
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -79,6 +79,6 @@ def test_the_queues_logins_are_made_where_there_are_passwords() -> None:
     assert {step.parameters["role"] for step in found} == {f"acme_{login}" for login in QUEUE_ROLES} and len(found) == 6
     assert set(QUEUE_ROLES) < set(CLOSED)
     entry = {"instance": "acme-production", "database": "acme", "port": 5501, "major": 17}
-    with pytest.raises(DomainError, match="passwords.blue_queue"):
+    with pytest.raises(DomainError, match=r"passwords\.blue_queue"):
         parse({**entry, "passwords": {**words, "blue_queue": ""}})
     assert parse({**entry, "passwords": dict.fromkeys(LOGIN_ROLES, "pencil")}).logins == list(LOGIN_ROLES)
