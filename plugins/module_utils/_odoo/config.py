@@ -35,7 +35,8 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
     processes = params["processes"]
     options: dict[str, Any] = {**params["config"], **params["config_secrets"]}
     loaded = [name for name in PLATFORM_ADDONS if name in record.modules] if kind in (*KINDS, QUEUE) else []
-    asked = str(options.pop("server_wide_modules", "")).replace(" ", "").split(",")
+    asked = jobs.asked_to_load(options)
+    options.pop("server_wide_modules", None)
     server_wide = list(series.server_wide) + server_wide_for(params, kind, asked) + loaded
     options.update({
         "server_wide_modules": ",".join(dict.fromkeys(server_wide)),
@@ -68,7 +69,7 @@ def server_wide_for(params: Mapping[str, Any], kind: str, asked: Iterable[str]) 
     """The operator's server-wide add-ons that a kind of process loads. What begins to work by itself is loaded only by the one process that is
     nowhere but in the leading colour: a job runner by the queue's, what ``processes.cron_loads`` names by cron's."""
     alone = {**dict.fromkeys(params["processes"]["cron_loads"], "cron"), **dict.fromkeys(jobs.RUNNERS, QUEUE)}
-    found = [name for name in (*asked, *params["processes"]["cron_loads"]) if name and alone.get(name, kind) == kind]
+    found = [name for name in (*asked, *params["processes"]["cron_loads"]) if alone.get(name, kind) == kind]
     return [*found, jobs.MODULE] if kind == QUEUE else found
 
 

@@ -46,6 +46,13 @@ def root_capacity(channels: str) -> int:
     return found
 
 
+def asked_to_load(config: Mapping[str, Any]) -> list[str]:
+    """The add-ons that options of odoo.conf name to be loaded server-wide."""
+    asked = config.get("server_wide_modules") or ""
+    names = asked if isinstance(asked, (list, tuple)) else str(asked).split(",")
+    return [name for name in (str(each).strip() for each in names) if name]
+
+
 def capacity(params: Mapping[str, Any]) -> int:
     """Jobs at once, so workers of the process. Where nothing is asked for it is ``queue_job``'s own default."""
     channels = params["processes"]["queue_channels"]

@@ -20,7 +20,7 @@ from .._runtime.docker import parse_memory
 from .._runtime.front import HTTP, REALTIME
 from .cluster import KINDS, QUEUE
 from .database import COLOURS
-from .jobs import root_capacity
+from .jobs import RUNNERS, asked_to_load, root_capacity
 from .record import Reference, parse_reference
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -111,6 +111,8 @@ class Desired:
             "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
             "processes": {key: value for key, value in self.params["processes"].items() if not key.startswith(QUEUE) and value != []}, "session": session, "secrets": sealed, "subnet": self.params["subnet"],
             "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
+            # What loaded a runner before there was a process of its own for it is made anew.
+            **({"apart": apart} if (apart := sorted(set(RUNNERS).intersection(asked_to_load(self.params["config"])))) else {}),
         })
 
     def _sealed(self, secrets: Sequence[Any]) -> str:
@@ -178,6 +180,9 @@ def _check_options(params: Mapping[str, Any]) -> None:
                 raise _bad(name, key, "names of options of odoo.conf, in lower-case letters")
             if key in RESERVED:
                 raise _bad(name, key, "no option that the platform sets itself")
+    for name in params["processes"]["cron_loads"]:
+        if not MODULE.fullmatch(name):
+            raise _bad("processes.cron_loads", name, "technical names of modules")
     for key in params["config"]:
         if SECRET.fullmatch(key):
             raise _bad("config", key, "no secret, which everybody who reads a plan or a log would see: give it as config_secrets")

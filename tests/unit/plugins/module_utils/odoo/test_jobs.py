@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import machine_parts
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import digest_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import config, jobs
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import HOST_PARTS, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.plan import make_plan
@@ -162,6 +163,17 @@ def test_nothing_changes_where_there_are_no_jobs() -> None:
     assert plain.config_digest == more.config_digest and plain.digest_for("queue") != more.digest_for("queue")
     assert plain.digest_for("web") == plain.digest_for("cron") == plain.config_digest
     assert wish(processes__cron_loads=["poller"]).config_digest != plain.config_digest
+    # But web and cron that loaded the runner until now are made anew.
+    digests = {str(asked): wish(config={"server_wide_modules": asked}).config_digest for asked in ("queue_job", ["queue_job"], "sentry", "sentry,queue_job")}
+    assert len(set(digests.values())) == 4
+    wanted = wish(config={"server_wide_modules": "web, queue_job"})
+    subject = {"config": wanted.params["config"], "environment": {}, "processes": {
+        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key != "cron_loads"}, "session": {
+        key: value for key, value in wanted.params["session"].items() if key != "password"}, "secrets": wanted._sealed([
+            {key: value for key, value in params()["database"]["passwords"].items() if not key.endswith("_queue")}, "secret of redis"]),
+        "subnet": "172.28.1.0/24", "uid": params()["uid"], "database": ["acme_production", 5501]}
+    assert wanted.config_digest != digest_of(subject) and wanted.config_digest == digest_of({**subject, "apart": ["queue_job"]})
+    assert plain.config_digest == digest_of({**subject, "config": {}})
     plan = make_plan(wish(R2), seen(target=R2, changes=CODE))
     assert "queue" not in plan.before and "queue" not in plan.after and "queue" not in plan.subject["bounds"]
 
@@ -202,9 +214,9 @@ def test_where_the_runner_asks_is_the_platforms(name: str) -> None:
         desired(params(environment_variables={"ODOO_QUEUE_JOB_" + name: "x"}))
 
 
-@pytest.mark.parametrize("asked", ["queue_job", "web,queue_job, sentry", "sentry"])
+@pytest.mark.parametrize("asked", ["queue_job", "web,queue_job, sentry", "sentry", ["sentry", "queue_job"]])
 @pytest.mark.parametrize("series", SERIES)
-def test_only_the_queue_loads_the_runner(series: str, asked: str) -> None:
+def test_only_the_queue_loads_the_runner(series: str, asked: Any) -> None:
     for kind in ("web", "cron", "queue", "update"):
         found = conf(kind, series, addons=True, config={"server_wide_modules": asked})["server_wide_modules"].split(",")
         assert found.count("queue_job") == (kind == "queue"), kind
