@@ -99,6 +99,17 @@ def unpack(series: str, target: Path, wheels: Path) -> Path:
     return target / "odoo" / "addons" / "queue_job"
 
 
+def libraries(directory: Path) -> Path:
+    """What the lock names, unpacked beside the add-ons that ``write`` wrote."""
+    target = directory / "libraries"
+    target.mkdir(exist_ok=True)
+    for wheel in (directory / "wheels").glob("*.whl"):
+        if "queue_job" not in wheel.name:
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(target)
+    return target
+
+
 def write(directory: Path, series: str) -> str:
     """Write add-ons and lock below ``directory``. Returns what a release source says of them."""
     wheels = directory / "wheels"
