@@ -7,11 +7,14 @@ from __future__ import annotations
 
 
 def post_load():
-    """Hook into the application (requests under way), the servers (their end) and the cron (no new job)."""
-    from . import cron, evented, inflight, servers
+    """Hook into the application (requests under way), the servers (their end), the cron and the queue (no new job);
+    and see what others begin to do by themselves."""
+    from . import cron, evented, inflight, jobs, own_work, servers
 
     inflight.install()
     evented.install()
     servers.install()
     cron.install()
+    jobs.install()
+    own_work.install()
     post_load.done = True

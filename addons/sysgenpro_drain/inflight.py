@@ -22,6 +22,8 @@ from typing import Any, Iterator, Optional
 import odoo
 from odoo import http
 
+from .jobs import is_queue
+
 _logger = logging.getLogger(__name__)
 
 #: A tmpfs directory of the colour (docs/architecture.md). Where it is missing nothing is written.
@@ -132,7 +134,8 @@ def _remove(wanted: Any) -> None:
 def install() -> None:
     """Wrap the application. What differs by series: its class, and where the session becomes known."""
     # Websockets live for hours, so the gevent process only counts.
-    listed = os.path.isdir(DIRECTORY) and not odoo.evented
+    # The queue's process shares its colour's directory with web, and is asked by nobody but itself.
+    listed = os.path.isdir(DIRECTORY) and not odoo.evented and not is_queue()
     application = getattr(http, "Application", None) or http.Root  # Odoo 16 and later; 14 and 15
     call = application.__call__
 

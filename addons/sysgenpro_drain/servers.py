@@ -18,7 +18,7 @@ from typing import Any
 from odoo.service import server
 from odoo.tools import config
 
-from . import cron, evented, herd, inflight
+from . import cron, evented, herd, inflight, jobs
 
 _logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def _prefork() -> None:
         inflight.forget(pid)
 
     def begin(self: Any) -> None:
-        if config["http_enable"]:
+        if config["http_enable"] and not jobs.is_queue():
             inflight.clear()
         start(self)
         if config["http_enable"]:

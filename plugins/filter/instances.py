@@ -14,11 +14,13 @@ from ansible.errors import AnsibleFilterError
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,46}\Z")
-"""PostgreSQL cuts names at 63 bytes, and a role is named ``<database>_green_cron``."""
+"""PostgreSQL cuts names at 63 bytes, and a role is named ``<database>_green_queue``."""
 DATA_CLASSES = ("production", "masked", "synthetic")
 EXPOSURES = ("public", "partner", "internal")
-HOSTS = {"blue_web": 11, "blue_cron": 12, "green_web": 21, "green_cron": 22, "update": 31, "rehearsal": 41}
-ROLES = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
+HOSTS = {
+    "blue_web": 11, "blue_cron": 12, "blue_queue": 13, "green_web": 21, "green_cron": 22, "green_queue": 23, "update": 31, "rehearsal": 41,
+}
+ROLES = ("blue_web", "blue_cron", "blue_queue", "green_web", "green_cron", "green_queue", "update")
 
 
 def _required(variables: Mapping[str, Any], name: str, key: str) -> Any:

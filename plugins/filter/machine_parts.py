@@ -11,6 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 LOGINS = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
+QUEUE_LOGINS = ("blue_queue", "green_queue")
+"""Secrets that were made by hand need not have them; who runs jobs is told."""
 
 
 def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -27,7 +29,12 @@ def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Ma
             "workers": values["processes"].get("web_workers", values["workers"]),
             "cron_threads": values["processes"].get("cron_threads", 1),
             "db_maxconn": values["processes"].get("db_maxconn", 8),
-            "passwords": {login: secrets[values["name"]]["database_" + login] for login in LOGINS},
+            # Its connections are counted where jobs are spoken of; the default's few are within the reserve.
+            **{key: values["processes"][key] for key in ("queue_channels",) if values["processes"].get(key)},
+            "passwords": {
+                **{login: secrets[values["name"]]["database_" + login] for login in LOGINS},
+                **{login: value for login in QUEUE_LOGINS if (value := secrets[values["name"]].get("database_" + login))},
+            },
             **values["postgresql"],
         }
         for values in instances

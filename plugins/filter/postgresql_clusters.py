@@ -16,6 +16,8 @@ REALTIME_CONNECTIONS = 16
 """Of the one process that serves websockets; ``odoo_release`` writes it as ``db_maxconn_gevent``."""
 RESERVE = 20
 """Connections for operators, monitoring, dumps and a rehearsal's clone."""
+RUNNER_CONNECTIONS = 2
+"""Of the runner of the queue's process, beside one pool for each job that runs at once."""
 DATABASE = re.compile(r"[a-z][a-z0-9_]{0,46}")
 LOGIN_ROLES = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
 
@@ -81,15 +83,18 @@ def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], share: float)
     why = f"{machine['memory']} MiB x share {share:g}, half of it for PostgreSQL ({memory:.0f} MiB), half for Odoo"
     workers, cron = int(cluster.get("workers", 2)), int(cluster.get("cron_threads", 1))
     pool = int(cluster.get("db_maxconn", 8))
-    processes = 2 * (workers + cron + 1)
-    connections = 2 * ((workers + cron) * pool + REALTIME_CONNECTIONS) + pool + RESERVE
+    jobs = _jobs(cluster)
+    processes = 2 * (workers + cron + 1) + jobs
+    queue = jobs * pool + RUNNER_CONNECTIONS if jobs else 0
+    connections = 2 * ((workers + cron) * pool + REALTIME_CONNECTIONS) + queue + pool + RESERVE
     buffers = _buffers(memory)
     parallel = max(1, round(cores * share))
     maintenance = _between(memory / 16, 16, 1024)
     ssd = machine.get("disk", "ssd") == "ssd"
     return [
         _setting("max_connections", connections,
-                 f"2 colours x (({workers} web + {cron} cron) x {pool} + {REALTIME_CONNECTIONS} websocket) + {pool} update + {RESERVE} reserve"),
+                 f"2 colours x (({workers} web + {cron} cron) x {pool} + {REALTIME_CONNECTIONS} websocket) + "
+                 + (f"{queue} queue + " if queue else "") + f"{pool} update + {RESERVE} reserve"),
         _setting("superuser_reserved_connections", 5, "operators, dumps and releases get in when Odoo has used up the rest"),
         _setting("shared_buffers", f"{buffers}MB", f"a quarter of {why}"),
         _setting("effective_cache_size", f"{_between(memory * 3 / 4, 64, 10**7)}MB", "three quarters of the same: buffers and page cache"),
@@ -106,6 +111,17 @@ def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], share: float)
         _setting("random_page_cost", "1.1" if ssd else "4", f"postgresql_disk is {machine.get('disk', 'ssd')}"),
         _setting("effective_io_concurrency", 200 if ssd else 2, f"postgresql_disk is {machine.get('disk', 'ssd')}"),
     ]
+
+
+def _jobs(cluster: Mapping[str, Any]) -> int:
+    """How many jobs run at once: the capacity of ``root`` among the channels of ``queue_job``, 1 where they do not say; none without channels."""
+    channels = str(cluster.get("queue_channels") or "").replace("\n", ",")
+    named = [[part.strip() for part in channel.split(":")] for channel in channels.split(",") if channel.strip()]
+    try:
+        return max([int(part[1]) if part[1:] and part[1] else 1 for part in named if part[0] == "root"] or [1 if named else 0])
+    except ValueError:
+        raise AnsibleFilterError(
+            f"postgresql_clusters, instance {cluster.get('instance')}: queue_channels is {channels!r}, expected channels as root:4,root.mail:1") from None
 
 
 def _fixed(cluster: Mapping[str, Any], listen: Sequence[str]) -> list[dict[str, str]]:

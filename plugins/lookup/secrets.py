@@ -39,7 +39,17 @@ options:
     description: Which secrets an instance has.
     type: list
     elements: str
-    default: [database_blue_web, database_blue_cron, database_green_web, database_green_cron, database_update, session, recovery, admin]
+    default:
+      - database_blue_web
+      - database_blue_cron
+      - database_blue_queue
+      - database_green_web
+      - database_green_cron
+      - database_green_queue
+      - database_update
+      - session
+      - recovery
+      - admin
 author:
   - SysGenPro (@sysgenpro)
 """

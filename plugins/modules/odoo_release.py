@@ -112,6 +112,7 @@ options:
       passwords:
         description:
           - Passwords of the login roles; keys V(blue_web), V(blue_cron), V(green_web), V(green_cron), V(update).
+          - Where C(queue_job) is installed, V(blue_queue), V(green_queue), too.
           - The incoming colour's are set when it is staged, so a changed password takes effect without an outage.
         type: dict
         required: true
@@ -178,6 +179,29 @@ options:
         default: 1g
       cron_cpus:
         description: CPU limit of the cron container. 0 is none.
+        type: float
+        default: 0
+      cron_loads:
+        description:
+          - Server-wide add-ons that begin to work by themselves. Only the cron process loads them, which runs in the leading colour alone;
+            in any other they would work twice, and in a colour that is only staged.
+          - C(queue_job) needs no naming. It is loaded by the queue process alone, whatever O(config) says of C(server_wide_modules).
+        type: list
+        elements: str
+        default: []
+      queue_channels:
+        description:
+          - Channels of C(queue_job), as C(root:4,root.mail:1). The process that runs jobs has as many workers as the capacity of C(root), and there is none
+            for V(root:0). Default is what C(queue_job) does when nothing is said, one job at a time.
+          - What is changed here and below makes the queue process anew, and nothing else.
+        type: str
+        default: ""
+      queue_memory:
+        description: Memory limit of the queue container, with a unit.
+        type: str
+        default: 1g
+      queue_cpus:
+        description: CPU limit of the queue container. 0 is none.
         type: float
         default: 0
       db_maxconn:
@@ -271,6 +295,10 @@ options:
         default: 600
       cron:
         description: A running scheduled action. Past it the release is given up and the action named.
+        type: int
+        default: 120
+      queue:
+        description: Running jobs of C(queue_job). Past it the release is given up and the jobs named.
         type: int
         default: 120
       update:

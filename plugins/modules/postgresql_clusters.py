@@ -48,7 +48,9 @@ options:
         type: int
         required: true
       passwords:
-        description: Passwords by login role C(blue_web), C(blue_cron), C(green_web), C(green_cron), C(update). Any text.
+        description:
+          - Passwords by login role C(blue_web), C(blue_cron), C(green_web), C(green_cron), C(update). Any text.
+          - C(blue_queue), C(green_queue) make the roles of the process that runs jobs; without them there are none.
         type: dict
         required: true
   watched_files:

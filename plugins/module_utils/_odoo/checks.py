@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._kernel.errors import DomainError, known
 from .._runtime.docker import parse_memory
-from . import installing
+from . import installing, jobs
 from .changes import full_version, missing_modules
-from .cluster import logins_of
+from .cluster import QUEUE, logins_of
 from .database import COLOURS, DatabaseState
 from .model import Desired, joined
 from .series import series_of
@@ -315,19 +315,23 @@ def check_uninstall(wanted: Desired, seen: Observed) -> None:
             unchanged="Nothing was changed", advice="Take it from the list; or name the others, too, where their data may be lost")
 
 
-def check_room(wanted: Desired, seen: Observed) -> None:
+def check_room(wanted: Desired, seen: Observed, queue: bool = False) -> None:
     """A second colour must find memory and connections.
 
     :raises DomainError: ``no_room``, ``connection_limit``.
     """
     processes = wanted.params["processes"]
     need = parse_memory("processes.web_memory", processes["web_memory"]) // 2 + HEADROOM
+    if queue and not seen.colours_with(wanted, QUEUE):
+        need += parse_memory("processes.queue_memory", processes["queue_memory"]) // 2
     if seen.memory and seen.memory < need:
         raise DomainError(
             "no_room", f"a second colour needs {need // 1024 ** 2} MB of memory, the machine has {seen.memory // 1024 ** 2} MB to give",
             unchanged="Nothing was changed", advice="Free memory, or lower processes.web_memory")
     settings = seen.database.settings
     colours = len(COLOURS) * connections(processes) + processes["db_maxconn"]
+    if queue:  # in one colour at a time
+        colours += jobs.capacity(wanted.params) * processes["db_maxconn"] + jobs.RUNNER_CONNECTIONS
     have, what, more = settings.get("max_connections", 0) - settings.get("reserved", 0), "the cluster has {} (max_connections less reserved)", "max_connections"
     if 0 <= settings.get("limit", -1) < have:
         have, what, more = settings["limit"], "the database allows {}", f"the limit (ALTER DATABASE {wanted.database} CONNECTION LIMIT)"

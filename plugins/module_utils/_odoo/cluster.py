@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -28,6 +29,8 @@ except ImportError:
 
 COLOURS = ("blue", "green")
 KINDS = ("web", "cron")
+# Only where jobs are: instances that were made before this kind was known have no login roles for it.
+QUEUE = "queue"
 # How long a server that restarts is waited for, in seconds.
 PATIENCE = 60
 # Databases from this size, in bytes, are copied file by file.
@@ -53,7 +56,7 @@ class Grants:
 
 def logins_of(database: str) -> list[str]:
     """The login roles of an instance's processes; others may well begin with its name."""
-    return [*(f"{database}_{colour}_{kind}" for colour in COLOURS for kind in KINDS), database + "_update"]
+    return [*(f"{database}_{colour}_{kind}" for colour in COLOURS for kind in (*KINDS, QUEUE)), database + "_update"]
 
 
 class Cluster:
@@ -76,7 +79,19 @@ class Cluster:
         return f"{self.name}_{colour}_{kind}"
 
     def roles(self, colour: str) -> list[str]:
+        """Those that may log in while the colour works; the queue's is let in where there are jobs."""
         return [self.role(colour, kind) for kind in KINDS]
+
+    def all_roles(self, colour: str) -> list[str]:
+        """All login roles of a colour that there are."""
+        return [*self.roles(colour), *(role for role in self.queue_roles if role == self.role(colour, QUEUE))]
+
+    @cached_property
+    def queue_roles(self) -> list[str]:
+        """The queue's login roles, where the role ``postgresql`` has made them. They come and go with it alone."""
+        with self.session("postgres") as cursor:
+            cursor.execute("select rolname from pg_roles where rolname = any(%s)", ([self.role(colour, QUEUE) for colour in COLOURS],))
+            return [row[0] for row in cursor.fetchall()]
 
     # -- sessions ---------------------------------------------------------------------------------
 

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._runtime.front import HTTP, REALTIME
+from . import jobs
+from .cluster import KINDS, QUEUE
 from .record import Record
 from .series import series_of
 
@@ -20,6 +22,8 @@ ETC = "/etc/odoo"
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 # The websocket process holds a cursor for each connection that is being served.
 REALTIME_MAXCONN = 16
+# Seconds that a scheduled action, or a job, may take where the operator says nothing; and what stands for no limit where Odoo knows none.
+CRON_TIME, NO_LIMIT = 1800, 7 * 24 * 3600
 
 
 def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, database: str) -> str:
@@ -30,9 +34,10 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
     series = series_of(record.series)
     processes = params["processes"]
     options: dict[str, Any] = {**params["config"], **params["config_secrets"]}
-    loaded = [name for name in PLATFORM_ADDONS if name in record.modules] if kind in ("web", "cron") else []
-    asked = str(options.pop("server_wide_modules", "")).replace(" ", "")
-    server_wide = list(series.server_wide) + [name for name in asked.split(",") if name] + loaded
+    loaded = [name for name in PLATFORM_ADDONS if name in record.modules] if kind in (*KINDS, QUEUE) else []
+    asked = jobs.asked_to_load(options)
+    options.pop("server_wide_modules", None)
+    server_wide = list(series.server_wide) + server_wide_for(params, kind, asked) + loaded
     options.update({
         "server_wide_modules": ",".join(dict.fromkeys(server_wide)),
         "db_host": SOCKETS, "db_port": params["database"]["port"], "db_user": role, "db_name": database,
@@ -48,12 +53,33 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
     elif kind == "cron":
         # With workers=0 a shutdown waits one second only, so a job would be torn.
         options.update({"workers": 1, "max_cron_threads": processes["cron_threads"], "http_enable": False})
+    elif kind == QUEUE:
+        # Only its own runner asks it anything.
+        options.update({"workers": jobs.capacity(params), "max_cron_threads": 0, "http_interface": "127.0.0.1", "http_port": HTTP,
+                        **_as_long_as_cron(options)})
     else:
         options.update({"workers": 0, "max_cron_threads": 0, "http_enable": False})
-    if kind != "web":
-        options.setdefault("limit_time_real_cron", 1800)
+    if kind not in ("web", QUEUE):
+        options.setdefault("limit_time_real_cron", CRON_TIME)
     lines = [f"{key} = {_text(value)}" for key, value in sorted(options.items())]
     return "[options]\n" + "\n".join(lines) + "\n"
+
+
+def server_wide_for(params: Mapping[str, Any], kind: str, asked: Iterable[str]) -> list[str]:
+    """The operator's server-wide add-ons that a kind of process loads. What begins to work by itself is loaded only by the one process that is
+    nowhere but in the leading colour: a job runner by the queue's, what ``processes.cron_loads`` names by cron's."""
+    alone = {**dict.fromkeys(params["processes"]["cron_loads"], "cron"), **dict.fromkeys(jobs.RUNNERS, QUEUE)}
+    found = [name for name in (*asked, *params["processes"]["cron_loads"]) if alone.get(name, kind) == kind]
+    return [*found, jobs.MODULE] if kind == QUEUE else found
+
+
+def _as_long_as_cron(options: Mapping[str, Any]) -> dict[str, int]:
+    """A job is a request, and may take as long as a scheduled action. Odoo takes 0 for no limit there, -1 for that of requests."""
+    cron = int(options.get("limit_time_real_cron", CRON_TIME))
+    if cron < 0:
+        return {}
+    seconds = max(cron or NO_LIMIT, int(options.get("limit_time_real", 0)))
+    return {"limit_time_real": seconds, "limit_time_cpu": max(seconds, int(options.get("limit_time_cpu", 0)))}
 
 
 def _text(value: Any) -> str:
@@ -75,6 +101,8 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
         "HOME": "/var/lib/odoo", "USER": "odoo", "ODOO_RC": ETC + "/odoo.conf", "PGPASSFILE": ETC + "/pgpass", "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     })
+    if kind == QUEUE:
+        values.update(jobs.environment(params, HTTP))
     if kind == "web":
         # Odoo gives a request two seconds for each piece of it; a slow line, or an edge that has two thousand to send at once, takes longer.
         values.setdefault("ODOO_HTTP_SOCKET_TIMEOUT", "10")
@@ -82,7 +110,7 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
         without = params["modules"].get("without_code")
         if without:
             values["SYSGENPRO_MODULES_WITHOUT_CODE"] = ",".join(sorted(without))
-    if params["session"] and kind in ("web", "cron"):
+    if params["session"] and kind in (*KINDS, QUEUE):
         socket = params["session"]["socket"].rsplit("/", 1)[1]
         values["SYSGENPRO_SESSION_URL"] = f"unix://{SESSION_SOCKETS}/{socket}?db=0"
         values["SYSGENPRO_SESSION_USER"] = params["session"]["username"]

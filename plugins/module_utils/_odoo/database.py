@@ -285,6 +285,15 @@ class Database(Cluster):
                 names.append(name.get("en_US", str(name)) if isinstance(name, dict) else str(name))
             return names
 
+    def running_jobs(self) -> list[str]:
+        """What the jobs of ``queue_job`` that run now do; a process that was killed may have left one that says so."""
+        with self.session() as cursor:
+            cursor.execute("select to_regclass('queue_job')")
+            if not cursor.fetchone()[0]:
+                return []
+            cursor.execute("select coalesce(name, func_string, uuid) || ' (' || uuid || ')' from queue_job where state = 'started' order by 1")
+            return [str(row[0]) for row in cursor.fetchall()]
+
     def blockers(self, role: str) -> list[str]:
         """Who keeps the sessions of ``role`` waiting for a lock, a line each."""
         with self.session() as cursor:

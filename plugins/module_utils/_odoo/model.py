@@ -18,8 +18,9 @@ from .._kernel.errors import DomainError
 from .._kernel.plan import canonical_json, digest_of
 from .._runtime.docker import parse_memory
 from .._runtime.front import HTTP, REALTIME
-from .cluster import KINDS
+from .cluster import KINDS, QUEUE
 from .database import COLOURS
+from .jobs import RUNNERS, asked_to_load, root_capacity
 from .record import Reference, parse_reference
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -33,9 +34,9 @@ OPTION = re.compile(r"[a-z][a-z0-9_]*")
 SECRET = re.compile(r"(?:.*_)?(?:passwd|password|passphrase|secret|token)", re.IGNORECASE)
 # The least that makes sense, by parameter.
 LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.cron_threads": 0, "processes.db_maxconn": 1,
-         "processes.web_cpus": 0, "processes.cron_cpus": 0, "bounds.updates_at_once": 1}
+         "processes.web_cpus": 0, "processes.cron_cpus": 0, "processes.queue_cpus": 0, "bounds.updates_at_once": 1}
 # Host part of each process' address in the instance's network (docs/architecture.md).
-HOST_PARTS = {"front": 2, "blue-web": 11, "blue-cron": 12, "green-web": 21, "green-cron": 22, "update": 31, "rehearsal": 41}
+HOST_PARTS = {"front": 2, "blue-web": 11, "blue-cron": 12, "green-web": 21, "green-cron": 22, "blue-queue": 13, "green-queue": 23, "update": 31, "rehearsal": 41}
 # What the platform sets itself in odoo.conf.
 RESERVED = frozenset((
     "db_host", "db_port", "db_user", "db_password", "db_name", "dbfilter", "list_db", "data_dir", "addons_path",
@@ -106,18 +107,33 @@ class Desired:
         """Digest of all that goes into the containers beside the image. Secrets, and what an environment says, enter by scrypt, so that the digest,
         which shows in labels and plans, is no help in guessing them (RFC 7914; N=2^13, r=8, p=1)."""
         further = [dict(self.params[key]) for key in ("config_secrets", "environment_variables") if self.params[key]]
-        secrets = canonical_json([
-            dict(self.params["database"]["passwords"]),
+        sealed = self._sealed([
+            {login: password for login, password in self.params["database"]["passwords"].items() if not login.endswith("_" + QUEUE)},
             (self.params["session"] or {}).get("password"),
             *further,
         ])
-        sealed = hashlib.scrypt(secrets.encode(), salt=self.instance.encode(), n=2 ** 13, r=8, p=1).hex()
         session = {k: v for k, v in (self.params["session"] or {}).items() if k != "password"}
         return digest_of({
             "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
-            "processes": self.params["processes"], "session": session, "secrets": sealed, "subnet": self.params["subnet"],
+            "processes": {key: value for key, value in self.params["processes"].items() if not key.startswith(QUEUE) and value != []}, "session": session, "secrets": sealed, "subnet": self.params["subnet"],
             "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
+            # What loaded a runner before there was a process of its own for it is made anew.
+            **({"apart": apart} if (apart := sorted(set(RUNNERS).intersection(asked_to_load(self.params["config"])))) else {}),
         })
+
+    def _sealed(self, secrets: Sequence[Any]) -> str:
+        return hashlib.scrypt(canonical_json(secrets).encode(), salt=self.instance.encode(), n=2 ** 13, r=8, p=1).hex()
+
+    def digest_for(self, kind: str) -> str:
+        """Digest of what goes into the containers of a kind. What is the queue's alone changes no other container, and none where there are no jobs."""
+        return self._queue_digest if kind == QUEUE else self.config_digest
+
+    @cached_property
+    def _queue_digest(self) -> str:
+        passwords = self.params["database"]["passwords"]
+        return digest_of({
+            "config": self.config_digest, "processes": {key: value for key, value in self.params["processes"].items() if key.startswith(QUEUE)},
+            "secrets": self._sealed([passwords.get(f"{colour}_{QUEUE}") for colour in COLOURS])})
 
 
 def desired(params: Mapping[str, Any]) -> Desired:
@@ -138,7 +154,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
     _check_names(params)
     _check_numbers(params)
     _check_options(params)
-    for kind in KINDS:
+    for kind in (*KINDS, QUEUE):
         parse_memory(f"processes.{kind}_memory", params["processes"][kind + "_memory"])
     logins = sorted({f"{c}_{k}" for c in COLOURS for k in KINDS} | {"update"})
     absent = [key for key in logins if not params["database"]["passwords"].get(key)]
@@ -170,12 +186,21 @@ def _check_options(params: Mapping[str, Any]) -> None:
                 raise _bad(name, key, "names of options of odoo.conf, in lower-case letters")
             if key in RESERVED:
                 raise _bad(name, key, "no option that the platform sets itself")
+    for name in params["processes"]["cron_loads"]:
+        if not MODULE.fullmatch(name):
+            raise _bad("processes.cron_loads", name, "technical names of modules")
     for key in params["config"]:
         if SECRET.fullmatch(key):
             raise _bad("config", key, "no secret, which everybody who reads a plan or a log would see: give it as config_secrets")
         if key in params["config_secrets"]:
             raise _bad("config", key, "an option in one of config and config_secrets")
+    try:
+        root_capacity(params["processes"]["queue_channels"])
+    except ValueError as error:
+        raise _bad("processes.queue_channels", params["processes"]["queue_channels"], f"channels as queue_job takes them, as root:4,root.mail:1 ({error})") from None
     for key in params["environment_variables"]:
+        if key.startswith("ODOO_QUEUE_JOB_") and not key.endswith("MAX_CAPACITY"):
+            raise _bad("environment_variables", key, "no variable that the platform sets itself; channels are processes.queue_channels")
         if SECRET.fullmatch(key):
             raise _bad("environment_variables", key, "no secret, which docker inspect would show: give it as an option, in config_secrets")
 

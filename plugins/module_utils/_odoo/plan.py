@@ -12,7 +12,7 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .._runtime.docker import Container
-from . import given, sequences
+from . import given, jobs, sequences
 from .changes import Changes
 from .checks import (
     check_collation,
@@ -33,7 +33,7 @@ from .checks import (
     check_writable,
     others_in,
 )
-from .cluster import KINDS
+from .cluster import KINDS, QUEUE
 from .database import COLOURS, DatabaseState
 from .installing import left_out
 from .model import Desired, colour_of, other
@@ -78,20 +78,32 @@ class Observed:
     def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
         return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
 
+    def colours_with(self, wanted: Desired, kind: str) -> list[str]:
+        """Where a kind runs: cron and queue in one colour, unless somebody's hand was in it."""
+        return [colour for colour in COLOURS if (found := self.container(wanted, colour, kind)) and found.running]
+
     def cron_colours(self, wanted: Desired) -> list[str]:
-        """Where cron runs: in one colour, unless somebody's hand was in it."""
-        return [colour for colour in COLOURS if (found := self.container(wanted, colour, "cron")) and found.running]
+        return self.colours_with(wanted, "cron")
+
+    def fresh(self, wanted: Desired, colour: str, kind: str) -> bool:
+        """Whether a kind of a colour runs as it is wanted."""
+        found = self.container(wanted, colour, kind)
+        return bool(found and found.running and found.label("image") == wanted.image and found.label("config") == wanted.digest_for(kind))
 
 
 @dataclass(frozen=True)
 class Work:
-    """What there is to do with the database, from the records and the wishes."""
+    """What there is to do with the database, from the records and the wishes.
+
+    :param queue: whether jobs run afterwards.
+    """
 
     kind: str
     update: Mapping[str, Sequence[str]]
     install: Sequence[str]
     uninstall: Sequence[str]
     languages: Sequence[str]
+    queue: bool = False
 
     @property
     def touches_database(self) -> bool:
@@ -114,6 +126,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     else:
         check_owner(wanted, seen.database)  # what is half-updated may be gone back from
     work = decide(wanted, seen) if seen.back is None else Work("restore", {}, (), (), ())
+    work = replace(work, queue=jobs.runs_after(wanted, seen, work))
     old = colour_of(seen.front, wanted)
     before = _before(wanted, seen, old)
     steps: tuple[Step, ...]
@@ -122,13 +135,16 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     left = _left(wanted, seen)
     if left and work.kind in ("none", "cron"):
         # No scheduled action runs beside them, so that is what this mends.
-        steps = (*giving, sequences.mark_installed(left), *([sequences.start_cron(old or "blue")] if work.kind == "cron" else []))
-        return _plan(wanted, seen, replace(work, kind="cron"), "none", steps, {**before, "modules": left}, {**before, "cron": old or before["cron"]})
+        mending = sequences.mend(wanted, seen, old or "blue", work.queue) if work.kind == "cron" else ()
+        after = {**before, "cron": old or before["cron"], **(_queue(before, old, work) if mending else {})}
+        return _plan(wanted, seen, replace(work, kind="cron"), "none", (*giving, sequences.mark_installed(left), *mending), {**before, "modules": left}, after)
     if work.kind == "none":
         return _plan(wanted, seen, work, "none", tuple(giving), before, before)
     if work.kind == "cron":
-        steps = (*giving, sequences.start_cron(old or "blue"))
-        return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old})
+        if work.queue:
+            jobs.check_logins(wanted, seen)
+        steps = (*giving, *sequences.mend(wanted, seen, old or "blue", work.queue))
+        return _plan(wanted, seen, work, "none", steps, before, {**before, "cron": old, **_queue(before, old, work)})
     new = other(old)
     check_writable(wanted, seen.database)
     check_stray(wanted, seen)
@@ -136,7 +152,9 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     if work.kind in ("update", "create") and not seen.origin:
         check_installs(wanted, seen, work.update, work.install)
         check_languages(wanted, seen, work.update, work.languages)
-    check_room(wanted, seen)
+    check_room(wanted, seen, work.queue)
+    if work.queue and not seen.back and not seen.origin:
+        jobs.check_logins(wanted, seen)
     if work.kind == "update":
         check_disk(wanted, seen)
         check_collation(wanted, seen.database)
@@ -147,17 +165,17 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     strategy = _strategy(wanted, seen, work)
     if work.kind in ("code", "adopt"):
         # What goes back is told apart, so that going back twice is going back once.
-        steps = sequences.code(wanted, seen, old, new, "rollback" if wanted.state == "rolled_back" else work.kind)
+        steps = sequences.code(wanted, seen, old, new, "rollback" if wanted.state == "rolled_back" else work.kind, work.queue)
     elif work.kind == "create":
         steps = sequences.create(wanted, seen, new, work)
     elif seen.back:
-        steps = sequences.back_to_point(wanted, seen, seen.back, old, new)
+        steps = sequences.back_to_point(wanted, seen, seen.back, old, new, work.queue)
     else:
         steps = sequences.update(wanted, seen, old, new, work, strategy)
     if work.kind in ("code", "adopt", "update"):
         steps = (steps[0], *giving, *steps[1:])  # before a process of the new release looks what there is
     after = {**before, "colour": new, "release": _target_id(seen), "image": wanted.image,
-             "config": wanted.config_digest, "cron": new}
+             "config": wanted.config_digest, "cron": new, **_queue(before, new, work)}
     return _plan(wanted, seen, work, strategy, steps, before, after)
 
 
@@ -201,18 +219,15 @@ def update_of(wanted: Desired, seen: Observed) -> Work:
 
 
 def _drift(wanted: Desired, seen: Observed) -> str:
-    """``none``, ``cron`` (only the cron process is missing) or ``code``."""
+    """``none``, ``cron`` (only what works beside the requests is not as it should be) or ``code``."""
     colour = colour_of(seen.front, wanted)
     applied = seen.database.applied or {}
     if colour is None or applied.get("image") != wanted.image or applied.get("config_digest") != wanted.config_digest:
         return "code"
     for kind in KINDS:
-        container = seen.container(wanted, colour, kind)
-        fresh = (container and container.running and container.label("image") == wanted.image
-                 and container.label("config") == wanted.config_digest)
-        if not fresh:
+        if not seen.fresh(wanted, colour, kind):
             return "code" if kind == "web" else "cron"
-    return "none"
+    return "cron" if jobs.drifted(wanted, seen, colour) else "none"
 
 
 def _left(wanted: Desired, seen: Observed) -> list[str]:
@@ -247,11 +262,17 @@ def _target_id(seen: Observed) -> str | None:
 
 def _before(wanted: Desired, seen: Observed, colour: str | None) -> dict[str, Any]:
     applied = seen.database.applied or {}
-    cron = seen.cron_colours(wanted)
+    cron, queue = seen.cron_colours(wanted), seen.colours_with(wanted, QUEUE)
     return {
         "instance": wanted.instance, "colour": colour, "release": applied.get("release"), "image": applied.get("image"),
         "config": applied.get("config_digest"), "cron": cron[0] if len(cron) == 1 else cron or None,
+        **({QUEUE: queue[0] if len(queue) == 1 else queue} if queue else {}),
     }
+
+
+def _queue(before: Mapping[str, Any], colour: str | None, work: Work) -> dict[str, Any]:
+    """Where jobs run afterwards; nothing where there never were any."""
+    return {QUEUE: colour if work.queue else None} if work.queue or QUEUE in before else {}
 
 
 def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tuple[Step, ...],
@@ -262,7 +283,8 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
         "from": before["release"], "to": _target_id(seen) if steps else before["release"], "image": wanted.image,
         "config": wanted.config_digest, "class": work.kind, "strategy": strategy,
         **work.change, "ddl": (seen.rehearsal or {}).get("ddl_fingerprint"),
-        "bounds": {key: bounds[key] for key in ("drain", "cron", "max_pause")}, "steps": [step.name for step in steps],
+        "bounds": {key: bounds[key] for key in ("drain", "cron", "max_pause", *[QUEUE for step in steps if step.name == "stop_queue"])},
+        "steps": [step.name for step in steps],
     }
     facts: dict[str, Any] = {
         "class": work.kind, "strategy": strategy,

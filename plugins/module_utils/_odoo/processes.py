@@ -110,6 +110,12 @@ class Processes:
                 continue
         return found
 
+    def own_work(self, colour: str) -> list[str]:
+        """What add-ons began to do by themselves in a colour's web process, a line each, as ``sysgenpro_drain`` writes it down."""
+        found = (read_text(os.path.join(self.run_directory(colour), ".own-work")) or "").splitlines()
+        return ["{} works by itself in {}, also while that is only staged and twice while both colours run: if it must not, name the add-on in "
+                "processes.cron_loads".format(line, colour) for line in found]
+
     # -- files --------------------------------------------------------------------------------
 
     @property
@@ -149,7 +155,7 @@ class Processes:
 
     def _labels(self, colour: str, kind: str, release: str, digest: str = "") -> dict[str, str]:
         values = {"instance": self.wanted.instance, "colour": colour, "kind": kind, "release": release,
-                  "image": digest, "config": self.wanted.config_digest}
+                  "image": digest, "config": self.wanted.digest_for(kind)}
         return {LABEL + key: value for key, value in values.items()}
 
     def _mounts(self, name: str, colour: str | None, data: str) -> Mapping[str, tuple[str, str]]:

@@ -80,7 +80,7 @@ class Removal:
 
     def do_shut_logins(self, step: Step) -> dict[str, Any]:
         database = self.operation.database
-        database.allow_login([role for colour in COLOURS for role in database.roles(colour)] + [database.update_role], False)
+        database.allow_login([role for colour in COLOURS for role in database.all_roles(colour)] + [database.update_role], False)
         return {}
 
     def do_purge(self, step: Step) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.plan import Step
+from . import jobs
 from .model import Desired, joined
 from .recovery import Back, back_steps, capture_step
 from .without_code import stuck
@@ -19,19 +20,30 @@ if TYPE_CHECKING:
 Change = Mapping[str, Any]
 
 
-def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str) -> tuple[Step, ...]:
+def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str, queue: bool) -> tuple[Step, ...]:
     left = stuck(wanted, seen.database, seen.target.record.modules if seen.target else ())
     steps = [_pull(wanted), *_quiet_adopted(wanted, seen), *([mark_installed(left)] if left else []),
-             Step("stage", f"Start {new} beside what runs", {"colour": new}), _prove(new)]
-    steps += _stop_cron(wanted, seen)
+             Step("stage", f"Start {new} beside what runs", {"colour": new, **jobs.kinds(queue)}), _prove(new)]
+    steps += _stop_work(wanted, seen)
     steps.append(Step("switch", f"Lead the front to {new}", {"colour": new, "from": old}))
     if old:
         steps += [Step("finish", f"Let requests under way on {old} finish", {"colour": old}),
                   Step("watch", "Watch the error rate at the edge", {"colour": new, "from": old})]
     steps.append(_record(kind))
-    steps.append(start_cron(new))
+    steps += [start_cron(new), *jobs.start_steps(new, queue)]
     steps.append(_settle(old, new))
     return tuple(steps)
+
+
+def mend(wanted: Desired, seen: Observed, colour: str, queue: bool) -> tuple[Step, ...]:
+    """What works beside the requests, made as it should be where only that is not."""
+    cron = () if seen.fresh(wanted, colour, "cron") else (start_cron(colour),)
+    return (*cron, *jobs.mend_steps(wanted, seen, colour, queue))
+
+
+def _stop_work(wanted: Desired, seen: Observed) -> list[Step]:
+    """Scheduled actions and jobs."""
+    return [*_stop_cron(wanted, seen), *jobs.stop_steps(wanted, seen)]
 
 
 def _stop_cron(wanted: Desired, seen: Observed) -> list[Step]:
@@ -45,31 +57,31 @@ def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Wor
     change = work.change
     return (
         _pull(wanted),
-        _prepare(new),
+        _prepare(new, work.queue),
         *capture_step(wanted),
-        *_stop_cron(wanted, seen),
+        *_stop_work(wanted, seen),
         *_let_wait(old, strategy),
         Step("fence", "Let nobody but the update into the database", {"colour": old}),
         Step("undo_copy", "Copy the database aside"),
         *_quiet_adopted(wanted, seen),
         Step("update", _change_title(change), change),
-        *_let_go(new, "update", change),
+        *_let_go(new, "update", change, work.queue),
         _settle(old, new),
     )
 
 
-def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, new: str) -> tuple[Step, ...]:
+def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, new: str, queue: bool) -> tuple[Step, ...]:
     """Restored while the shop goes on working; held only while the two change places."""
     restore, exchange = back_steps(back)
     return (
         _pull(wanted),
         _prepare(new),
         restore,
-        *_stop_cron(wanted, seen),
+        *_stop_work(wanted, seen),
         *_let_wait(old, "hold"),
         Step("fence", "Let nobody into the database", {"colour": old}),
         exchange,
-        *_let_go(new, "restore"),
+        *_let_go(new, "restore", queue=queue),
         Step("export", "Write down what was abandoned, and close it", {"since": back.taken, **({"gap": back.gap.as_json()} if back.gap else {})}),
         _settle(old, new),
     )
@@ -77,7 +89,7 @@ def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, 
 
 def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step, ...]:
     if seen.origin:
-        return _from_point(wanted, seen.origin, new)
+        return _from_point(wanted, seen.origin, new, work.queue)
     make = Step("create_database", "Make the database", {}) if seen.template is None else \
         Step("restore_template", "Make the database from the template", {"template": wanted.params["template"]})
     have = set((seen.template or {}).get("modules", ()))
@@ -89,12 +101,12 @@ def create(wanted: Desired, seen: Observed, new: str, work: Work) -> tuple[Step,
     steps = [_pull(wanted), make]
     if install or work.languages:
         steps.append(Step("update", _change_title(change), change))
-    checked, *first = _first_colour(new, change)
+    checked, *first = _first_colour(new, change, work.queue)
     password = [] if wanted.params["admin_password"] == "" else [Step("first_password", "Give the user admin a password of its own")]
     return (*steps, checked, *password, *first)
 
 
-def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
+def _from_point(wanted: Desired, origin: Back, new: str, queue: bool) -> tuple[Step, ...]:
     """A new instance from another one's recovery point: nothing of it acts outside, unless that was asked for."""
     given = wanted.params["from_point"]
     quiet = [_quiet()] if given["neutralize"] else []
@@ -102,7 +114,7 @@ def _from_point(wanted: Desired, origin: Back, new: str) -> tuple[Step, ...]:
         _pull(wanted),
         Step("restore_here", "Restore {} of {}".format(origin.point, given["source"]), {"point": origin.point}),
         *quiet,
-        *_first_colour(new),
+        *_first_colour(new, queue=queue),
     )
 
 
@@ -124,7 +136,7 @@ def _let_wait(old: str | None, strategy: str) -> tuple[Step, ...]:
     )
 
 
-def _let_go(new: str, kind: str, change: Change | None = None) -> tuple[Step, ...]:
+def _let_go(new: str, kind: str, change: Change | None = None, queue: bool = False) -> tuple[Step, ...]:
     """From a database that is whole to a colour that serves those who wait."""
     return (
         _check_modules(change or {}),
@@ -133,10 +145,11 @@ def _let_go(new: str, kind: str, change: Change | None = None) -> tuple[Step, ..
         _record(kind),
         Step("let_go", f"Lead the front to {new} and let requests go", {"colour": new}),
         start_cron(new),
+        *jobs.start_steps(new, queue),
     )
 
 
-def _first_colour(new: str, change: Change | None = None) -> tuple[Step, ...]:
+def _first_colour(new: str, change: Change | None = None, queue: bool = False) -> tuple[Step, ...]:
     """From a new database that is whole to the first colour that serves."""
     return (
         _check_modules(change or {}),
@@ -145,6 +158,7 @@ def _first_colour(new: str, change: Change | None = None) -> tuple[Step, ...]:
         _record("create"),
         Step("let_go", f"Lead the front to {new}", {"colour": new}),
         start_cron(new),
+        *jobs.start_steps(new, queue),
         _settle(None, new),
     )
 
@@ -153,8 +167,8 @@ def _pull(wanted: Desired) -> Step:
     return Step("pull", "Have the image on the machine", {"image": wanted.image})
 
 
-def _prepare(colour: str) -> Step:
-    return Step("prepare", f"Make the containers of {colour}, not started", {"colour": colour})
+def _prepare(colour: str, queue: bool = False) -> Step:
+    return Step("prepare", f"Make the containers of {colour}, not started", {"colour": colour, **jobs.kinds(queue)})
 
 
 def _check_modules(change: Change) -> Step:

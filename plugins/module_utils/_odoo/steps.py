@@ -14,7 +14,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -26,11 +26,12 @@ from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, REALTIME, Front
 from . import given, neutralize, people, update
 from .answered import Edge
-from .cluster import KINDS, Grants
+from .cluster import KINDS, QUEUE, Grants
 from .database import COLOURS, Database
 from .model import Desired, joined, other
 from .processes import Processes
 from .prove import prove, request
+from .queue_steps import QueueSteps
 from .record import Release
 from .recovery import RecoverySteps
 from .series import series_of
@@ -43,7 +44,7 @@ CALL = 5.0
 ENOUGH_REQUESTS = 20
 
 
-class Steps(RecoverySteps):
+class Steps(QueueSteps, RecoverySteps):
     """Carries out steps by name: ``do_<name>`` and, where there is something to undo, ``undo_<name>``.
 
     :param context: JSON-able facts that a next run needs; kept in the journal as they come.
@@ -68,7 +69,7 @@ class Steps(RecoverySteps):
         return {}
 
     def do_prepare(self, step: Step) -> dict[str, Any]:
-        for kind in KINDS:
+        for kind in _kinds(step):
             self.processes.prepare_kind(step.parameters["colour"], kind, self.release)
         return {}
 
@@ -77,7 +78,7 @@ class Steps(RecoverySteps):
 
     def do_stage(self, step: Step) -> dict[str, Any]:
         colour = step.parameters["colour"]
-        if not self._is_staged(colour):
+        if not self._is_staged(colour, _kinds(step)):
             self.do_prepare(step)
         self.database.allow_login(self.database.roles(colour), True)
         self.runtime.start(self.processes.name(colour, "web"))
@@ -103,8 +104,7 @@ class Steps(RecoverySteps):
                 raise DomainError("cron_twice", f"the cron process of {each} still runs")
         self._admit(self.database.role(colour, "cron"))
         name = self.processes.name(colour, "cron")
-        found = self.runtime.observe(self.wanted.instance).get(name)
-        if not found or found.label("config") != self.wanted.config_digest or found.label("release") != self.release.id:
+        if not self._fresh(self.runtime.observe(self.wanted.instance).get(name), "cron"):
             self.processes.prepare_kind(colour, "cron", self.release)
         self.runtime.start(name)
         return {}
@@ -121,10 +121,10 @@ class Steps(RecoverySteps):
         self.processes.lead(keep, True)
         self.processes.lead(old, False)
         self._call_browsers(keep)
-        for kind in ("web", "cron"):
+        for kind in (*KINDS, QUEUE):
             self.runtime.stop(self.processes.name(old, kind), 30)
         self.processes.forget_calls(old)
-        self.database.allow_login([*self.database.roles(old), self.database.update_role], False)
+        self.database.allow_login([*self.database.all_roles(old), self.database.update_role], False)
         self.database.allow_login(self.database.roles(keep), True)
         if self.context.get("grants"):
             self.database.apply_grants(Grants.from_json(self.context["grants"]), settings=False)
@@ -301,7 +301,7 @@ class Steps(RecoverySteps):
             self.warnings.append(f"{colour} was let in again as it was before, though it is not proven: {error.message}")
 
     def do_fence(self, step: Step) -> dict[str, Any]:
-        shut = [role for colour in COLOURS for role in self.database.roles(colour)]
+        shut = [role for colour in COLOURS for role in self.database.all_roles(colour)]
         self.database.fence(shut, [self.database.update_role])
         return {}
 
@@ -441,6 +441,7 @@ class Steps(RecoverySteps):
         except DomainError as error:
             error.details["log"] = self.runtime.logs(name, 200)
             raise
+        self.warnings += self.processes.own_work(colour)
         return {"proven": found}
 
     def _admit(self, role: str) -> None:
@@ -450,19 +451,21 @@ class Steps(RecoverySteps):
         else:
             self.database.allow_login([role], True)
 
-    def _is_staged(self, colour: str) -> bool:
+    def _is_staged(self, colour: str, kinds: Sequence[str]) -> bool:
         found = self.runtime.observe(self.wanted.instance)
-        return all(
-            (container := found.get(self.processes.name(colour, kind))) is not None
-            and container.label("config") == self.wanted.config_digest
-            and container.label("release") == self.release.id
-            for kind in ("web", "cron")) and bool(found[self.processes.name(colour, "web")].running)
+        return all(self._fresh(found.get(self.processes.name(colour, kind)), kind) for kind in kinds) \
+            and found[self.processes.name(colour, "web")].running
 
     def _remove(self, colour: str) -> None:
-        for kind in ("web", "cron"):
+        for kind in (*KINDS, QUEUE):
             self.runtime.remove(self.processes.name(colour, kind))
         self.processes.forget_calls(colour)
-        self.database.allow_login(self.database.roles(colour), False)
+        self.database.allow_login(self.database.all_roles(colour), False)
+
+
+def _kinds(step: Step) -> tuple[str, ...]:
+    """Of which a colour's containers are made."""
+    return (*KINDS, QUEUE) if step.parameters.get("queue") else KINDS
 
 
 def _own_tree(path: str, uid: int) -> None:

@@ -23,7 +23,7 @@ except ImportError:  # the role installs it; only check mode may go on without
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
-from .model import HARMFUL, Cluster, Role, Seen, parse, plan
+from .model import CLOSED, HARMFUL, Cluster, Role, Seen, parse, plan
 
 ROLES = """
 SELECT r.rolname, r.rolpassword, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls,
@@ -157,8 +157,7 @@ def apply(connection: Any, cluster: Cluster, step: Step) -> None:
         elif step.name == "create_owner":
             cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
         elif step.name == "create_login":
-            # The one for updates may log in only while one runs; odoo_release opens it.
-            may = sql.SQL("NOLOGIN" if step.parameters["login"] == "update" else "LOGIN")
+            may = sql.SQL("NOLOGIN" if step.parameters["login"] in CLOSED else "LOGIN")
             cursor.execute(sql.SQL("CREATE ROLE {} {} IN ROLE {}").format(role, may, owner))
         elif step.name == "act_as":
             cursor.execute(sql.SQL("GRANT {} TO {}").format(owner, role))

@@ -14,6 +14,10 @@ from .._kernel.plan import Plan, Step
 from .scram import verifies
 
 LOGIN_ROLES = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
+# Of the process that runs jobs, which not every instance has.
+QUEUE_ROLES = ("blue_queue", "green_queue")
+# May log in only while odoo_release lets them.
+CLOSED = ("update", *QUEUE_ROLES)
 HARMFUL = ("rolsuper", "rolcreatedb", "rolcreaterole", "rolreplication", "rolbypassrls")
 
 
@@ -30,6 +34,10 @@ class Cluster:
     @property
     def owner(self) -> str:
         return f"{self.database}_owner"
+
+    @property
+    def logins(self) -> list[str]:
+        return [*LOGIN_ROLES, *(login for login in QUEUE_ROLES if self.passwords.get(login))]
 
     def role(self, login: str) -> str:
         return f"{self.database}_{login}"
@@ -68,7 +76,7 @@ def parse(entry: Mapping[str, Any]) -> Cluster:
     :raises DomainError: ``password_missing``, ``password_invalid``.
     """
     passwords = entry["passwords"]
-    for login in LOGIN_ROLES:
+    for login in (*LOGIN_ROLES, *(login for login in QUEUE_ROLES if login in passwords)):
         value = passwords.get(login)
         if not value:
             raise _unchanged("password_missing", f"{entry['instance']}: passwords.{login} is missing or empty")
@@ -85,7 +93,7 @@ def plan(clusters: list[Cluster], seen: Mapping[str, Seen]) -> Plan:
         if found.stale:
             steps.append(_step(cluster, "reload", "take over changed settings"))
         steps += _owner(cluster, found)
-        for login in LOGIN_ROLES:
+        for login in cluster.logins:
             steps += _login(cluster, login, found)
     after: dict[str, list[str]] = {}
     for step in steps:

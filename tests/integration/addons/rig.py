@@ -200,6 +200,7 @@ class Odoo:
     mounts: dict[str, str] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     addons: tuple[str, ...] = ADDONS
+    command: tuple[str, ...] = ("odoo",)
     address: str = ""
 
     @property
@@ -246,7 +247,7 @@ class Odoo:
             arguments += ["--env", f"{key}={value}"]
         for source, target in mounts.items():
             arguments += ["--volume", f"{source}:{target}"]
-        self.rig._run(self.part, self.rig.image(), *arguments, command=["odoo"])
+        self.rig._run(self.part, self.rig.image(), *arguments, command=list(self.command))
         self.address = docker("inspect", "--format", "{{.NetworkSettings.IPAddress}}", self.name)
         if self.http:
             wait_for(lambda: not self._gone() and self._answers(), 300, f"{self.name} serves")

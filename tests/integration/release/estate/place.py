@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import sources
+from . import jobs, sources
 from .machine import Machine, Ran
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -53,6 +53,7 @@ class Outcome:
 class Estate:
     """The machine, its instances and its releases.
 
+    :ivar jobs: whether it runs jobs of ``queue_job``, two at a time.
     :ivar demo: whether its instances begin with the lab's database (tills, stock, sales, demo data) rather than with an empty one.
     """
 
@@ -60,17 +61,18 @@ class Estate:
     state: Path
     demo: bool = False
     series: str = "19.0"
+    jobs: bool = False
     releases: dict[str, str] = field(default_factory=dict)
     authority: str = ""
 
     @classmethod
-    def open(cls, name: str, demo: bool = False, series: str = "19.0") -> Estate:
+    def open(cls, name: str, demo: bool = False, series: str = "19.0", jobs: bool = False) -> Estate:
         """Bring the estate up, from nothing where it is not there, and its instance to the release ``one-a``."""
         state = base.cache() / "faults" / name
         (state / "logs").mkdir(parents=True, exist_ok=True)
         images.ensure(f"odoo-{series}")
         machines.up([name], "debian13-warm")
-        estate = cls(Machine(name, machines.inspect()[name]["address"]), state, demo, series)
+        estate = cls(Machine(name, machines.inspect()[name]["address"]), state, demo, series, jobs)
         estate._write()
         digest = estate._digest()
         if estate.machine.sh(f"cat {STAMP} 2>/dev/null || true").strip() != digest:
@@ -108,7 +110,8 @@ class Estate:
         (inventory / "90-constructed.yml").write_text(
             "plugin: ansible.builtin.constructed\nuse_vars_plugins: true\nstrict: false\n"
             'keyed_groups:\n  - {key: instance_machine, prefix: "on"}\n', encoding="utf-8")
-        sources.write(self.state / "sources", self.series)
+        further = jobs.write(self.state / "sources", self.series) if self.jobs else ""
+        sources.write(self.state / "sources", self.series, further)
 
     def _inventory(self) -> dict[str, Any]:
         name = self.machine.name
@@ -138,7 +141,7 @@ class Estate:
                     "odoo_image_username": "releases", "odoo_image_password": "{{ test_registry_password }}",
                 }},
                 "instances": {"hosts": {
-                    INSTANCE: {**self._instance(1, HOST), "instance_modules": [sources.ADDON]},
+                    INSTANCE: {**self._instance(1, HOST), "instance_modules": [sources.ADDON], **(self._with_jobs() if self.jobs else {})},
                     NEIGHBOUR: {**self._instance(2, NEIGHBOUR_HOST), "instance_share": 0.2},
                 }},
             },
@@ -157,6 +160,13 @@ class Estate:
             # A timer that fires in the middle of a test would hold the instance's lock.
             "instance_recovery": {"schedule": dict.fromkeys(("capture", "verify", "expire", "check"), "2100-01-01 00:00:00")},
             **({"instance_template": prepare.TEMPLATE} if self.demo else {}),
+        }
+
+    def _with_jobs(self) -> dict[str, Any]:
+        """As the add-on's own documentation has people configure it."""
+        return {
+            "instance_modules": [sources.ADDON, jobs.ADDON], "instance_config": {"server_wide_modules": "queue_job"},
+            "instance_processes": {"queue_channels": "root:2"}, "instance_bounds": {**BOUNDS, "queue": 60, "update": 900, "ready": 600},
         }
 
     def _make(self) -> None:

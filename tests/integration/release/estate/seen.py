@@ -108,11 +108,13 @@ def sound(estate: Estate, release: str, *marks: str) -> Seen:
     assert seen.front == {port: f"172.28.1.{11 if colour == 'blue' else 21}:{port}" for port in (8069, 8072)}, seen.front
     assert seen.running("web") == [f"{INSTANCE}-{colour}-web"], seen.containers
     assert seen.running("cron") == [f"{INSTANCE}-{colour}-cron"], seen.containers
+    assert seen.running("queue") == ([f"{INSTANCE}-{colour}-queue"] if estate.jobs else []), seen.containers
     assert not seen.running("update") and f"{INSTANCE}-update" not in seen.containers, seen.containers
-    for kind in ("web", "cron"):
+    kinds = ("web", "cron", *(["queue"] if estate.jobs else []))
+    for kind in kinds:
         assert seen.containers[f"{INSTANCE}-{colour}-{kind}"]["image"] == image, f"{kind} of {colour} runs another release than {release}"
     logins = {name.removeprefix("fault_one_") for name, allowed in seen.roles.items() if allowed}
-    assert logins == {f"{colour}_web", f"{colour}_cron"}, f"{colour} leads, but these may log in: {logins}"
+    assert logins == {f"{colour}_{kind}" for kind in kinds}, f"{colour} leads, but these may log in: {logins}"
     assert [name for name in seen.databases if not name.startswith("fault_one_was_")] == ["fault_one"], seen.databases
     assert seen.applied[-1].split("|")[1] == image, f"the database says {seen.applied[-1]}, not {release}"
     assert not estate.machine.sql("select name from ir_module_module where state like 'to %'")

@@ -163,10 +163,10 @@ def names(series: str) -> tuple[str, ...]:
     return NAMES if int(series.split(".")[0]) >= 15 else NAMES[:-1]
 
 
-def write(directory: Path, series: str) -> list[Path]:
+def write(directory: Path, series: str, further: str = "") -> list[Path]:
     """Write all variants below ``directory`` and return their source files.
 
-    :param series: of Odoo.
+    :param series: of Odoo. :param further: what each source says beside its own.
     """
     found = []
     number = int(series.split(".")[0])
@@ -185,7 +185,7 @@ def write(directory: Path, series: str) -> list[Path]:
         for path, text in _EXTRA_FILES.items():
             _write(addon.parent / EXTRA / path, text)
         source = directory / f"{name}.yml"
-        _write(source, f'name: {name}\nseries: "{series}"\nbase: odoo-{series}\naddons:\n  - name: fault\n    path: addons/{name}\n')
+        _write(source, f'name: {name}\nseries: "{series}"\nbase: odoo-{series}\naddons:\n  - name: fault\n    path: addons/{name}\n{further}')
         found.append(source)
     return found
 

@@ -29,7 +29,8 @@ def test_values_are_those_of_the_architecture():
     assert values["dynamic"] == "172.28.1.128/25"
     assert (values["gateway"], values["front"], values["pages"]) == ("172.28.1.1", "172.28.1.2", "172.28.0.2:8069")
     assert values["addresses"] == {
-        "blue_web": "172.28.1.11", "blue_cron": "172.28.1.12", "green_web": "172.28.1.21", "green_cron": "172.28.1.22",
+        "blue_web": "172.28.1.11", "blue_cron": "172.28.1.12", "blue_queue": "172.28.1.13",
+        "green_web": "172.28.1.21", "green_cron": "172.28.1.22", "green_queue": "172.28.1.23",
         "update": "172.28.1.31", "rehearsal": "172.28.1.41",
     }
     assert values["database"] == {

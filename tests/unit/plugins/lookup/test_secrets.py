@@ -68,7 +68,7 @@ def _seal(place, text):
 def test_they_are_made_once_and_kept_encrypted(place):
     assert _run(place)[0] == 0
     first = _seen(place)
-    assert len(set(first.values())) == 8 and all(len(value) == 32 for value in first.values())
+    assert len(set(first.values())) == 10 and all(len(value) == 32 for value in first.values())
     path = place / "secrets" / "uat" / "acme-uat.yml"
     assert path.read_bytes().startswith(b"$ANSIBLE_VAULT;1.2;AES256;uat")
     assert path.stat().st_mode & 0o777 == 0o600 and path.parent.stat().st_mode & 0o777 == 0o700
@@ -86,6 +86,16 @@ def test_what_a_person_chose_stays_as_it_is(place):
     _seal(place, json.dumps({"session": AWKWARD}, ensure_ascii=False))
     assert _run(place)[0] == 0
     assert _seen(place)["session"] == AWKWARD
+
+
+def test_a_file_of_before_gets_what_is_new(place):
+    """An instance that was made before its queue's process was known; nothing else of it changes."""
+    old = {f"database_{login}": "kept " + login for login in ("blue_web", "blue_cron", "green_web", "green_cron", "update")}
+    _seal(place, json.dumps({**old, "session": "s", "recovery": "r"}))
+    assert _run(place)[0] == 0
+    found = _seen(place)
+    assert set(found) - set(old) == {"session", "recovery", "database_blue_queue", "database_green_queue"}
+    assert {key: found[key] for key in old} == old
 
 
 def test_check_mode_writes_nothing(place):

@@ -37,9 +37,10 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.wor
     World,
 )
 
-R1 = samples.release("r1")
-R2 = samples.release("r2", code="c")                        # function bodies changed
-R3 = samples.release("r3", schema="d")                      # fields changed
+JOBS = {"queue_job": samples.module(), "queue_job_cron_jobrunner": samples.module(depends=("queue_job",))}
+R1 = samples.release("r1", **JOBS)
+R2 = samples.release("r2", code="c", **JOBS)                        # function bodies changed
+R3 = samples.release("r3", schema="d", **JOBS)                      # fields changed
 SCHEMAS = {R1.reference: "s1", R2.reference: "s1", R3.reference: "s2"}
 RELEASES = {release.reference: release for release in (R1, R2, R3)}
 
@@ -194,6 +195,8 @@ class Rig:
     # -- what tests do with it ------------------------------------------------------------------
 
     def params(self, release: Any = None, **changes: Any) -> dict[str, Any]:
+        if self.world.jobs:
+            changes.setdefault("modules__install", ["queue_job"])
         values = samples.params(root=str(self.directory / "instances"), release=release.reference if release else None,
                                 **changes)
         if not os.path.exists(values["root"]):
@@ -244,14 +247,15 @@ def released(world: World, release: Any) -> list[str]:
     """What is not as a settled release leaves it; empty where all is."""
     colour = world.front_colour()
     wrong = [] if colour else ["the front refuses"]
-    want = {f"{INSTANCE}-{colour}-{kind}" for kind in ("web", "cron")}
+    kinds = ("web", "cron", *(["queue"] if world.jobs else []))
+    want = {f"{INSTANCE}-{colour}-{kind}" for kind in kinds}
     running = {name for name, box in world.boxes.items() if box.running}
     if running != want:
         wrong.append(f"running: {sorted(running)}")
     wrong += [f"{name} is of another release" for name in running if world.boxes[name].label("release") != release.id]
     wrong += [f"{name} does not restart" for name in running if not world.boxes[name].restart]
     logins = {role for role, may in world.roles.items() if may}
-    if logins != {f"{NAME}_{colour}_web", f"{NAME}_{colour}_cron"}:
+    if logins != {f"{NAME}_{colour}_{kind}" for kind in kinds}:
         wrong.append(f"logins: {sorted(logins)}")
     data = world.databases.get(NAME, Data())
     if (data.schema, data.half, data.open, data.connect) != (world.schemas[release.reference], False, True, {NAME + "_owner"}):

@@ -20,7 +20,7 @@ hashlib.scrypt = functools.lru_cache(hashlib.scrypt)
 UID = os.getuid() or 20001
 REPOSITORY = "registry.example.test:5000/odoo"
 
-PASSWORDS = {key: "secret of " + key for key in ("blue_web", "blue_cron", "green_web", "green_cron", "update")}
+PASSWORDS = {key: "secret of " + key for key in ("blue_web", "blue_cron", "blue_queue", "green_web", "green_cron", "green_queue", "update")}
 GIVEN: dict[str, Any] = {
     "instance": "acme-production", "subnet": "172.28.1.0/24", "tenant": "acme", "environment": "production",
     "data_class": "production", "uid": UID, "requested_by": "alice", "reason": "as agreed",

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Killed, or failing, at every single effect of every class of operation: the same command again ends right.
 
-The world looks after each effect at what must always hold (never two crons, the front never leads to what is not proven, nobody but
+The world looks after each effect at what must always hold (never two crons or queues, the front never leads to what is not proven, nobody but
 the update in a half-updated database, no order lost); here the ends are looked at.
 """
 
@@ -83,6 +83,39 @@ def _without_cron(rig: Rig) -> None:
     del rig.world.boxes["acme-production-blue-cron"]
 
 
+def _jobs(rig: Rig) -> None:
+    rig.world.with_jobs()
+    running_r1(rig)
+
+
+def _jobs_on_green(rig: Rig) -> None:
+    rig.world.with_jobs()
+    running_r1(rig, "green")
+
+
+def _jobs_to_come(rig: Rig) -> None:
+    """The release installs them."""
+    running_r1(rig)
+    rig.world.with_jobs()
+
+
+def _jobs_staged(rig: Rig) -> None:
+    _jobs(rig)
+    rig.also = rig.world.snapshot()
+    rig.run(rig.params(R2, state="staged"))
+
+
+def _without_queue(rig: Rig) -> None:
+    """The queue's container was removed by hand."""
+    _jobs(rig)
+    del rig.world.boxes["acme-production-blue-queue"]
+
+
+def _jobs_and_a_point(rig: Rig) -> None:
+    rig.world.with_jobs()
+    _updated_with_a_point(rig)
+
+
 def _front_lost(rig: Rig) -> None:
     """Somebody flushed the map."""
     _on_green(rig)
@@ -119,12 +152,22 @@ CASES = {
     "roll back": Case(_on_green, {"state": "rolled_back"}, _is(R1)),
     "update with a recovery point": Case(running_r1, {"release": R3, "recovery": RECOVERY}, _is(R3)),
     "restore": Case(_updated_with_a_point, {"state": "rolled_back", "recovery": RECOVERY}, _is(R1)),
+    "create with jobs": Case(lambda rig: rig.world.with_jobs(), {"release": R1}, _is(R1)),
+    "code with jobs": Case(_jobs, {"release": R2}, _is(R2)),
+    "code with jobs, staged before": Case(_jobs_staged, {"release": R2}, _is(R2)),
+    "update with jobs": Case(_jobs_on_green, {"release": R3}, _is(R3)),
+    "update that brings jobs": Case(_jobs_to_come, {"release": R3}, _is(R3)),
+    "channels of jobs": Case(_jobs, {"release": R1, "processes__queue_channels": "root:4"}, _is(R1)),
+    "only the queue": Case(_without_queue, {"release": R1}, _is(R1)),
+    "roll back with jobs": Case(_jobs_on_green, {"state": "rolled_back"}, _is(R1)),
+    "restore with jobs": Case(_jobs_and_a_point, {"state": "rolled_back", "recovery": RECOVERY}, _is(R1)),
     "rehearsal": Case(running_r1, {"release": R3, "state": "rehearsed"}, _is(R1)),
     "removal": Case(running_r1, {"state": "absent", "purge": "acme-production"}, _gone),
+    "removal with jobs": Case(_jobs, {"state": "absent", "purge": "acme-production"}, _gone),
     "removal after an update": Case(_after_update, {"state": "absent", "purge": "acme-production"}, _gone),
 }
 # They take as long as all others together.
-LONG = ("update with a recovery point", "restore", "update after an update")
+LONG = ("update with a recovery point", "restore", "restore with jobs", "update after an update")
 UNDOES_ITSELF = [name for name in CASES if not name.startswith("removal")]
 
 

@@ -104,6 +104,9 @@ class World:
         # Images that were proven once, and are not ready any more since somebody spoilt what lies in the database.
         self.spoilt: set[str] = set()
         self.busy_cron: list[str] = []
+        # Whether queue_job is among what updates install, and the jobs that do not end.
+        self.jobs = False
+        self.busy_jobs: list[str] = []
         self.open_requests = 0
         # Whether the disk that the journal lies on is full, and after which work it gets so.
         self.journal_full = False
@@ -114,6 +117,11 @@ class World:
         # What the cluster's packages offer.
         self.offered = ["pg_trgm", "unaccent"]
         self.points: dict[str, Data] = {}
+
+    def with_jobs(self) -> None:
+        """As the role ``postgresql`` makes the cluster, and an image that brings jobs."""
+        self.jobs = True
+        self.roles.update({f"{NAME}_{colour}_queue": False for colour in ("blue", "green")})
 
     # -- faults and what must hold -----------------------------------------------------------
 
@@ -137,12 +145,15 @@ class World:
 
     def look(self) -> None:
         """What must hold at every moment."""
-        crons = [name for name, box in self.boxes.items() if box.label("kind") == "cron" and box.running]
-        if len(crons) > 1:
-            raise Broken(f"two cron processes: {crons}")
+        for kind in ("cron", "queue"):
+            twice = [name for name, box in self.boxes.items() if box.label("kind") == kind and box.running]
+            if len(twice) > 1:
+                raise Broken(f"two {kind} processes: {twice}")
+            if kind == "queue" and any(self.front_colour() not in (None, self.boxes[name].label("colour")) for name in twice):
+                raise Broken(f"jobs run in {twice}, the front leads to {self.front_colour()}")
         data = self.databases.get(NAME)
         for name, box in self.boxes.items():
-            if box.label("kind") in ("web", "cron") and box.running and not box.ending and data and self.may_connect(box):
+            if box.label("kind") in ("web", "cron", "queue") and box.running and not box.ending and data and self.may_connect(box):
                 if data.half:
                     raise Broken(f"{name} is in a database that is half-updated")
                 if data.schema != self.schemas[box.spec.image]:
@@ -203,7 +214,8 @@ class World:
     def sleep(self, seconds: float) -> None:
         self.clock += max(seconds, 0.001)
         for box in self.boxes.values():
-            if box.ending and box.running and not (box.label("kind") == "cron" and self.busy_cron):
+            busy = {"cron": self.busy_cron, "queue": self.busy_jobs}.get(box.label("kind"))
+            if box.ending and box.running and not busy:
                 box.state, box.ending = "exited", False
             elif box.running and box.label("kind") == "update" and box.work:
                 self._work(box)
@@ -235,7 +247,8 @@ class World:
             data = self.databases[self._target(box)]
             (self.root / "instances" / INSTANCE / "data" / "filestore" / self._target(box)).mkdir(parents=True, exist_ok=True)
             data.half, data.schema = False, self.schemas[box.spec.image]
-            data.modules = {"base": ("installed", "19.0.1.3"), "stock": ("installed", "19.0.1.1")}
+            data.modules = {"base": ("installed", "19.0.1.3"), "stock": ("installed", "19.0.1.1"),
+                            **({"queue_job": ("installed", "19.0.1.0")} if self.jobs else {})}
 
     def pass_time(self) -> None:
         """The process is dead and a while goes by: what it started goes on."""
@@ -443,6 +456,9 @@ class FakeDatabase(Database):
     def running_cron(self) -> list[str]:
         return self.world.busy_cron
 
+    def running_jobs(self) -> list[str]:
+        return self.world.busy_jobs
+
     def blockers(self, role: str) -> list[str]:
         return []
 
@@ -549,6 +565,7 @@ def _connect(allowed: bool) -> Callable[[World, Any], None]:
 _STATEMENTS: list[tuple[str, Callable[[World, Any, Any], Any]]] = [
     (r"alter role (\S+) (login|nologin)", _changes("login", lambda w, f: w.roles.__setitem__(f[1], f[2] == "login"))),
     (r"drop database if exists (\S+) with", _changes("drop", lambda w, f: w.databases.pop(f[1], None))),
+    (r"select rolname from pg_roles", lambda w, f, v: [(name,) for name in v[0] if name in w.roles]),
     (r"select 1 from pg_database", lambda w, f, v: [(1,)] if v[0] in w.databases else []),
     (r"create database (\S+) template (\S+) .*", _changes("copy", _copy)),
     (r"create database (\S+) owner", _changes("create database", _create)),

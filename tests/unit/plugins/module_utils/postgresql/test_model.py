@@ -6,7 +6,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._postgresql.model import (
+    CLOSED,
     LOGIN_ROLES,
+    QUEUE_ROLES,
     Cluster,
     Role,
     Seen,
@@ -67,3 +69,16 @@ def test_refuses_passwords_that_nobody_could_use(word: str | None, code: str) ->
         parse({"instance": "acme-production", "database": "acme", "port": 5501, "major": 17, "passwords": passwords})
     assert error.value.code == code
     assert "passwords.blue_web" in error.value.message
+
+
+def test_the_queues_logins_are_made_where_there_are_passwords() -> None:
+    """Of a cluster from before they are all that is new; they may log in only while odoo_release lets them."""
+    words = dict.fromkeys((*LOGIN_ROLES, *QUEUE_ROLES), "pencil")
+    cluster = Cluster("acme-production", "acme", 5501, 17, words)
+    found = plan([cluster], {"acme-production": Seen(True, CONVERGED)}).steps
+    assert {step.parameters["role"] for step in found} == {f"acme_{login}" for login in QUEUE_ROLES} and len(found) == 6
+    assert set(QUEUE_ROLES) < set(CLOSED)
+    entry = {"instance": "acme-production", "database": "acme", "port": 5501, "major": 17}
+    with pytest.raises(DomainError, match=r"passwords\.blue_queue"):
+        parse({**entry, "passwords": {**words, "blue_queue": ""}})
+    assert parse({**entry, "passwords": dict.fromkeys(LOGIN_ROLES, "pencil")}).logins == list(LOGIN_ROLES)
