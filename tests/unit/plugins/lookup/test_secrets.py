@@ -94,7 +94,7 @@ def test_a_file_of_before_gets_what_is_new(place):
     _seal(place, json.dumps({**old, "session": "s", "recovery": "r"}))
     assert _run(place)[0] == 0
     found = _seen(place)
-    assert set(found) - set(old) == {"session", "recovery", "database_blue_queue", "database_green_queue"}
+    assert set(found) - set(old) == {"session", "recovery", "admin", "database_blue_queue", "database_green_queue"}
     assert {key: found[key] for key in old} == old
 
 
