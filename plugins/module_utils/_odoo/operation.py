@@ -25,6 +25,7 @@ from . import recovery, rehearsal, removal
 from .changes import Changes, classify
 from .database import Database, DatabaseState
 from .model import Desired, colour_of, desired
+from .moved import check_place
 from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
 from .registry import fetch_record
@@ -95,6 +96,7 @@ class ReleaseOperation:
         return replace(seen, rehearsal=rehearsal.stored(wanted, seen))
 
     def plan(self) -> Plan:
+        check_place(self.wanted.params)
         entries = self.journal.read()
         if entries:
             return self._recovery_plan(entries)
