@@ -182,12 +182,13 @@ def labelled() -> list[tuple[str, str, str]]:
 
 def _read(root: str, pattern: str) -> list[tuple[str, str]]:
     texts = []
-    for path in sorted(glob.glob(os.path.join(root, pattern))):
+    # No pipe is waited for.
+    for path in filter(os.path.isfile, sorted(glob.glob(os.path.join(root, pattern)))):
         try:
             with open(path, encoding="utf-8", errors="replace") as stream:
                 texts.append((path, stream.read()))
-        except OSError:
-            texts.append((path, ""))
+        except FileNotFoundError:
+            continue
     return texts
 
 
