@@ -81,6 +81,18 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
     return routes
 
 
+def identities_of(instances: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """``instances`` of the module machine_instances_info."""
+    return [{"name": values["name"], "number": values["number"], "front": values["front"], "database": values["database"]["name"]}
+            for values in instances]
+
+
+def machines_of_others(hostvars: Mapping[str, Any], machine: str, groups: Mapping[str, Any]) -> dict[str, str]:
+    """``elsewhere`` of the module machine_instances_info: machines of the instances that the inventory has on others."""
+    found = {str(name): str(hostvars[name].get("instance_machine") or "") for name in groups.get("instances", [])}
+    return {name: other for name, other in found.items() if other not in ("", machine)}
+
+
 def _read_tls(variables: Mapping[str, Any]) -> dict[str, Any]:
     """``instance_tls``. What it looks up is one tenant's file on the controller: that it cannot be read is told by the module, of its route alone."""
     try:
@@ -93,4 +105,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "routes_of": routes_of}
+        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "routes_of": routes_of,
+                "identities_of": identities_of, "machines_of_others": machines_of_others}

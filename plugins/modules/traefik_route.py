@@ -183,8 +183,17 @@ options:
             type: str
             choices: ["1.2", "1.3"]
             default: "1.2"
+  absent:
+    description: Instances whose routes are removed in the same call, with O(state=present). The word for one instance, where O(purge) takes all that are
+      not named.
+    type: list
+    elements: str
+    default: []
   purge:
-    description: Whether routes of this module whose instances are not in O(routes) are removed.
+    description:
+      - Whether routes of this module whose instances are not in O(routes) are removed.
+      - An instance that was given another name in the inventory, or another machine, is not in O(routes) either. So the playbook C(site) does not purge, but
+        names in O(absent) what is to go.
     type: bool
     default: false
   group:
@@ -218,7 +227,7 @@ seealso:
 EXAMPLES = r"""
 - name: Route all instances of the machine
   sysgenpro.odoo.traefik_route:
-    purge: true
+    absent: [closed-shop]
     routes:
       - name: acme-production
         hosts: [shop.example.test, www.example.test]

@@ -8,6 +8,7 @@ Every method opens the session it needs: a server that restarts in the middle co
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ KINDS = ("web", "cron")
 QUEUE = "queue"
 # How long a server that restarts is waited for, in seconds.
 PATIENCE = 60
+_SOCKET = ".s.PGSQL."
 # Databases from this size, in bytes, are copied file by file.
 LARGE = 512 * 1024 ** 2
 # Settings that are lists, whose items may be quoted (GUC_LIST_QUOTE, src/backend/utils/misc/guc_tables.c).
@@ -121,9 +123,17 @@ class Cluster:
                         "database_down",
                         "PostgreSQL does not answer on {}, port {}: {}".format(
                             self.socket, self.port, text.splitlines()[-1] if text else "no reason given"),
-                        unchanged="Nothing was changed by this call",
-                        advice="Start the cluster, then run this again") from None
+                        unchanged="Nothing was changed by this call", advice=self._why_down()) from None
                 time.sleep(0.3)
+
+    def _why_down(self) -> str:
+        """Whoever looks at the wrong port must not start a second cluster for it."""
+        others = [name[len(_SOCKET):] for name in (os.listdir(self.socket) if os.path.isdir(self.socket) else [])
+                  if name.startswith(_SOCKET) and not name.endswith(".lock")]
+        if others and str(self.port) not in others:
+            return "In {0} a cluster answers on port {1}: give the inventory back the instance_number that the instance has".format(
+                self.socket, ", ".join(sorted(others)))
+        return "Start the cluster, then run this again"
 
     # -- who may log in ---------------------------------------------------------------------------
 

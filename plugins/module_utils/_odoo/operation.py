@@ -28,6 +28,7 @@ from .changes import Changes, classify
 from .database import Database, DatabaseState
 from .filestore import check_filestore
 from .model import Desired, colour_of, desired
+from .moved import check_place
 from .plan import Observed, make_plan
 from .record import Record, Release, parse_reference
 from .registry import fetch_record
@@ -120,6 +121,7 @@ class ReleaseOperation:
         return moving or lacking or bool(wishes) or bool(changes and changes.update)
 
     def plan(self) -> Plan:
+        check_place(self.wanted.params)
         entries = self.journal.read()
         if entries:
             return self._recovery_plan(entries)

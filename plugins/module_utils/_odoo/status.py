@@ -16,11 +16,13 @@ from .._runtime.docker import DockerRuntime
 from .._runtime.front import HTTP, Front
 from .database import COLOURS, Database
 from .model import HOST_PARTS
+from .moved import check_place
 from .way_back import described, own
 
 
 def status(params: Mapping[str, Any]) -> dict[str, Any]:
     """:raises DomainError: where Docker, nftables or PostgreSQL do not answer."""
+    check_place(params)
     instance = params["instance"]
     network = ipaddress.ip_network(params["subnet"])
     state = os.path.join(params["root"], instance, "state")

@@ -86,6 +86,7 @@ def module_spec() -> Spec:
         **place_spec(),
         "state": {"type": "str", "choices": ["present", "absent", "rendered"], "default": "present"},
         "routes": {"type": "list", "elements": "dict", "required": True, "options": route_spec()},
+        "absent": {"type": "list", "elements": "str", "default": []},
         "purge": {"type": "bool", "default": False},
         "group": {"type": "str", "default": "traefik"},
         "pages": {"type": "str", "default": "http://172.28.0.2:8069"},
@@ -126,6 +127,12 @@ def operation(params: Mapping[str, Any], check_mode: bool) -> RouteOperation:
             "invalid_parameters", "purge must be false with state absent", unchanged="Nothing was changed"
         )
     names = [parse_name(value.get("name"), "routes") for value in params["routes"]] if absent else []
+    names += [parse_name(name, "absent") for name in params["absent"]]
+    both = {value.get("name") for value in params["routes"]} & set(params["absent"])
+    if both and not absent:
+        raise DomainError(
+            "invalid_parameters", "absent must not name what routes does: {0}".format(", ".join(sorted(both))), unchanged="Nothing was changed"
+        )
     refused: list[DomainError] = []
     return RouteOperation(
         place(params, _gid(params["group"], check_mode)),

@@ -158,6 +158,18 @@ def test_purge_and_absent(edge: Edge, route: Route) -> None:
     assert len(list(edge.certificates.iterdir())) == 2
 
 
+def test_what_is_named_goes_in_the_same_call_and_what_is_not_stays(edge: Edge, route: Route) -> None:
+    edge.run([route(), route("bodega", 2), route("cantina", 3)])
+    planned = edge.run([route("dulce", 4, hosts=[HOST])], absent=["acme", "nobody"], check=True)
+    assert [step["name"] for step in planned["plan"]["steps"]] == ["certificate", "write", "remove", "verify"]
+    assert edge.run([route("dulce", 4, hosts=[HOST])], absent=["acme", "nobody"])["changed"]
+    assert sorted(path.name for path in edge.directory.iterdir()) == ["bodega.yml", "cantina.yml", "dulce.yml"]
+    assert edge.run([route("dulce", 4, hosts=[HOST])], absent=["acme", "nobody"])["changed"] is False
+    both = edge.run([route("bodega", 2)], absent=["bodega"])
+    assert both["code"] == "invalid_parameters" and "bodega" in both["msg"]
+    assert edge.run([], absent=["../x"])["code"] == "invalid_route"
+
+
 def test_a_host_moves_from_one_route_to_another(edge: Edge, route: Route) -> None:
     edge.run([route()])
     result = edge.run([route("bodega", 2, hosts=[HOST])], purge=True)
