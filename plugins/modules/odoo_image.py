@@ -55,8 +55,8 @@ options:
   mounts:
     description:
       - Files and directories of the builder, mounted read-only while packages are installed, such as apt sources.
-      - "By themselves the authorities that the builder trusts are there (C(/etc/ssl/certs/ca-certificates.crt), for pip and apt), and what its pip.conf, and the
-        environment of this module, say of index, proxy, certificates and trusted hosts. What O(environment) names goes before that."
+      - By themselves the authorities that the builder trusts are there, for pip and apt (its C(/etc/ssl/certs/ca-certificates.crt)).
+      - So is what its C(pip.conf) and the environment of this module say of index, proxy, certificates and hosts. What O(environment) names goes before.
     type: list
     elements: dict
     default: []

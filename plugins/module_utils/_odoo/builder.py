@@ -19,8 +19,9 @@ PLACE = "/tmp/sysgenpro-builder"  # noqa: S108 - in the container, which is ours
 # What makes pip, Python, curl and their like read a bundle.
 TRUST = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
-# Of pip's options those that say how packages are reached, and its files in the order in which it reads them (pip documentation, "Configuration"): each goes on where the one before ended.
+# Of pip's options those that say how packages are reached.
 OPTIONS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", "retries", "cert", "client-cert")
+# Its files in the order in which it reads them (pip documentation, "Configuration"): the later ones go before the earlier.
 FILES = ("etc/xdg/pip/pip.conf", "etc/pip.conf", "root/.pip/pip.conf", "root/.config/pip/pip.conf")
 
 

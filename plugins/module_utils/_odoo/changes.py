@@ -82,7 +82,7 @@ def translation_files(languages: Iterable[str], series: str) -> set[str]:
 
     Odoo's own rules; a test compares them with the images at hand. 14 and 15: ``IrTranslation._load_module_terms`` (base/models/ir_translation.py), by
     ``tools.get_iso_codes``. 17 to 18.3: ``get_po_paths`` (odoo/tools/translate.py), where all Spanish but that of Spain has a second base. From 18.4 on:
-    ``get_base_langs`` there, where Chinese of Hong Kong has one (odoo/odoo#214719). Of 16 both, since it reads by the one rule and translates code by the other.
+    ``get_base_langs`` there, where Chinese of Hong Kong has one (odoo/odoo#214719). Of 16 both, as it reads by the one and translates code by the other.
     """
     version = tuple(int(part) for part in series.split("."))
     names: set[str] = set()

@@ -214,7 +214,8 @@ def check_installs(wanted: Desired, seen: Observed, update: Iterable[str], insta
     hindered = [f"{name} {why}" for name in sorted(new) if (why := installing.obstacle(record, name))]
     if hindered:
         raise DomainError(
-            "module_not_installable", "Odoo would install what it cannot install beside {}: {}".format(joined(sorted(install)) or "what is updated", joined(hindered)),
+            "module_not_installable", "Odoo would install what it cannot install beside {}: {}".format(
+                joined(sorted(install)) or "what is updated", joined(hindered)),
             unchanged="Nothing was changed", advice="Build a release that offers what is needed, or one without the module")
     updated = set(update)
     while further := {name for name in there - updated if name in record.modules and updated.intersection(record.modules[name].depends)}:

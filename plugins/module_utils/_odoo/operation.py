@@ -117,8 +117,8 @@ class ReleaseOperation:
         moving = any(state == "to upgrade" for state, _version in database.modules.values())
         lacking = target is not None and not database.installed <= set(target.record.modules)
         wanted = self.wanted
-        wishes = set(wanted.install) - database.installed or database.installed.intersection(wanted.uninstall) or set(wanted.languages) - set(database.languages)
-        return moving or lacking or bool(wishes) or bool(changes and changes.update)
+        wishes = [set(wanted.install) - database.installed, database.installed.intersection(wanted.uninstall), set(wanted.languages) - set(database.languages)]
+        return moving or lacking or any(wishes) or bool(changes and changes.update)
 
     def plan(self) -> Plan:
         check_place(self.wanted.params)

@@ -185,7 +185,8 @@ def start_cron(colour: str) -> Step:
 
 
 def mark_installed(names: Sequence[str]) -> Step:
-    return Step("mark_installed", f"Take {joined(list(names))} for installed, which Odoo left on the way to an update that it cannot do", {"modules": list(names)})
+    title = f"Take {joined(list(names))} for installed, which Odoo left on the way to an update that it cannot do"
+    return Step("mark_installed", title, {"modules": list(names)})
 
 
 def _record(kind: str) -> Step:

@@ -81,14 +81,18 @@ def cluster() -> Iterator[Cluster]:
     made = Cluster(directory, found[-1].parent, user)
     (directory / "run").mkdir()
     shutil.chown(directory, "postgres", grp.getgrgid(user.pw_gid).gr_name)
+    (directory / "files").mkdir()
     shutil.chown(directory / "run", "postgres")
+    shutil.chown(directory / "files", 20001, 20001)
     made.run(str(made.binaries / "initdb"), "-D", f"{directory}/data", "-A", "trust", "-N", "-E", "UTF8", "--locale=C.UTF-8")
     options = f"-p 5999 -c listen_addresses='' -c unix_socket_directories='{directory}/run' -c fsync=off -c unix_socket_permissions=0777"
     made.run(str(made.binaries / "pg_ctl"), "-D", f"{directory}/data", "-w", "-l", f"{directory}/log", "-o", options, "start")
-    made.sql("create role odoo superuser login", "postgres")
-    yield made
-    made.run(str(made.binaries / "pg_ctl"), "-D", f"{directory}/data", "-m", "immediate", "stop")
-    shutil.rmtree(directory)
+    try:
+        made.sql("create role odoo superuser login", "postgres")
+        yield made
+    finally:
+        made.run(str(made.binaries / "pg_ctl"), "-D", f"{directory}/data", "-m", "immediate", "stop")
+        shutil.rmtree(directory)
 
 
 def run_odoo(cluster: Cluster, image: str, conf: str, *command: str) -> tuple[int, str]:
@@ -97,7 +101,7 @@ def run_odoo(cluster: Cluster, image: str, conf: str, *command: str) -> tuple[in
     place.write_text(conf)
     place.chmod(0o644)
     done = subprocess.run(
-        ["docker", "run", "--rm", "--network=none", "--user=20001:20001", "--tmpfs=/var/lib/odoo:mode=1777", "--env=HOME=/var/lib/odoo", "--env=USER=odoo",
+        ["docker", "run", "--rm", "--network=none", "--user=20001:20001", f"--volume={cluster.directory}/files:/var/lib/odoo", "--env=HOME=/var/lib/odoo", "--env=USER=odoo",
          "--env=PGUSER=odoo", f"--volume={cluster.directory}/run:/run/postgresql-instance", f"--volume={place}:/etc/odoo/odoo.conf:ro",
          "--env=ODOO_RC=/etc/odoo/odoo.conf", image, *command], capture_output=True, text=True, check=False)  # fmt: skip
     return done.returncode, done.stdout + done.stderr
