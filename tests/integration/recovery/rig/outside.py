@@ -32,7 +32,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database impo
 name, role, scripts = json.load(open("/var/tmp/neutral.json"))
 try:
     if role == "cut_off":
-        print(json.dumps({"done": neutralize.cut_off(Database(name, {PORT}, {SOCKET!r}))}}))
+        print(json.dumps({{"done": neutralize.cut_off(Database(name, {PORT}, {SOCKET!r}))}}))
         sys.exit()
     with neutralize.as_owner(Database(name, {PORT}, {SOCKET!r}), role, "") as cursor:
         print(json.dumps({{"done": neutralize.neutralize(cursor, scripts)}}))
