@@ -284,6 +284,27 @@ class _Work:
         return int(self.cursor.fetchone()[0])
 
 
+def cut_off(database: Database) -> int:
+    """Take the logins at other servers (postgres_fdw and its like) out of a copy, which only a superuser may; without one a foreign table answers nothing.
+
+    Event triggers are somebody's code, and do not run meanwhile. Returns how many logins there were.
+    """
+    with database.session() as cursor:
+        cursor.execute("select format('drop user mapping for %s server %I', case umuser when 0 then 'public' else quote_ident(usename) end, srvname)"
+                       " from pg_catalog.pg_user_mappings")
+        logins = [row[0] for row in cursor.fetchall()]
+        if not logins:
+            return 0
+        cursor.execute("select format('alter event trigger %I ', evtname), case evtenabled when 'A' then 'enable always' when 'R' then 'enable replica' else 'enable' end"
+                       " from pg_catalog.pg_event_trigger where evtenabled <> 'D'")
+        triggers = cursor.fetchall()
+        cursor.execute("begin")
+        for statement in (*(trigger + "disable" for trigger, _on in triggers), *logins, *(trigger + on for trigger, on in triggers)):
+            cursor.execute(statement)
+        cursor.execute("commit")
+    return len(logins)
+
+
 def _statement(table: str, way: str, where: str) -> str:
     return f'delete from "{table}" where {where}' if way == "delete" else f'update "{table}" set {way} where {where}'
 

@@ -427,6 +427,7 @@ class Steps(QueueSteps, RecoverySteps):
                                    os.path.join(self.wanted.directory, "data"), role)
             update.watch(self.runtime, name, self.bounds["update"], lambda: self.database.blockers(role), lambda: None, self.bounds["update"])
             scripts = neutralize.scripts_in(self.runtime.output(name))
+        neutralize.cut_off(self.database)
         with neutralize.as_owner(self.database, role, self.processes.let_update_in()) as cursor:
             return {"neutralized": neutralize.neutralize(cursor, scripts)}
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import neutralize
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import ContainerSpec, DockerRuntime
 from sgplab import images, template
 
 from .machine import PLACE, PORT, SOCKET, Machine
@@ -28,6 +31,9 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import neutra
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
 name, role, scripts = json.load(open("/var/tmp/neutral.json"))
 try:
+    if role == "cut_off":
+        print(json.dumps({{"done": neutralize.cut_off(Database(name, {PORT}, {SOCKET!r}))}}))
+        sys.exit()
     with neutralize.as_owner(Database(name, {PORT}, {SOCKET!r}), role, "") as cursor:
         print(json.dumps({{"done": neutralize.neutralize(cursor, scripts)}}))
 except DomainError as error:
@@ -92,6 +98,27 @@ def touched(text: str) -> Touched:
     return found
 
 
+def told(series: str, command: list[str], modules: list[str], work: Path) -> str:
+    """What ``odoo neutralize --stdout`` prints in the image, by the runtime's own way of reading it, where these modules are installed."""
+    name = f"sgp-lab-told-{uuid.uuid4().hex[:8]}"
+    (work / "socket").mkdir()
+    (work / "socket").chmod(0o777)
+    runtime = DockerRuntime()
+    try:
+        template._postgresql(name, work)
+        sql = "create table ir_module_module (name varchar, state varchar); insert into ir_module_module select unnest(string_to_array('{}', ',')), 'installed'"
+        for arguments in (["-d", "postgres", "-c", "create database told"], ["-d", "told", "-c", sql.format(",".join(modules))]):
+            subprocess.run(["docker", "exec", name, "psql", "-qU", "odoo", *arguments], check=True)
+        runtime.create(ContainerSpec(
+            name=name + "-odoo", image=images.ensure(f"odoo-{series}"), command=[*command, "--db_host=/var/run/postgresql", "--db_user=odoo"], labels={}, uid=0,
+            mounts={"/var/run/postgresql": (str(work / "socket"), "rw")}, environment={"HOME": "/tmp"}, memory=2 << 30, restart=False))
+        runtime.start(name + "-odoo")
+        assert runtime.wait_end(name + "-odoo", 300) and runtime.state(name + "-odoo")["ExitCode"] == 0, runtime.logs(name + "-odoo")
+        return neutralize.scripts_in(runtime.output(name + "-odoo"))
+    finally:
+        subprocess.run(["docker", "rm", "--force", "--volumes", name, name + "-odoo"], check=False, capture_output=True)
+
+
 class Outside:
     """The database ``neutral``, made anew from the one with all add-ons."""
 
@@ -114,8 +141,9 @@ class Outside:
         self.machine.sql("postgres", f"create database {self.name} template neutral_all owner {self.owner}")
 
     def add_lacking(self, columns: set[tuple[str, str]]) -> None:
-        """Columns of add-ons that are not installed: a mode has a real and a test value."""
-        there = set(self.sql("select table_name || '.' || column_name from information_schema.columns where table_schema = 'public'").split())
+        """Columns of add-ons that are not installed: a mode has a real and a test value. Fields that are kept as attachments have none."""
+        there = set(self.sql("select table_name || '.' || column_name from information_schema.columns where table_schema = 'public'"
+                             " union select replace(model, '.', '_') || '.' || name from ir_model_fields").split())
         for number, (table, name) in enumerate(sorted(columns), 800_001):
             if f"{table}.{name}" not in there:
                 self.as_owner(f"alter table {table} add column {name} varchar")
@@ -138,7 +166,10 @@ class Outside:
     def rows(self, *tables: str) -> None:
         self.sql(_ROW.format(tables=", ".join(f"'{table}'" for table in tables)))
 
-    def run(self, text: str = "") -> dict[str, Any]:
+    def run(self, text: str = "", role: str = "") -> dict[str, Any]:
         """What ``neutralize`` says."""
-        self.machine.sh("cat > /var/tmp/neutral.json", data=json.dumps([self.name, self.role, text]))
+        self.machine.sh("cat > /var/tmp/neutral.json", data=json.dumps([self.name, role or self.role, text]))
         return dict(json.loads(self.machine.python(_RUN)))
+
+    def cut_off(self) -> int:
+        return int(self.run(role="cut_off")["done"])
