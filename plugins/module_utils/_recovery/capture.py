@@ -22,7 +22,7 @@ from . import dump, notes
 from .losses import Losses
 from .making import made_in, make_repository
 from .model import Desired, moment, utc_now
-from .moment import Moment, checked, settings_of
+from .moment import ATTACHMENTS, Moment, checked, settings_of
 from .pins import Broken, Kept, Pins
 from .points import Points
 from .remembered import Remembered
@@ -139,8 +139,15 @@ class Capture:
         new = self.lost.torn + self.lost.missing
         parts = [f"{len(names)} {what}" for names, what in ((self.lost.torn, "torn or unreadable"), (self.lost.missing, "missing")) if names]
         named = ", ".join("{} ({})".format(row["id"], row["name"]) for row in self.moment.attachments(new))
-        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{' …' if len(new) > 20 else ''}."
+        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{' …' if len(new) > ATTACHMENTS else ''}."
                 " Bring the files back; or accept the losses, by accept_losses: true or by name in accepted_losses, and nobody is told again"]
+
+    def _gone_told(self) -> list[str]:
+        """Files that the shop lacks and its points have; the garbage collector takes what no row names any more."""
+        named = self.moment.attachments(self.kept.only_here) if self.kept.only_here else []
+        told = ", ".join("{} ({})".format(row["id"], row["name"]) for row in named)
+        return ["the filestore lacks files that this point has from an earlier capture, so the shop cannot serve them: attachments {}{}. A restore of this"
+                " point has them".format(told, " …" if len(named) == ATTACHMENTS else "")] if named else []
 
     def do_dump(self, step: Step) -> dict[str, Any]:
         """Dump the snapshot; what was pinned is read and proven meanwhile.
@@ -214,7 +221,7 @@ class Capture:
 
     def _warnings(self) -> list[str]:
         """What an operator ought to know of a point that was taken."""
-        return self._loss_told() + ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
+        return self._loss_told() + self._gone_told() + ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
 
     # -- manifest ---------------------------------------------------------------------------------
 

@@ -89,6 +89,17 @@ def test_file_torn_in_place_after_it_was_captured(bodega: Instance) -> None:
     sound(bodega, point)
 
 
+def test_what_the_shop_lost_and_its_points_have(bodega: Instance) -> None:
+    """The pin is a file of its own name: the point is whole, and the shop is told what it cannot serve."""
+    filled(bodega)
+    stored = stored_name(b"content of 1" * 1000)
+    bodega.machine.sh(f"rm {bodega.filestore}/{stored}")
+    done = bodega.run("captured").ok()
+    assert "the filestore lacks" in done.warnings and "invoice 1" in done.warnings and done.point["losses"] == {"accepted": 0, "new": 0}
+    bodega.machine.sql(bodega.database, "delete from ir_attachment where name = 'invoice 1'")
+    assert not bodega.run("captured").ok().warnings, "what no row names is nobody's loss"
+
+
 def test_what_was_accepted_cannot_be_read(bodega: Instance) -> None:
     bodega.machine.sql(bodega.database, ROW.format("gone.pdf", stored_name(b"never")))
     bodega.run("captured", accept_losses=True).ok()
