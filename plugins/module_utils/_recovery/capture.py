@@ -139,7 +139,8 @@ class Capture:
         new = self.lost.torn + self.lost.missing
         parts = [f"{len(names)} {what}" for names, what in ((self.lost.torn, "torn or unreadable"), (self.lost.missing, "missing")) if names]
         named = ", ".join("{} ({})".format(row["id"], row["name"]) for row in self.moment.attachments(new))
-        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{' …' if len(new) > ATTACHMENTS else ''}."
+        more = " …" if len(new) > ATTACHMENTS else ""
+        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{more}."
                 " Bring the files back; or accept the losses, by accept_losses: true or by name in accepted_losses, and nobody is told again"]
 
     def _gone_told(self) -> list[str]:
@@ -221,7 +222,8 @@ class Capture:
 
     def _warnings(self) -> list[str]:
         """What an operator ought to know of a point that was taken."""
-        return self._loss_told() + self._gone_told() + ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
+        lacking = ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
+        return self._loss_told() + self._gone_told() + lacking
 
     # -- manifest ---------------------------------------------------------------------------------
 
