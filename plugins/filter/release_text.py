@@ -183,11 +183,19 @@ def points_summary(result: Mapping[str, Any], name: str) -> list[str]:
         lines.append(f"  stored in {timings['store']:.3f} s, attachments locked for {timings.get('lock_held', 0):.4f} s")
     points = result.get("points") or []
     lines += _few([
-        f"  {point['id']}: {point['state']}, {point['age'] // 60} min old"
+        f"  {point['id']}: {point['state']}{_reserved(point)}, {point['age'] // 60} min old"
         + (f", {point['files']} files, {point['bytes'] / 1e6:.0f} MB, {point['added'] / 1e6:.1f} MB of it new" if "files" in point else "")
         + (f", held until {point['hold']}" if point.get("hold") else "") + (f": {point['problem']}" if point.get("problem") else "")
         for point in points])
     return lines
+
+
+def _reserved(point: Mapping[str, Any]) -> str:
+    """What the state of a point does not say."""
+    said = " (its schema was not loaded)" if point.get("schema") == "skipped" else ""
+    lost = point.get("losses") or {}
+    return said + "".join(f", without {lost[kind]} lost files that {text}" for kind, text in (
+        ("new", "nobody accepted"), ("accepted", "were accepted")) if lost.get(kind))
 
 
 class FilterModule:

@@ -49,8 +49,8 @@ select json_build_object(
 """
 # Since 15: of a database whose two differ no copy can be made (CREATE DATABASE, "template database has a collation version mismatch").
 _OBSERVE_COLLATION = """
-  , 'collation', (select json_build_object('recorded', datcollversion, 'actual', pg_database_collation_actual_version(oid), 'name', datcollate)
-                  from pg_database where datname = current_database())
+  , 'collation', (select json_build_object('recorded', datcollversion, 'actual', pg_database_collation_actual_version(oid), 'name',
+      coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale', datcollate)) from pg_database d where datname = current_database())
 """
 _OBSERVE_ODOO = """
   , 'modules', (select json_object_agg(name, json_build_array(state, latest_version)) from ir_module_module

@@ -11,7 +11,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,7 +22,7 @@ from . import dump, notes
 from .losses import Losses
 from .making import made_in, make_repository
 from .model import Desired, moment, utc_now
-from .moment import Moment, checked, settings_of
+from .moment import ATTACHMENTS, Moment, checked, settings_of
 from .pins import Broken, Kept, Pins
 from .points import Points
 from .remembered import Remembered
@@ -133,14 +133,28 @@ class Capture:
         self.accepted = {name: known.get(name, now) for name in lost if name in known or name in asked}
         self.lost = Broken([name for name in broken.missing if name not in self.accepted], [name for name in broken.torn if name not in self.accepted])
 
+    def _named(self, names: Sequence[str]) -> list[str]:
+        """Attachments of these files; where the database does not say, the files: the point is taken, whatever becomes of its warning."""
+        try:
+            return ["{} ({})".format(row["id"], row["name"]) for row in self.moment.attachments(names)]
+        except (psycopg2.Error, DomainError):
+            return list(names[:ATTACHMENTS])
+
     def _loss_told(self) -> list[str]:
         if not self.lost:
             return []
         new = self.lost.torn + self.lost.missing
         parts = [f"{len(names)} {what}" for names, what in ((self.lost.torn, "torn or unreadable"), (self.lost.missing, "missing")) if names]
-        named = ", ".join("{} ({})".format(row["id"], row["name"]) for row in self.moment.attachments(new))
-        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{' …' if len(new) > 20 else ''}."
+        named = ", ".join(self._named(new))
+        more = " …" if len(new) > ATTACHMENTS else ""
+        return [f"files of attachments are {' and '.join(parts)}, and the point was taken without them: attachments {named}{more}."
                 " Bring the files back; or accept the losses, by accept_losses: true or by name in accepted_losses, and nobody is told again"]
+
+    def _gone_told(self) -> list[str]:
+        """Files that the shop lacks and its points have; the garbage collector takes what no row names any more."""
+        named = self._named(self.kept.only_here) if self.kept.only_here else []
+        return ["the filestore lacks files that this point has from an earlier capture, so the shop cannot serve them: attachments {}{}. A restore of this"
+                " point has them".format(", ".join(named), " …" if len(named) == ATTACHMENTS else "")] if named else []
 
     def do_dump(self, step: Step) -> dict[str, Any]:
         """Dump the snapshot; what was pinned is read and proven meanwhile.
@@ -214,7 +228,8 @@ class Capture:
 
     def _warnings(self) -> list[str]:
         """What an operator ought to know of a point that was taken."""
-        return self._loss_told() + ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
+        lacking = ["no dump carries this, so a restore will lack it: " + text for text in notes.not_carried(self.facts["notes"])]
+        return self._loss_told() + self._gone_told() + lacking
 
     # -- manifest ---------------------------------------------------------------------------------
 

@@ -22,8 +22,8 @@ Alterations = Sequence[Mapping[str, Any]]
 # Entries of a dump's table of contents that come first: "<id>; <class> <oid> <kind> <schema> <name> <owner>".
 _FIRST = re.compile(r"\d+; \d+ \d+ (SCHEMA|EXTENSION) - ")
 # pg_cron lives in one database of a cluster alone, which is no copy's, with all that is in its schema.
-_CRON = re.compile(r"\d+; \d+ \d+ EXTENSION - pg_cron ")
-_OF_CRON = re.compile(r"\d+; \d+ \d+ (EXTENSION - pg_cron |COMMENT - EXTENSION pg_cron |(SCHEMA|ACL|COMMENT) - (SCHEMA )?cron |[A-Z ]+ cron )")
+_CRON = re.compile(r"\d+; \d+ \d+ EXTENSION - pg_cron(?=\s|$)")
+_OF_CRON = re.compile(r"\d+; \d+ \d+ ((COMMENT - )?EXTENSION( -)? pg_cron(?=\s|$)|(SCHEMA|ACL|COMMENT) - (SCHEMA )?cron |[A-Z ]+ cron )")
 STAGES = (("--section", "pre-data"), ("--section", "data", "--section", "post-data"))
 
 

@@ -123,7 +123,10 @@ def _pristine(cursor: Any, name: str, schema: str, version: str) -> Members:
     try:
         cursor.execute("set local lock_timeout = %s", (f"{PATIENCE}s",))
         cursor.execute(sql.SQL("drop extension if exists {} cascade").format(sql.Identifier(name)))
-        cursor.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
+        # That of the system cannot be asked for in this way, not even where it is there.
+        cursor.execute("select to_regnamespace(quote_ident(%s)) is null", (schema,))
+        if cursor.fetchone()[0]:
+            cursor.execute(sql.SQL("create schema {}").format(sql.Identifier(schema)))
         cursor.execute(sql.SQL("create extension {} schema {} version {} cascade").format(
             sql.Identifier(name), sql.Identifier(schema), sql.Literal(version)))
         return _members(cursor, name)

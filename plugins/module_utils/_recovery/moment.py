@@ -20,6 +20,8 @@ with contextlib.suppress(ImportError):  # Database says so
 
 # Rows fetched at a time.
 BATCH = 5000
+# How many attachments are told by name.
+ATTACHMENTS = 20
 # How often the lock is asked for while Odoo's garbage collector has it, which is for 10 s at most (ir_attachment.py).
 TRIES = 3
 # What would end the session that keeps the snapshot while the dump is made.
@@ -162,7 +164,7 @@ class Moment:
         found: dict[str, Any] = self._cursor.fetchone()[0]
         return found
 
-    def attachments(self, names: Sequence[str], limit: int = 20) -> list[dict[str, Any]]:
+    def attachments(self, names: Sequence[str], limit: int = ATTACHMENTS) -> list[dict[str, Any]]:
         """Who names these files, for an error."""
         with self.database.session() as cursor:
             cursor.execute(

@@ -45,12 +45,14 @@ class Kept:
     """What the list of files holds.
 
     :param digest: SHA-256 of the list: lines ``<store_fname> <size>``, sorted by name in C order.
+    :param only_here: names that an earlier capture pinned and that the filestore has not any more.
     """
 
     count: int = 0
     bytes: int = 0
     digest: str = ""
     read: int = 0
+    only_here: list[str] = field(default_factory=list)
 
 
 class Pins:
@@ -173,6 +175,7 @@ class Pins:
         since = self._stamp()
         kept, broken, digest = Kept(), Broken(), hashlib.sha256()
         there: dict[str, os.stat_result] = {}
+        living: set[str] = set()
         current = ""
         before = set(_names(self.files))
         with open(output, "wb") as stream:
@@ -182,6 +185,7 @@ class Pins:
                     self._drop(current, there)
                     before.discard(directory)
                     current, there = directory, _stats(os.path.join(self.files, directory))
+                    living = set(_names(os.path.join(self.filestore, directory)))
                 seen = there.pop(name, None)
                 faults = broken.missing
                 if seen is not None and seen.st_mtime >= since and bytes.fromhex(name) not in self._proven:
@@ -194,6 +198,8 @@ class Pins:
                 stream.write(line)
                 kept.count += 1
                 kept.bytes += seen.st_size
+                if name not in living:
+                    kept.only_here.append(stored)
             self._drop(current, there)
         for directory in before:
             shutil.rmtree(os.path.join(self.files, directory))

@@ -72,7 +72,8 @@ def _capture(wanted: Desired, seen: Observed) -> Plan:
         Step("record", "Write the signed manifest"),
     ]
     subject = {"engine": wanted.params["engine"], "database": wanted.params["database"]["name"],
-               "accepted_losses": sorted(wanted.params["accepted_losses"]), "keep_until": wanted.params["keep_until"]}
+               "accepted_losses": sorted(wanted.params["accepted_losses"]), "accept_losses": bool(wanted.params["accept_losses"]),
+               "keep_until": wanted.params["keep_until"]}
     return _plan(wanted, seen, steps, {"points": {"(new)": "captured", **{p.id: p.state for p in seen.points}}}, subject, facts)
 
 

@@ -185,4 +185,5 @@ def missing_extensions(manifest: Mapping[str, Any], available: Any) -> list[str]
 
 def not_tried(why: str) -> DomainError:
     return DomainError("schema_not_tried", f"whether a database can be made of it could not be found out: {why}",
-                       unchanged="Nothing is said about the point", advice="Mend that, then run the same command again; or verify with load_schema: false, which the point then shows")
+                       unchanged="Nothing is said about the point",
+                       advice="Mend that, then run the same command again; or verify with load_schema: false, which the point then shows")

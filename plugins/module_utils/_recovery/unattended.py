@@ -104,7 +104,8 @@ def _check(params: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     instance, schedule, now = params["instance"], settings.get("schedule") or {}, time.time()
     points = open_points(desired(params)).all()
     verified = [point for point in points if point.state == "verified"]
-    problems = [_lost(instance, points), _newest(instance, verified, schedule, float(settings["oldest"]), now), _missed(instance, runs.missed(instance, schedule, now))]
+    problems = [_lost(instance, points), _newest(instance, verified, schedule, float(settings["oldest"]), now),
+                _missed(instance, runs.missed(instance, schedule, now))]
     found = [problem for problem in problems if problem]
     if found:
         raise DomainError(found[0].code, "; ".join(problem.message for problem in found), advice=found[0].advice)
