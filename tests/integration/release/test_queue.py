@@ -37,10 +37,9 @@ def estate(request: pytest.FixtureRequest) -> Iterator[Estate]:
 
 def all_done(estate: Estate) -> None:
     """Wait for as long as jobs are done; a busy machine takes its time."""
-    left = -1
+    left = left_over(estate)
     while left:
-        before = left
-        until(lambda: left_over(estate) != before, 120, f"{before} jobs are left, and none is done")
+        until(lambda before=left: left_over(estate) != before, 120, f"{left} jobs are left, and none is done")  # type: ignore[misc]
         left = left_over(estate)
 
 
