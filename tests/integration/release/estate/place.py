@@ -166,7 +166,7 @@ class Estate:
         """As the add-on's own documentation has people configure it."""
         return {
             "instance_modules": [sources.ADDON, jobs.ADDON], "instance_config": {"server_wide_modules": "queue_job"},
-            "instance_processes": {"queue_channels": "root:2"}, "instance_bounds": {**BOUNDS, "queue": 60, "update": 900, "ready": 600},
+            "instance_processes": {"queue_channels": "root:2"}, "instance_bounds": {**BOUNDS, "queue": 120, "update": 900, "ready": 600},
         }
 
     def _make(self) -> None:
