@@ -527,6 +527,12 @@ plan:
       type: list
       elements: str
       sample: [odoo]
+    extensions:
+      description: What a database should have of those that Odoo gives its own, and cannot be given.
+      returned: where there is something
+      type: list
+      elements: str
+      sample: ["the cluster does not offer pg_trgm: install postgresql-contrib"]
     must_be_rehearsed:
       description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
       returned: where it is so
