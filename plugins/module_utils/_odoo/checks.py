@@ -63,7 +63,8 @@ def check_writable(wanted: Desired, database: DatabaseState) -> None:
     if database.closed:
         raise DomainError(
             "logins_closed", f"the instance's processes would not get into {wanted.database}: {joined(list(database.closed))}",
-            unchanged="Nothing was changed and nobody was held", advice="Take that back (ALTER ROLE, ALTER DATABASE), or run the site playbook for this machine")
+            unchanged="Nothing was changed and nobody was held",
+            advice="Take that back (ALTER ROLE, ALTER DATABASE), or run the site playbook for this machine")
     if database.read_only:
         raise DomainError(
             "database_read_only", f"nobody can write to {wanted.database}: {database.read_only}", unchanged="Nothing was changed and nobody was held",

@@ -50,7 +50,8 @@ def _until(server: Server, made: str) -> None:
 
 
 @pytest.mark.parametrize(("made", "undone", "said"), [
-    (f"alter role {NAME}_green_web valid until '2020-01-01'", f"alter role {NAME}_green_web valid until 'infinity'", f"{NAME}_green_web has a password that ran out"),
+    (f"alter role {NAME}_green_web valid until '2020-01-01'", f"alter role {NAME}_green_web valid until 'infinity'",
+     f"{NAME}_green_web has a password that ran out"),
     (f"alter role {NAME}_update connection limit 0", f"alter role {NAME}_update connection limit -1", f"{NAME}_update has CONNECTION LIMIT 0"),
     (f"revoke {NAME}_owner from {NAME}_blue_web", f"grant {NAME}_owner to {NAME}_blue_web", f"{NAME}_blue_web is no member of {NAME}_owner"),
     (f"alter database {NAME} connection limit 0", f"alter database {NAME} connection limit -1", "the database has CONNECTION LIMIT 0"),
