@@ -596,6 +596,12 @@ plan:
       returned: where there are some
       type: dict
       sample: {pos_bridge: "needs pos_loyalty, which the image does not offer"}
+    extensions:
+      description: What a database should have of those that Odoo gives its own, and cannot be given.
+      returned: where there is something
+      type: list
+      elements: str
+      sample: ["the cluster does not offer pg_trgm: install postgresql-contrib"]
     must_be_rehearsed:
       description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
       returned: where it is so

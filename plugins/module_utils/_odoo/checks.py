@@ -61,7 +61,15 @@ def check_identity(wanted: Desired, seen: Observed) -> None:
 
 
 def check_writable(wanted: Desired, database: DatabaseState) -> None:
-    """:raises DomainError: ``database_read_only``."""
+    """Nor does anybody get in whose login was closed by hand.
+
+    :raises DomainError: ``database_read_only``, ``logins_closed``.
+    """
+    if database.closed:
+        raise DomainError(
+            "logins_closed", f"the instance's processes would not get into {wanted.database}: {joined(list(database.closed))}",
+            unchanged="Nothing was changed and nobody was held",
+            advice="Take that back (ALTER ROLE, ALTER DATABASE), or run the site playbook for this machine")
     if database.read_only:
         raise DomainError(
             "database_read_only", f"nobody can write to {wanted.database}: {database.read_only}", unchanged="Nothing was changed and nobody was held",

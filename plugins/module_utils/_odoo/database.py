@@ -31,6 +31,12 @@ select json_build_object(
       (select rolname from pg_roles r where r.oid = s.setrole) = any(%(logins)s)) and c ~* '^default_transaction_read_only=(on|true|yes|1|t)$')
     or (select reset_val from pg_settings where name = 'default_transaction_read_only') = 'on'
     then 'default_transaction_read_only is on' end,
+  'closed', (select json_agg(what order by what) from (
+    select rolname || case when rolvaliduntil < now() then ' has a password that ran out (VALID UNTIL)' when rolconnlimit = 0 then ' has CONNECTION LIMIT 0'
+        else ' is no member of ' || %(owner)s end from pg_roles r
+      where rolname = any(%(logins)s) and (rolvaliduntil < now() or rolconnlimit = 0
+        or exists (select from pg_roles o where o.rolname = %(owner)s and not pg_has_role(r.oid, o.oid, 'member')))
+    union all select 'the database has CONNECTION LIMIT ' || datconnlimit from pg_database where datname = %(name)s and datconnlimit = 0) c (what)),
   'roles', (select json_object_agg(rolname, rolcanlogin) from pg_roles where rolname like %(prefix)s),
   'databases', (select json_agg(datname) from pg_database where datname like %(prefix)s),
   'owner', (select pg_get_userbyid(datdba) from pg_database where datname = current_database()),
@@ -132,6 +138,7 @@ class DatabaseState:
     :param modules: ``{name: (state, installed version)}`` of all that are not uninstalled.
     :param origins: where modules come from; None where nobody asked.
     :param read_only: why nobody can write to it, where it is so.
+    :param closed: why logins of the instance's processes would not get in, a line each.
     :param extensions: see ``given.OBSERVE``.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
@@ -157,6 +164,7 @@ class DatabaseState:
     origins: Origins | None = None
     extensions: Mapping[str, Any] = field(default_factory=dict)
     read_only: str = ""
+    closed: Sequence[str] = ()
 
     @property
     def installed(self) -> set[str]:
@@ -194,14 +202,14 @@ class Database(Cluster):
                     self.name, (str(error).strip().splitlines() or ["no reason given"])[0]),
                     unchanged="Nothing was changed by this call", advice="Mend that, then run this again") from error
         return DatabaseState(False, settings=found["settings"], roles=found["roles"] or {}, databases=found["databases"] or (),
-                             directory=found["directory"], read_only=found["read_only"] or "")
+                             directory=found["directory"], read_only=found["read_only"] or "", closed=found["closed"] or ())
 
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
         collation = _OBSERVE_COLLATION if cursor.connection.server_version >= 150000 else ""
         query = _OBSERVE.format(collation=collation, odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER,
                                 platform=_OBSERVE_PLATFORM if platform else "", extensions=given.OBSERVE)
         cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%", "name": self.name,
-                               "logins": [*logins_of(self.name), self.owner]})
+                               "logins": logins_of(self.name), "owner": self.owner})
         found: dict[str, Any] = cursor.fetchone()[0]
         return found
 
@@ -352,7 +360,7 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
         tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], collation=found.get("collation"),
-        extensions=found["extensions"], read_only=found["read_only"] or "")
+        extensions=found["extensions"], read_only=found["read_only"] or "", closed=found["closed"] or ())
 
 
 __all__ = ["COLOURS", "Database", "DatabaseState"]

@@ -262,3 +262,30 @@ def test_odoo_makes_its_indexes(server: Server, database: Database, figure: Call
     assert later == [row for row in whole if row[0].endswith("_index")] and all(unaccented for _name, unaccented in later)
     assert len(later) >= 4
     figure(f"trigram indexes of base, contacts and product on PostgreSQL {server.major}: {len(whole)}, without pg_trgm 0, given later {len(later)}")
+
+
+def test_an_import_gives_them(server: Server, tmp_path: Path) -> None:
+    """A backup of a shop that had none; what its configuration asks for beside is the release's to give, which adopts it."""
+    import zipfile
+
+    from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_archive import ImportOperation
+
+    database = server.instance()
+    database.create()
+    server.sql("""create table ir_module_module (name varchar, state varchar, latest_version varchar);
+        insert into ir_module_module values ('base', 'installed', '19.0.1.3'); create table ir_config_parameter (key varchar primary key, value text);
+        create table ir_attachment (id serial primary key, store_fname varchar); create table res_lang (code varchar, active boolean)""", NAME)
+    assert have(server) == ([], "")
+    dump = server.run("pg_dump", "--no-owner", NAME)
+    server.instance()
+    archive = tmp_path / "shop.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.writestr("dump.sql", dump)
+    operation = ImportOperation({
+        "instance": NAME, "archive": str(archive), "root": str(tmp_path), "uid": 20001, "series": "19.0", "accept_losses": False, "neutralize": True,
+        "database": {"name": NAME, "port": PORT, "socket": server.socket}, "bounds": {"load": 600}, "requested_by": "", "reason": "",
+        "expected_plan_digest": None})
+    operation.perform(operation.plan(), {})
+    assert have(server) == ONE
+    server.sql("create table t (name varchar); create index on t using gin (name gin_trgm_ops)", NAME, user=NAME + "_blue_web")
+    server.instance()

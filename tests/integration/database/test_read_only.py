@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.checks import check_writable
@@ -38,7 +36,7 @@ def test_told_beforehand(server: Server, made: str, undone: str, refused: bool) 
         assert found.read_only == ""
         return
     with pytest.raises(DomainError, match=SETTING) as error:
-        check_writable(wish(), dataclasses.replace(found))
+        check_writable(wish(), found)
     assert error.value.code == "database_read_only"
 
 
@@ -49,3 +47,27 @@ def _until(server: Server, made: str) -> None:
             if server.sql(f"show {SETTING}") == [("on",)]:
                 return
             server.sql("select pg_sleep(0.02)")
+
+
+@pytest.mark.parametrize(("made", "undone", "said"), [
+    (f"alter role {NAME}_green_web valid until '2020-01-01'", f"alter role {NAME}_green_web valid until 'infinity'",
+     f"{NAME}_green_web has a password that ran out"),
+    (f"alter role {NAME}_update connection limit 0", f"alter role {NAME}_update connection limit -1", f"{NAME}_update has CONNECTION LIMIT 0"),
+    (f"revoke {NAME}_owner from {NAME}_blue_web", f"grant {NAME}_owner to {NAME}_blue_web", f"{NAME}_blue_web is no member of {NAME}_owner"),
+    (f"alter database {NAME} connection limit 0", f"alter database {NAME} connection limit -1", "the database has CONNECTION LIMIT 0"),
+    ("create role stranger valid until '2020-01-01'", "drop role stranger", "")])
+def test_closed_logins(server: Server, made: str, undone: str, said: str) -> None:
+    database = server.instance()
+    database.create()
+    assert database.observe().closed == ()
+    server.sql(made)
+    try:
+        found = database.observe()
+    finally:
+        server.sql(undone)
+    if said:
+        with pytest.raises(DomainError, match=said) as error:
+            check_writable(wish(), found)
+        assert error.value.code == "logins_closed"
+    else:
+        assert found.closed == ()

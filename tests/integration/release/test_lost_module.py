@@ -42,6 +42,22 @@ def test_the_module_alone_is_killed(estate: Estate, mark: str, here: None) -> No
     sound(estate, target, mark)
 
 
+@pytest.mark.slow
+def test_the_jobs_file_is_gone(estate: Estate, mark: str, here: None) -> None:
+    """Somebody cleans up what Ansible keeps on the machine: the release goes on, and the play says what its journal says of its end."""
+    _current, target = estate.other_schema()
+    estate.behave(during_update="sleep 15")
+    running = subprocess.Popen(estate.command("release", instance_release=target), cwd=COLLECTION, env=estate.environment(), text=True,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    began(estate, "update")
+    estate.machine.sh("rm -rf /root/.ansible_async")
+    output = " ".join(running.communicate(timeout=600)[0].split())
+    assert running.returncode and "the file that bears its result is gone" in output and "Its journal says that it ended: done" in output, output
+    estate.behave(during_update="")
+    assert estate.play("release", instance_release=target).changed == 0
+    sound(estate, target, mark)
+
+
 @pytest.fixture
 def of_root(estate: Estate) -> Iterator[None]:
     owner = estate.machine.sh(f"stat -c %u:%g {FILESTORE}").strip()

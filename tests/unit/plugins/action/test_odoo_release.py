@@ -238,7 +238,8 @@ def test_a_module_that_gave_no_result(monkeypatch: pytest.MonkeyPatch, result: d
 
 
 @pytest.mark.parametrize("result", [
-    {"failed": True, "msg": "missing required arguments: uid", "invocation": {}}, {"failed": True, "msg": "x", "code": "locked"}, {"changed": True, "plan": {}}])
+    {"failed": True, "msg": "missing required arguments: uid", "invocation": {}}, {"failed": True, "msg": "x", "code": "locked"},
+    {"changed": True, "plan": {}}])
 def test_its_own_result_is_its_own(monkeypatch: pytest.MonkeyPatch, result: dict[str, Any]) -> None:
     assert Run(monkeypatch, [{"result": result}])() == result
 

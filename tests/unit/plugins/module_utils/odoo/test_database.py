@@ -16,7 +16,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database impo
 from psycopg2 import OperationalError, errors
 
 CLUSTER = {"settings": {"version": 170000}, "roles": None, "databases": None, "owner": None, "prepared": None, "bytes": 1, "directory": "/d",
-           "read_only": None, "extensions": {}}
+           "read_only": None, "closed": None, "extensions": {}}
 
 
 class Cursor:
