@@ -81,8 +81,8 @@ CASES: dict[str, tuple[str, dict[str, int], str, str]] = {
                          {"access_methods": 2}, "select id from public.kept", "7"),
     "casts": ("create cast (integer as text) with inout as implicit; create view public.by_cast as select id = name as y from public.own;"
               " create type public.pair as (a integer); create function public.to_pair(integer) returns public.pair language sql as 'select row($1)::public.pair';"
-              " create cast (integer as public.pair) with function public.to_pair(integer);", {"casts": 1, "hanging": 1},
-              "select count(*) || ' ' || (to_regclass('by_cast') is null) from pg_cast where casttarget = 'public.pair'::regtype", "1 true"),
+              " create cast (integer as public.pair) with function public.to_pair(integer);", {"casts": 1},
+              "select count(*) || ' ' || (to_regclass('by_cast') is not null) from pg_cast where casttarget = 'public.pair'::regtype", "1 true"),
     "operator classes": (OPCLASS, {"operator_classes": 2, "hanging": 1}, "select (to_regclass('own_mine') is null) || ' ' || (to_regclass('own_id') is not null)", "true true"),
     "text search": (SEARCH, {"text_search": 1, "hanging": 2}, "select to_regclass('own_mine') is not null and exists (select from pg_ts_dict where dictname = 'own_dict')", "t"),
     "a leakproof function": ("create function public.lp(text) returns text language sql immutable leakproof as 'select lower($1)'; create index own_lp on public.own (public.lp(name));",

@@ -40,11 +40,16 @@ class Elsewhere:
 
         :param options: of pg_dump. :param edit: a filter for its text.
         """
-        self.sql("drop subscription if exists s", check=False)
+        self._without_subscription()
         self.sql("drop database if exists source with (force)", "postgres")
         self.sql("create database source encoding 'UTF8' lc_collate 'C' template template0", "postgres")
         self.machine.sh(f"psql -Xq -v ON_ERROR_STOP=1 -p {PORT} -U postgres -d source -f {PLACE}/small.sql")
         self.sql(made)
         self.machine.sh(f"pg_dump -p {PORT} -U postgres {options} source | {edit} > {PLACE}/elsewhere")
-        self.sql("alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s", check=False)
+        self._without_subscription()
         return self.backups.make("elsewhere", {kind: "elsewhere"})
+
+    def _without_subscription(self) -> None:
+        """Else the database cannot be dropped."""
+        self.sql("drop event trigger if exists ev", check=False)
+        self.sql("alter subscription s disable; alter subscription s set (slot_name = none); drop subscription s", check=False)
