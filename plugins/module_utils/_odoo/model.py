@@ -36,7 +36,9 @@ SECRET = re.compile(r"(?:.*_)?(?:passwd|password|passphrase|secret|token)", re.I
 LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.cron_threads": 0, "processes.db_maxconn": 1,
          "processes.web_cpus": 0, "processes.cron_cpus": 0, "processes.queue_cpus": 0, "bounds.updates_at_once": 1}
 # Host part of each process' address in the instance's network (docs/architecture.md).
-HOST_PARTS = {"front": 2, "blue-web": 11, "blue-cron": 12, "green-web": 21, "green-cron": 22, "blue-queue": 13, "green-queue": 23, "update": 31, "rehearsal": 41}
+HOST_PARTS = {
+    "front": 2, "blue-web": 11, "blue-cron": 12, "blue-queue": 13, "green-web": 21, "green-cron": 22, "green-queue": 23, "update": 31, "rehearsal": 41,
+}
 # What the platform sets itself in odoo.conf.
 RESERVED = frozenset((
     "db_host", "db_port", "db_user", "db_password", "db_name", "dbfilter", "list_db", "data_dir", "addons_path",
@@ -115,7 +117,8 @@ class Desired:
         session = {k: v for k, v in (self.params["session"] or {}).items() if k != "password"}
         return digest_of({
             "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
-            "processes": {key: value for key, value in self.params["processes"].items() if not key.startswith(QUEUE) and value != []}, "session": session, "secrets": sealed, "subnet": self.params["subnet"],
+            "processes": {key: value for key, value in self.params["processes"].items() if not key.startswith(QUEUE) and value != []},
+            "session": session, "secrets": sealed, "subnet": self.params["subnet"],
             "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
             # What loaded a runner before there was a process of its own for it is made anew.
             **({"apart": apart} if (apart := sorted(set(RUNNERS).intersection(asked_to_load(self.params["config"])))) else {}),
@@ -197,7 +200,8 @@ def _check_options(params: Mapping[str, Any]) -> None:
     try:
         root_capacity(params["processes"]["queue_channels"])
     except ValueError as error:
-        raise _bad("processes.queue_channels", params["processes"]["queue_channels"], f"channels as queue_job takes them, as root:4,root.mail:1 ({error})") from None
+        raise _bad("processes.queue_channels", params["processes"]["queue_channels"],
+                   f"channels as queue_job takes them, as root:4,root.mail:1 ({error})") from None
     for key in params["environment_variables"]:
         if key.startswith("ODOO_QUEUE_JOB_") and not key.endswith("MAX_CAPACITY"):
             raise _bad("environment_variables", key, "no variable that the platform sets itself; channels are processes.queue_channels")

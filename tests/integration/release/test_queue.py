@@ -14,7 +14,7 @@ from estate import Estate, Seen, sound
 from estate.edge import ORDINARY, shop, unharmed
 from estate.jobs import Asking, ask, executions, once_each, workers
 from estate.place import HOST, INSTANCE
-from estate.steps import killed, until
+from estate.steps import Beside, began, killed, until
 from sgplab.base import locked
 
 MACHINE = os.environ.get("SYSGENPRO_FAULT_MACHINE_QUEUE", "queue-fault")
@@ -98,12 +98,14 @@ def test_running_job_is_waited_for(estate: Estate, target: str) -> None:
     """It comes to its end before the release goes on, and what is pending goes on in the new colour."""
     estate.runs("one-a")
     estate.machine.sql("delete from fault_run")
-    for number in range(1, 7):
-        ask(estate, HOST, number, 8 if number < 3 else 1)
-    until(lambda: executions(estate, 1) == ["begun"] and executions(estate, 2) == ["begun"])
-    estate.release(target).ok()
+    numbers = list(range(1, 11))
+    beside = Beside(estate, target)
+    began(estate, "stop_cron", 600)  # the last moment before the queue is asked to end
+    for number in numbers:
+        ask(estate, HOST, number, 8)
+    beside.end().ok()
     all_done(estate)
-    once_each(estate, list(range(1, 7)))
+    once_each(estate, numbers)
     assert len(workers(estate)) == 2, "all were executed in one colour"
     sound(estate, target)
 

@@ -106,7 +106,7 @@ def test_a_restore_onto_what_is_there(estate: Estate, empty: str, scratch: None)
     assert found[empty]["keep_until"] > found[empty]["taken"]["at"]
     for point in (empty, max(found)):
         assert found[point]["secrets"] == sorted(["recovery", "session", "database_update", *(
-            f"database_{colour}_{kind}" for colour in ("blue", "green") for kind in ("web", "cron"))]), found[point]["taken"]
+            f"database_{colour}_{kind}" for colour in ("blue", "green") for kind in ("web", "cron", "queue"))]), found[point]["taken"]
 
 
 def test_back_across_several_releases(estate: Estate, empty: str, mark: str) -> None:
