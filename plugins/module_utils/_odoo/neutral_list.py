@@ -31,7 +31,8 @@ class Switch:
 def column(table: str, name: str, *values: str, where: str = "", also: str = "") -> Switch:
     """A column that shall be ``values[0]``, or one of the others, in every row or in those of ``where``, which names the column ``also``."""
     loud = " and ".join(f"{name} is distinct from {value}" for value in values)
-    return Switch(table, f"({where}) and {loud}" if where else loud, tuple(f"{name} = {value}" for value in values), (name.strip('"'), *([also] if also else [])))
+    ways = tuple(f"{name} = {value}" for value in values)
+    return Switch(table, f"({where}) and {loud}" if where else loud, ways, (name.strip('"'), *([also] if also else [])))
 
 
 def _cleared(table: str, *names: str) -> list[Switch]:

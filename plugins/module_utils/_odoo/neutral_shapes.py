@@ -29,8 +29,8 @@ _COMPANY_SECRET = re.compile(r"l10n_.+_(key|token|password|secret|pin|username)"
 _PROVIDERS = ("payment_acquirer", "payment_provider", "pos_payment_method", "pos_payment_provider")
 _PROVIDER_SECRET = re.compile(
     r".+_(key|token|secret|pass|pspid|login|userid|user|client|client_id|client_key|merchant|merchant_id|merchant_code|merchant_account|merchant_terminal"
-    r"|merchant_identifier|site_identifier|merchant_partner_id|account_id|email_account|seller_account|access_code|sha_request|sha_response|shakey_in|shakey_out"
-    r"|secure_hash_\w+|key_id|service_ref|salt|username|publishable_key|iv)|.+_access_token_expiry")
+    r"|merchant_identifier|site_identifier|merchant_partner_id|account_id|email_account|seller_account|access_code|sha_request|sha_response|shakey_in"
+    r"|shakey_out|secure_hash_\w+|key_id|service_ref|salt|username|publishable_key|iv)|.+_access_token_expiry")
 # Who may come in, not where this goes: people's own passwords, and what guards a page of the website.
 _NOT = {"res_users": re.compile(r"password|totp_secret|new_password"), "res_users_apikeys": re.compile(r".*"), "auth_totp_device": re.compile(r".*"),
         "ir_ui_view": re.compile(r".*"), "iap_account": re.compile(r"account_token"), "ir_mail_server": re.compile(r"server_env_defaults"),

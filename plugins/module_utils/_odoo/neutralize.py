@@ -47,12 +47,14 @@ select replace(f.model, '.', '_'), f.name, array_agg(s.value::text order by s.se
 # Somebody's triggers and rules, and how each is put back: (off, on).
 _GUARDS = """
 select format('alter table only %s disable trigger %I', t.tgrelid::regclass, t.tgname),
-       format('alter table only %s enable %s trigger %I', t.tgrelid::regclass, case t.tgenabled when 'A' then 'always' when 'R' then 'replica' else '' end, t.tgname)
+       format('alter table only %s enable %s trigger %I', t.tgrelid::regclass, case t.tgenabled when 'A' then 'always' when 'R' then 'replica' else '' end,
+         t.tgname)
   from pg_trigger t join pg_class c on c.oid = t.tgrelid
  where not t.tgisinternal and t.tgenabled <> 'D' and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
 union all
 select format('alter table only %s disable rule %I', r.ev_class::regclass, r.rulename),
-       format('alter table only %s enable %s rule %I', r.ev_class::regclass, case r.ev_enabled when 'A' then 'always' when 'R' then 'replica' else '' end, r.rulename)
+       format('alter table only %s enable %s rule %I', r.ev_class::regclass, case r.ev_enabled when 'A' then 'always' when 'R' then 'replica' else '' end,
+         r.rulename)
   from pg_rewrite r join pg_class c on c.oid = r.ev_class
  where r.rulename <> '_RETURN' and r.ev_enabled <> 'D' and c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace
 """
@@ -295,7 +297,8 @@ def cut_off(database: Database) -> int:
         logins = [row[0] for row in cursor.fetchall()]
         if not logins:
             return 0
-        cursor.execute("select format('alter event trigger %I ', evtname), case evtenabled when 'A' then 'enable always' when 'R' then 'enable replica' else 'enable' end"
+        cursor.execute("select format('alter event trigger %I ', evtname),"
+                       " case evtenabled when 'A' then 'enable always' when 'R' then 'enable replica' else 'enable' end"
                        " from pg_catalog.pg_event_trigger where evtenabled <> 'D'")
         triggers = cursor.fetchall()
         cursor.execute("begin")

@@ -18,13 +18,14 @@ MONITORING = ("pg_stat_statements", "pg_stat_kcache", "pg_stat_monitor", "pg_qua
               "pg_prewarm", "pg_repack", "pg_squeeze", "adminpack", "old_snapshot", "pg_hint_plan", "pg_profile", "powa", "pg_track_settings", "pglogical",
               "pglogical_origin", "pg_logicalinspect", "pg_tle", "set_user", "credcheck", "login_hook", "sslinfo", "xml2", "pgagent", "pg_show_plans")
 # Those that reach other servers, files or programs, and the languages that can.
-FOREIGN = ("dblink", "postgres_fdw", "file_fdw", "oracle_fdw", "mysql_fdw", "tds_fdw", "mongo_fdw", "sqlite_fdw", "redis_fdw", "ogr_fdw", "jdbc_fdw", "parquet_s3_fdw",
+FOREIGN = ("dblink", "postgres_fdw", "file_fdw", "oracle_fdw", "mysql_fdw", "tds_fdw", "mongo_fdw", "sqlite_fdw", "redis_fdw", "ogr_fdw",
+           "jdbc_fdw", "parquet_s3_fdw",
            "multicorn", "wrappers", "http", "pg_net", "aws_s3", "aws_commons", "aws_lambda", "azure_storage", "google_ml_integration", "pgq", "plproxy")
 LANGUAGES = ("plpython3u", "plpython2u", "plpythonu", "plperlu", "pltclu", "plsh", "pljava", "plr", "plrust", "jsonb_plpython3u", "jsonb_plperlu",
              "hstore_plpython3u", "hstore_plperlu", "ltree_plpython3u")
 # Where an extension keeps its things under another name than its own.
-_NAMES = {"pg_cron": ("cron",), "pg_net": ("net",), "pg_repack": ("repack",), "pg_tle": ("pgtle",), "pgagent": ("pgagent",), "adminpack": ("pg_file_", "pg_logdir_ls"),
-          "pageinspect": ("get_raw_page", "page_header", "bt_", "heap_page"), "pg_buffercache": ("pg_buffercache",), "pg_squeeze": ("squeeze",)}
+_NAMES = {"pg_cron": ("cron",), "pg_net": ("net",), "pg_repack": ("repack",), "pg_tle": ("pgtle",), "adminpack": ("pg_file_", "pg_logdir_ls"),
+          "pageinspect": ("get_raw_page", "page_header", "bt_", "heap_page"), "pg_squeeze": ("squeeze",)}
 
 
 def _extension(names: tuple[str, ...]) -> str:
@@ -57,7 +58,8 @@ _BY_WORDS = tuple((kind, re.compile(pattern.encode(), re.IGNORECASE | re.DOTALL)
 # What only a superuser may make, or an owner of what is built in: left out where PostgreSQL says so.
 _BY_ANSWER = tuple((kind, re.compile(pattern.encode(), re.IGNORECASE)) for kind, pattern in (
     ("casts", r"create\s+cast\b"), ("operator_classes", r"(create|alter)\s+operator\s+(class|family)\b"), ("types", r"(create|alter)\s+type\b"),
-    ("text_search", r"(create|alter)\s+text\s+search\b"), ("languages", r"create\s+(or\s+replace\s+)?transform\b"), ("encodings", r"create\s+(default\s+)?conversion\b"),
+    ("text_search", r"(create|alter)\s+text\s+search\b"), ("languages", r"create\s+(or\s+replace\s+)?transform\b"),
+    ("encodings", r"create\s+(default\s+)?conversion\b"),
     ("policies", r"(create|alter)\s+policy\b"), ("comments", r"comment\s+on\b"),
 ))
 _ROUTINE = re.compile(rb"(?:create|alter)\s+(?:or\s+replace\s+)?(?:function|procedure|aggregate)\b", re.IGNORECASE)
@@ -70,15 +72,17 @@ _NOT_HERE = {"42P01", "42883", "42704", "3F000", "42703", "42809", "42846", "428
 # … or somebody may not do that (insufficient_privilege, wrong owner).
 _FORBIDDEN = {"42501"}
 
-_KINDS = (rb"extension|foreign\s+data\s+wrapper|server|foreign\s+table|function|procedure|aggregate|language|access\s+method|text\s+search\s+\w+|operator\s+class"
-          rb"|operator\s+family|type|domain|materialized\s+view|view|table|sequence|schema|collation")
+_KINDS = (rb"extension|foreign\s+data\s+wrapper|server|foreign\s+table|function|procedure|aggregate|language|access\s+method|text\s+search\s+\w+"
+          rb"|operator\s+class|operator\s+family|type|domain|materialized\s+view|view|table|sequence|schema|collation")
 _MADE = re.compile(rb"create\s+(?:or\s+replace\s+)?(?:(?:recursive|trusted|procedural|unlogged)\s+)*(?:" + _KINDS
                    + rb")\s+(?:if\s+not\s+exists\s+)?((?:\"[^\"]+\"|[\w$\x80-\xff]+)(?:\.(?:\"[^\"]+\"|[\w$\x80-\xff]+))?)", re.IGNORECASE)
 # A table of its own, or rows: never left out but where the table itself, or its schema, was.
-_DATA = re.compile(rb"(?:create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?|copy\s+|insert\s+into\s+|update\s+(?:only\s+)?|delete\s+from\s+(?:only\s+)?)"
+_DATA = re.compile(rb"(?:create\s+(?:unlogged\s+)?table\s+(?:if\s+not\s+exists\s+)?|copy\s+|insert\s+into\s+|update\s+(?:only\s+)?"
+                   rb"|delete\s+from\s+(?:only\s+)?)"
                    rb"((?:\"[^\"]+\"|[\w$\x80-\xff]+)(?:\.(?:\"[^\"]+\"|[\w$\x80-\xff]+))?)", re.IGNORECASE)
 # What a dump has that makes objects or settings; anything else that fails, as a DO block or a COPY to a program, is not what pg_dump writes.
 _OBJECTS = re.compile(rb"(create|alter|comment|set|refresh|copy|insert|drop)\s|select\s+(pg_catalog\.)?setval\b", re.IGNORECASE)
+_VIEW = re.compile(rb"create\s+(or\s+replace\s+)?(materialized\s+)?view\b", re.IGNORECASE)
 _TO_PROGRAM = re.compile(rb"copy\s.*\b(to|program)\b", re.IGNORECASE | re.DOTALL)
 
 
@@ -127,7 +131,7 @@ class Gone:
             if language and language.group(1).lower() not in (b"sql", b"plpgsql"):
                 return "languages"
         head = text[:64 << 10]
-        if state in _NOT_HERE and (self.named_in(head) or (self._casts and re.match(rb"create\s+(or\s+replace\s+)?(materialized\s+)?view\b", text, re.IGNORECASE))):
+        if state in _NOT_HERE and (self.named_in(head) or (self._casts and _VIEW.match(text))):
             return "hanging"
         if _SETTING.match(text):
             return "settings"

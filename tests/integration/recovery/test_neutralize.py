@@ -230,7 +230,7 @@ def test_logins_at_other_servers(outside: Outside) -> None:
                 " create function ev() returns event_trigger language plpgsql as $$ begin raise exception 'runs as %', current_user; end $$;"
                 " create event trigger ev on ddl_command_start execute function ev(); alter event trigger ev enable always;")
     assert (outside.cut_off(), outside.cut_off()) == (2, 0)
-    assert outside.sql("select count(*) || ' ' || (select evtenabled from pg_event_trigger where evtname = 'ev') from pg_user_mappings") == "0 A"
+    assert outside.sql("select count(*) || ' ' || (select evtenabled::text from pg_event_trigger where evtname = 'ev') from pg_user_mappings") == "0 A"
     assert "user mapping not found" in outside.machine.sh("psql -h /var/run/postgresql -p 5501 -U postgres -d neutral -c 'select * from far_orders' 2>&1", check=False)
 
 
