@@ -61,9 +61,13 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         answer, content = self.forward(body)
         if dialect == "ignores" and condition and answer.status == 412:
             bucket, _slash, key = urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).lstrip("/").partition("/")
-            root.delete_object(Bucket=bucket, Key=key)
-            answer, content = self.forward(body)
+            made = root.put_object(Bucket=bucket, Key=key, Body=body)
             print("overwrote", self.path, flush=True)
+            self.send_response(200)
+            self.send_header("ETag", made["ETag"])
+            self.send_header("x-amz-version-id", made.get("VersionId", ""))
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("content-length", "transfer-encoding", "connection") and not (dialect == "no versions" and name.lower() == "x-amz-version-id"):
