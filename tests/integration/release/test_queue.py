@@ -114,10 +114,10 @@ def test_running_job_is_waited_for(estate: Estate, target: str) -> None:
 def test_job_that_runs_on_is_named(estate: Estate, target: str) -> None:
     """Past its bound the release is given up, the job named and not torn; jobs go on in the old colour."""
     estate.runs("one-a")
-    ask(estate, HOST, 71, 25)
-    until(lambda: "begun" in executions(estate, 71))
-    ask(estate, HOST, 72, 0)
-    ran = estate.release(target, bounds={"queue": 3})
+    beside = Beside(estate, target, bounds={"queue": 3})
+    began(estate, "stop_cron", 600)
+    ask(estate, HOST, 71, 45)
+    ran = beside.end()
     assert ran.error == "queue_busy" and "job 71" in ran.message and "bounds.queue" in ran.message, ran.message
     all_done(estate)
     assert executions(estate, 71)[-2:] == ["begun", "done"]
