@@ -6,7 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.left_out import FOREIGN, LANGUAGES, MONITORING, Gone, by_words, without_leakproof
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.left_out import (
+    FOREIGN,
+    LANGUAGES,
+    MONITORING,
+    Gone,
+    by_words,
+    without_leakproof,
+)
 
 
 @pytest.mark.parametrize(("text", "kind"), [
