@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,23 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "release"))
 from estate import jobs  # noqa: E402
 
 CHANNELS = {"ODOO_QUEUE_JOB_SCHEME": "http", "ODOO_QUEUE_JOB_HOST": "127.0.0.1", "ODOO_QUEUE_JOB_PORT": "8069", "ODOO_QUEUE_JOB_CHANNELS": "root:2"}
+
+
+class OwnRig(rigs.Rig):
+    """Beside that of the other tests, whose database is to stay without these modules."""
+
+    def name(self, part: str) -> str:
+        return f"{super().name(part)}-queue"
+
+
+@pytest.fixture(scope="module", params=(os.environ.get("SYSGENPRO_TEST_SERIES") or "19.0,14.0").split(","))
+def rig(request: pytest.FixtureRequest) -> Iterator[rigs.Rig]:
+    made = OwnRig(request.param, Path(tempfile.mkdtemp(prefix=f"{rigs.PREFIX}-")))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture(scope="module")
