@@ -648,6 +648,10 @@ operation:
           description: How many of them were answered 5xx.
           type: int
           sample: 0
+        limited:
+          description: How many were answered 429, by the route's rate limit of one address; null where only the metrics tell.
+          type: int
+          sample: 0
         waited:
           description: How many waited together when requests were let go; null where only the metrics tell.
           type: int

@@ -100,7 +100,7 @@ options:
         type: list
         elements: str
       rate_limit:
-        description: Requests of one client address. Answered 429 beyond it.
+        description: Requests of one client address. Answered 429 beyond it, with the edge's page and C(Retry-After).
         type: dict
         suboptions:
           average:

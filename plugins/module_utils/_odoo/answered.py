@@ -126,8 +126,8 @@ def held_of(entries: Sequence[Mapping[str, Any]], page: float | None) -> Held | 
 
 
 def tell(answers: Iterable[Answer], held: Held | None) -> dict[str, Any]:
-    """What the answers come to: ``requests``, ``failed`` (5xx), ``waited`` (at the end of the hold, at once), ``longest`` (seconds), ``reasons``."""
-    requests = failed = waited = 0
+    """What the answers come to: ``requests``, ``failed`` (5xx), ``limited`` (429, the rate limit of an address), ``waited`` (at the end of the hold, at once), ``longest`` (seconds), ``reasons``."""
+    requests = failed = limited = waited = 0
     longest = 0.0
     reasons: collections.Counter[str] = collections.Counter()
     paths: dict[str, list[str]] = {}
@@ -136,6 +136,7 @@ def tell(answers: Iterable[Answer], held: Held | None) -> dict[str, Any]:
         if held and not answer.bus and answer.at < held.until <= answer.until:
             waited += 1
             longest = max(longest, answer.seconds)
+        limited += answer.status == 429
         if answer.status >= 500:
             failed += 1
             reason = _reason(answer, held)
@@ -143,7 +144,7 @@ def tell(answers: Iterable[Answer], held: Held | None) -> dict[str, Any]:
             seen = paths.setdefault(reason, [])
             if len(seen) < _PATHS and f"{answer.method} {answer.path}" not in seen:
                 seen.append(f"{answer.method} {answer.path}")
-    return {"requests": requests, "failed": failed, "waited": waited, "longest": round(longest, 3),
+    return {"requests": requests, "failed": failed, "limited": limited, "waited": waited, "longest": round(longest, 3),
             "reasons": [{"reason": reason, "count": count, "paths": paths[reason]} for reason, count in reasons.most_common()]}
 
 
@@ -162,9 +163,11 @@ def _reason(answer: Answer, held: Held | None) -> str:
 
 def lines_of(found: Mapping[str, Any]) -> list[str]:
     """A count, as lines for people."""
+    limited = ["{} of {} requests were answered 429 at the edge, beyond the route's rate_limit of one address".format(found["limited"], found["requests"])] \
+        if found["limited"] else []
     if not found["failed"]:
-        return []
-    return ["{} of {} requests were answered 5xx at the edge".format(found["failed"], found["requests"]), *(
+        return limited
+    return [*limited, "{} of {} requests were answered 5xx at the edge".format(found["failed"], found["requests"]), *(
         "  {} x {}{}".format(item["count"], item["reason"], ": " + ", ".join(item["paths"]) if item["paths"] else "")
         for item in found["reasons"])]
 
@@ -210,4 +213,4 @@ class Edge:
         before = context.get("edge")
         if not now or not before or now[0] < before[0]:  # an edge that was restarted counts anew
             return None
-        return {"requests": now[0] - before[0], "failed": now[1] - before[1], "waited": None, "longest": None, "reasons": []}
+        return {"requests": now[0] - before[0], "failed": now[1] - before[1], "limited": None, "waited": None, "longest": None, "reasons": []}

@@ -105,7 +105,7 @@ def _routers(route: Route) -> dict[str, Any]:
     if route.allow:
         first.append(name + "-allow")
     if route.rate:
-        first.append(name + "-rate")
+        first += [name + "-limited", name + "-rate"]
 
     def router(rule: str, priority: int, service: str, *middlewares: str) -> dict[str, Any]:
         return {
@@ -114,7 +114,7 @@ def _routers(route: Route) -> dict[str, Any]:
         }
 
     routers = {
-        # The page stands outside of the limit and the retries, and inside of the rate limit, whose 429 it leaves alone.
+        # The page stands outside of the limit and the retries, and inside of the rate limit, whose 429 is shown as a page and stays a 429.
         name: router(hosts, 10, name, "page", "inflight", "retry"),
         name + "-websocket": router(
             "{0} && PathRegexp(`{1}`)".format(hosts, bus_pattern()), 20, name + "-websocket", "page", "retry"
@@ -174,6 +174,7 @@ def _middlewares(route: Route) -> dict[str, Any]:
         if strategy:
             limit["sourceCriterion"] = strategy
         found["rate"] = {"rateLimit": limit}
+        found["limited"] = {"errors": {"status": ["429"], "service": name + "-pages", "query": PAGE_BUSY, "errorRequestHeaders": ["Accept-Language"]}}
     if route.redirect:
         found["redirect"] = {"redirectScheme": {"scheme": "https", "permanent": True}}
     return {"{0}-{1}".format(name, part): value for part, value in found.items()}

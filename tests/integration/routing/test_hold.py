@@ -109,14 +109,17 @@ def test_odoos_own_errors_pass_unchanged(
     assert pages.seen == []
 
 
-def test_the_rate_limits_answer_passes_unchanged(
+def test_whom_the_rate_limit_turns_away_gets_the_page(
     edge: Edge, route: Route, serve: Callable[..., Server], pages: Server
 ) -> None:
-    serve(1)
+    """It stays a 429, which programs know; people are told when to come again. Odoo is not asked."""
+    server = serve(1)
     edge.run([route(rate_limit={"average": 1, "burst": 1})])
     found = [edge.request(HOST) for _number in range(3)]
-    assert found[0][0] == 200 and 429 in [answer[0] for answer in found]
-    assert all(b"page of the edge" not in answer[2] for answer in found) and pages.seen == []
+    assert found[0][0] == 200 and b"page of the edge" not in found[0][2]
+    limited = [answer for answer in found if answer[0] == 429]
+    assert limited and all(b"page of the edge" in body and headers["retry-after"] == "30" for _status, headers, body in limited)
+    assert len(server.seen) == 3 - len(limited)
 
 
 def test_uploads_stream_and_one_in_flight_survives_a_switch(

@@ -30,7 +30,7 @@ def held(estate: Estate, writers: int, browsers: int) -> tuple[list[Answered], l
     where = target(estate, HOST)
     estate.behave(during_update=f"sleep {SECONDS}")
     try:
-        beside = Beside(estate, other)
+        beside = Beside(estate, other, bounds={"count": 60})
         began(estate, "update")
         writing = Herd(where, write(where, mark + "/"), writers)
         coming = Herd(where, websocket(where) if int(estate.series.split(".")[0]) >= 16 else poll(where), browsers) if browsers else None

@@ -50,8 +50,9 @@ def test_reasons(one: Answer, held: Held | None, reason: str) -> None:
 
 def test_who_waited_together() -> None:
     found = tell([answer(99, 12), answer(105, 5.5), answer(105, 4), answer(111, 1), answer(90, 900, 101, bus=True)], HELD)
-    assert found == {"requests": 5, "failed": 0, "waited": 2, "longest": 12, "reasons": []}
+    assert found == {"requests": 5, "failed": 0, "limited": 0, "waited": 2, "longest": 12, "reasons": []}
     assert lines_of(found) == []
+    assert "2 of 2 requests were answered 429" in lines_of(tell([answer(99, 12, 429), answer(105, 1, 429)], HELD))[0]
 
 
 def line(router: str, at: str, status: int = 200, **more: Any) -> str:

@@ -80,7 +80,7 @@ def before(steps: list[str], name: str, *further: str) -> list[str]:
 
 CODE_JOBS = before(before(CODE_STEPS, "switch", "stop_queue"), "settle", "start_queue")
 UPDATE_JOBS = before(before(UPDATE_STEPS, "hold", "stop_queue"), "settle", "start_queue")
-CREATE = ["pull", "create_database", "update", "check_modules", "stage", "prove", "record", "let_go", "start_cron", "settle"]
+CREATE = ["pull", "create_database", "update", "check_modules", "first_password", "stage", "prove", "record", "let_go", "start_cron", "settle"]
 WEB_CRON = (box("blue", "web", R1), box("blue", "cron", R1))
 
 TABLE: list[tuple[str, dict[str, Any], Any, str, list[str]]] = [
