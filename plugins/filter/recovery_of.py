@@ -68,7 +68,8 @@ def recovery_points_of(
             found.append({
                 "instance": name, "tenant": values["tenant"], "environment": values["environment"], "data_class": values["data_class"],
                 "database": values["database"], "repository": recovery["repository"], "secret_names": recovery["secret_names"],
-                **{key: recovery[key] for key in ("trusted_signers", "accepted_losses") if key in recovery}, **{key: given[key] for key in TIMERS if key in given}})
+                **{key: recovery[key] for key in ("trusted_signers", "accepted_losses") if key in recovery},
+                **{key: given[key] for key in TIMERS if key in given}})
     return found
 
 

@@ -94,7 +94,7 @@ class AccessLog:
 def _answer(value: Mapping[str, Any], bus: bool) -> Answer:
     return Answer(
         epoch(value["StartUTC"]), float(value["Duration"]) / 1e9, int(value["DownstreamStatus"]), str(value.get("ServiceName") or ""),
-        str(value.get("RequestMethod") or ""), str(value.get("RequestPath") or "").split("?")[0][:80], bus)
+        str(value.get("RequestMethod") or ""), str(value.get("RequestPath") or "").split("?", maxsplit=1)[0][:80], bus)
 
 
 def epoch(moment: str) -> float:
@@ -126,7 +126,8 @@ def held_of(entries: Sequence[Mapping[str, Any]], page: float | None) -> Held | 
 
 
 def tell(answers: Iterable[Answer], held: Held | None) -> dict[str, Any]:
-    """What the answers come to: ``requests``, ``failed`` (5xx), ``limited`` (429, the rate limit of an address), ``waited`` (at the end of the hold, at once), ``longest`` (seconds), ``reasons``."""
+    """What the answers come to: ``requests``, ``failed`` (5xx), ``limited`` (429, the rate limit of an address), ``waited`` (together, at the end
+    of the hold), ``longest`` (of those, in seconds), ``reasons``."""
     requests = failed = limited = waited = 0
     longest = 0.0
     reasons: collections.Counter[str] = collections.Counter()

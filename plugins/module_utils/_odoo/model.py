@@ -114,14 +114,15 @@ class Desired:
             (self.params["session"] or {}).get("password"),
             *further,
         ])
+        # What loaded a runner before there was a process of its own for it is made anew.
+        apart = sorted(set(RUNNERS).intersection(asked_to_load(self.params["config"])))
         session = {k: v for k, v in (self.params["session"] or {}).items() if k != "password"}
         return digest_of({
             "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
             "processes": {key: value for key, value in self.params["processes"].items() if not key.startswith(QUEUE) and value != []},
             "session": session, "secrets": sealed, "subnet": self.params["subnet"],
             "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
-            # What loaded a runner before there was a process of its own for it is made anew.
-            **({"apart": apart} if (apart := sorted(set(RUNNERS).intersection(asked_to_load(self.params["config"])))) else {}),
+            **({"apart": apart} if apart else {}),
         })
 
     def _sealed(self, secrets: Sequence[Any]) -> str:

@@ -138,7 +138,7 @@ _KEYS = ("database.enterprise_code", "mail.catchall.domain", "cloud_storage_prov
          "mail.sfu_server_key", "mail.sfu_local_key", "mail.web_push_vapid_private_key", "mail.web_push_vapid_public_key", "mail.twilio_account_sid",
          "recaptcha_public_key", "cf.turnstile_site_key")
 _HIDDEN = (r"(^|[._])(password|passwd|secret|secret_?key|api_?key|api_?secret|private_key|access_key|access_key_id|account_info|credentials?|"
-               r"(access|refresh|auth|bearer|api|account)_?token|token)$")
+           r"(access|refresh|auth|bearer|api|account)_?token|token)$")
 # Of Odoo's own: rules for passwords of people, and what signs sessions and links.
 _OWN = "key not in ('database.secret') and key not like 'auth\\_%'"
 PARAMETER_SWITCHES: tuple[Switch, ...] = (

@@ -52,8 +52,8 @@ _BY_WORDS = tuple((kind, re.compile(pattern.encode(), re.IGNORECASE | re.DOTALL)
     ("statistics", r"select\s+(\*\s+from\s+)?(pg_catalog\.)?pg_(restore|clear)_\w+_stats\b.*"),
     ("monitoring", _extension(MONITORING)),
     ("foreign", _extension(FOREIGN)),
-    ("languages", _extension(LANGUAGES) + r"|create\s+(or\s+replace\s+)?(trusted\s+)?(procedural\s+)?language\s.*"
-                  r"|(alter|drop)\s+(procedural\s+)?language\s.*"),
+    ("languages", "|".join((_extension(LANGUAGES), r"create\s+(or\s+replace\s+)?(trusted\s+)?(procedural\s+)?language\s.*",
+                            r"(alter|drop)\s+(procedural\s+)?language\s.*"))),
 ))
 # What only a superuser may make, or an owner of what is built in: left out where PostgreSQL says so.
 _BY_ANSWER = tuple((kind, re.compile(pattern.encode(), re.IGNORECASE)) for kind, pattern in (

@@ -46,6 +46,7 @@ _ASKS_MACHINE = re.compile(
 CANCELED = "57014"
 _ROLE = re.compile(r'role ".*" does not exist')
 
+
 @dataclass
 class Failure:
     """A statement that could not be carried out: its beginning, what PostgreSQL said, and whether the machine lacks something."""
