@@ -121,7 +121,8 @@ def held_of(entries: Sequence[Mapping[str, Any]], page: float | None) -> Held | 
     since = next((entry["at"] for entry in entries if entry["event"] == "begin" and entry.get("step") == "hold"), None)
     if since is None:
         return None
-    ends = [entry["at"] for entry in entries if (entry["event"], entry.get("step")) in (("done", "let_go"), ("undone", "hold"))]
+    # From where a step begins that lets go: whoever is answered before it is written down as done has waited as well.
+    ends = [entry["at"] for entry in entries if (entry["event"], entry.get("step")) in (("begin", "let_go"), ("undo", "hold"))]
     return Held(epoch(since), epoch(ends[0] if ends else entries[-1]["at"]), page)
 
 

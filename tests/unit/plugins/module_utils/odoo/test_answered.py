@@ -83,8 +83,8 @@ def test_the_hold_is_read_from_the_journal() -> None:
     begun = [at(1, "begin", "pull"), at(2, "begin", "hold"), at(3, "done", "hold")]
     start = epoch("2026-11-29T14:00:00Z")
     assert held_of([at(1, "begin", "switch")], None) is None
-    assert held_of([*begun, at(9, "done", "let_go"), at(11, "done", "settle")], None) == Held(start + 2, start + 9)
-    assert held_of([*begun, at(7, "undone", "hold")], 5.0) == Held(start + 2, start + 7, 5.0)
+    assert held_of([*begun, at(8, "begin", "let_go"), at(9, "done", "let_go"), at(11, "done", "settle")], None) == Held(start + 2, start + 8)
+    assert held_of([*begun, at(6, "undo", "hold"), at(7, "undone", "hold")], 5.0) == Held(start + 2, start + 6, 5.0)
 
 
 def test_nothing_marked_counts_nothing_and_waits_for_nothing(tmp_path: Path) -> None:
