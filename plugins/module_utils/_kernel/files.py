@@ -51,6 +51,15 @@ def remove_file(path: str) -> None:
     sync_directory(os.path.dirname(path))
 
 
+def read_leniently(path: str) -> str:
+    """A file's text, also where it ends within a letter or has another encoding; empty where there is none."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return ""
+
+
 def read_text(path: str) -> str | None:
     """The text of a file, or None where there is none."""
     try:

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
 from .errors import DomainError
-from .files import replace_file, sync_directory
+from .files import read_leniently, replace_file, sync_directory
 from .wait import Deadline
 
 
@@ -59,7 +59,7 @@ class Journal:
 
     def read(self) -> list[dict[str, Any]]:
         """The entries of the operation under way; a last line torn by a crash is left out."""
-        return parse_entries(_text(self.path))
+        return parse_entries(read_leniently(self.path))
 
     def open(self, header: Mapping[str, Any]) -> None:
         """Begin an operation. ``header`` names it: id, plan digest, steps, context; never secrets."""
@@ -102,7 +102,7 @@ class Journal:
         return kept
 
     def _drop_torn_line(self) -> None:
-        text = _text(self.path)
+        text = read_leniently(self.path)
         if text and not text.endswith("\n"):
             replace_file(self.path, text[: text.rfind("\n") + 1].encode())
 
@@ -197,15 +197,6 @@ def lock_holder(directory: str) -> dict[str, Any] | None:
 def _cannot_write(path: str, error: OSError) -> DomainError:
     return DomainError("journal_failed", f"the journal {path} cannot be written: {error}",
                        advice="Mend that, then run the same command again: it finishes or undoes what it finds there")
-
-
-def _text(path: str) -> str:
-    """A torn line may end within a letter."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
 
 
 def _parse(text: str) -> dict[str, Any]:

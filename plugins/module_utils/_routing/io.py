@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from .._kernel.errors import DomainError
-from .._kernel.files import read_text, remove_file, replace_file, sync_directory
+from .._kernel.files import read_leniently, read_text, remove_file, replace_file, sync_directory
 from . import api as traefik
 from . import render_file
 from .certificates import describe
@@ -63,7 +63,7 @@ def observe(place: Place, api: traefik.Api | None) -> tuple[Observed, str]:
             base, suffix = os.path.splitext(name)
             if suffix not in LOADED_SUFFIXES or not os.path.isfile(os.path.join(place.directory, name)):
                 continue
-            text = _text(os.path.join(place.directory, name))
+            text = read_leniently(os.path.join(place.directory, name))
             if suffix == render_file.SUFFIX and text.startswith(render_file.MARKER):
                 ours[base] = text
             else:
@@ -82,15 +82,6 @@ def observe(place: Place, api: traefik.Api | None) -> tuple[Observed, str]:
         except traefik.Unreachable as error:
             reason = str(error)
     return Observed(ours, frozenset(foreign), snapshot), reason
-
-
-def _text(path: str) -> str:
-    """A file's text; of one in another encoding only the mark counts."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            return stream.read()
-    except FileNotFoundError:
-        return ""
 
 
 def store_certificates(place: Place, routes: Iterable[Route]) -> list[str]:
