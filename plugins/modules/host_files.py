@@ -80,8 +80,12 @@ paths:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._host.files import FilesOperation
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._host.files import (
+    FilesOperation,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    run,
+)
 
 FILE = {
     "path": {"type": "path", "required": True},

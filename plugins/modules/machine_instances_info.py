@@ -83,9 +83,16 @@ unknown:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._host import instances
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail, unexpected
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._host import (
+    instances,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import (
+    DomainError,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    fail,
+    unexpected,
+)
 
 INSTANCE = {
     "name": {"type": "str", "required": True},

@@ -134,8 +134,12 @@ timings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.build import ImageBuild
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.build import (
+    ImageBuild,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    run,
+)
 
 
 def main() -> None:

@@ -248,8 +248,13 @@ timings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_archive import ARGUMENTS, ImportOperation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    run,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.importing.operation import (
+    ARGUMENTS,
+    ImportOperation,
+)
 
 
 def main():

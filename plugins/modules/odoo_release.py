@@ -689,11 +689,13 @@ code:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import (
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    run,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.arguments import (
     ARGUMENTS,
 )
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.operation import (
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import (
     ReleaseOperation,
 )
 

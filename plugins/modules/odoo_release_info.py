@@ -139,11 +139,22 @@ operations:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import CLUSTER
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail, unexpected
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.arguments import WHERE
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.status import status
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import (
+    CLUSTER,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import (
+    DomainError,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    fail,
+    unexpected,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.arguments import (
+    WHERE,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.status import (
+    status,
+)
 
 
 def main():

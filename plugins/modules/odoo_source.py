@@ -87,10 +87,18 @@ git:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.layers import addons_layer
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.source import resolve
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.layers import (
+    addons_layer,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.source import (
+    resolve,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import (
+    DomainError,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    fail,
+)
 
 
 def main() -> None:

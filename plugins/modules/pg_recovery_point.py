@@ -427,9 +427,15 @@ timings:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.arguments import ARGUMENTS
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.operation import RecoveryOperation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    run,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.arguments import (
+    ARGUMENTS,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.operation import (
+    RecoveryOperation,
+)
 
 
 def main():

@@ -98,10 +98,18 @@ manifests:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import fail
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.arguments import SHARED
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.operation import information
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import (
+    DomainError,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    fail,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.arguments import (
+    SHARED,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.operation import (
+    information,
+)
 
 
 def main():

@@ -85,8 +85,12 @@ pending_restart:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import run
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._postgresql.io import ClustersOperation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
+    run,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._postgresql.io import (
+    ClustersOperation,
+)
 
 CLUSTER = {
     "instance": {"type": "str", "required": True},

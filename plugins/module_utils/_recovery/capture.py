@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from .._instance.database import Database, DatabaseState
 from .._kernel.errors import DomainError, known
 from .._kernel.plan import Step
-from .._odoo.database import Database, DatabaseState
-from . import dump, notes
+from . import notes
+from .engines import dump
 from .losses import Losses
 from .making import made_in, make_repository
 from .model import Desired, moment, utc_now

@@ -13,10 +13,10 @@ import hashlib
 import os
 import shutil
 
+from .._documents.store import Store
 from .._kernel.errors import DomainError
 from .model import Desired
 from .repository import Repository
-from .store import Store
 
 PLACE, KEYS, LOCKS, CONFIG = "restic/", "restic/keys/", "restic/locks/", "restic/config"
 

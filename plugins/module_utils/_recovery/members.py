@@ -13,8 +13,8 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._odoo.cluster import LISTS
-from .._odoo.extensions import first_line
+from .._instance.cluster import LISTS
+from .._instance.extensions import first_line
 
 with contextlib.suppress(ImportError):  # Database says so
     import psycopg2

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
+from .._instance.database import Database
 from .._kernel.errors import DomainError
-from .._odoo.database import Database
 from .model import STORED
 
 with contextlib.suppress(ImportError):  # Database says so

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .._odoo.cluster import Cluster
+from .._instance.cluster import Cluster
 from . import members
 
 # Among the dump's files; PostgreSQL's programs read only those that its table of contents names.

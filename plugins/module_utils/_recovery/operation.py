@@ -12,12 +12,14 @@ import os
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from .._documents.signing import Signer, check_signers
+from .._documents.store import open_store
+from .._instance.database import Database, DatabaseState
 from .._kernel.errors import DomainError, known
 from .._kernel.execute import carry_out, undo
 from .._kernel.journal import Journal, locked
 from .._kernel.plan import Plan
 from .._kernel.run import guard_digest
-from .._odoo.database import Database, DatabaseState
 from .capture import Capture, check_identity
 from .expire import Expire, Hold
 from .model import Desired, desired, utc_now
@@ -26,8 +28,6 @@ from .points import Points, find
 from .remembered import Remembered
 from .repository import Repository
 from .restore import Restore, Target, check_target
-from .signing import Signer, check_signers
-from .store import open_store
 from .verify import Verify
 
 # How the instance's lock names what is done here, before the state.

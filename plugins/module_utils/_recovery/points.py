@@ -11,10 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .._documents.signing import Signer
+from .._documents.store import Store
 from .._kernel.errors import DomainError
 from .model import FORMAT, POINT, Point, moment, utc_now
-from .signing import Signer
-from .store import Store
 
 MANIFEST = "manifest.json"
 _NUMBERED = re.compile(r"(verification|hold)-([0-9]{6,})\.json")

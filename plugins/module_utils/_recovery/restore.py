@@ -13,15 +13,16 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from .._instance import likeness
+from .._instance.cluster import apply_setting
+from .._instance.database import Database
+from .._instance.given import give
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import Step
-from .._odoo import likeness
-from .._odoo.cluster import apply_setting
-from .._odoo.database import Database
-from .._odoo.given import give
-from . import dump, notes
-from .load import Stages, lacks_immutable, unknown_to
+from . import notes
+from .engines import dump
+from .engines.load import Stages, lacks_immutable, unknown_to
 from .losses import Losses
 from .model import Desired, Point
 from .moment import checked, stream

@@ -18,14 +18,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._instance import likeness
+from .._instance.cluster import Cluster
+from .._instance.extensions import first_line
+from .._instance.script import Script
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline
-from .._odoo import likeness
-from .._odoo.cluster import Cluster
-from .._odoo.extensions import first_line
-from . import dump, notes
-from .load import STAGES, Stages, staged, unknown_to
-from .script import Script
+from . import notes
+from .engines import dump
+from .engines.load import STAGES, Stages, staged, unknown_to
 from .space import MARGIN, check_space
 
 with contextlib.suppress(ImportError):  # Database says so

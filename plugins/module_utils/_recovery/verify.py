@@ -13,10 +13,11 @@ import tarfile
 from collections.abc import Iterator
 from typing import IO, Any
 
+from .._instance.cluster import Cluster
 from .._kernel.errors import DomainError, known
 from .._kernel.plan import Step
-from .._odoo.cluster import Cluster
-from . import dump, schema
+from . import schema
+from .engines import dump
 from .model import Desired, Point
 from .pins import BLOCK, sha1_of
 from .points import Points

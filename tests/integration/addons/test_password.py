@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 import rig as rigs
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.people import first_password
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.people import first_password
 
 # As the lookup makes them, and as people write them.
 WORDS = ["kX3v-_9QpL0aZt7WmRbYc2Nf4hGdUeSj", "Größe: 'süß' {{ x }} $HOME \\ 東京"]

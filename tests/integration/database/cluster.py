@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 from sgplab import images
 
 PORT = 5431

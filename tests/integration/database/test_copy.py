@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.way_back import described, own
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.way_back import described, own
 from cluster import NAME, Server
 
 IDENTITY = {"instance": "shop", "tenant": "shop", "environment": "test", "data_class": "synthetic"}

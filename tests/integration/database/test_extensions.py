@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import given
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import Desired, desired
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.rehearsal import RehearsalSteps
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.steps import Steps
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo import samples
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import given
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import Desired, desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.rehearsal import RehearsalSteps
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.steps import Steps
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
 from cluster import NAME, PORT, Server
 from sgplab import images
 
@@ -268,7 +268,7 @@ def test_an_import_gives_them(server: Server, tmp_path: Path) -> None:
     """A backup of a shop that had none; what its configuration asks for beside is the release's to give, which adopts it."""
     import zipfile
 
-    from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_archive import ImportOperation
+    from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.importing.operation import ImportOperation
 
     database = server.instance()
     database.create()

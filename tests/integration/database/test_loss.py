@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import loss
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import loss
 from cluster import NAME, Server
 
 DATES = "create_date timestamp default (now() at time zone 'UTC'), write_date timestamp default (now() at time zone 'UTC')"

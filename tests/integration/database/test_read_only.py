@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.checks import check_writable
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.test_plan import wish
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.checks import check_writable
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.test_plan import wish
 from cluster import NAME, Server
 
 SETTING = "default_transaction_read_only"

@@ -21,9 +21,9 @@ from pathlib import Path
 import docker
 import pytest
 import requests
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import layers, source
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.build import ImageBuild
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import layers, source
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.build import ImageBuild
 
 BINARY = shutil.which("docker-registry") or os.environ.get("SYSGENPRO_DOCKER_REGISTRY", "")
 IMAGE = os.environ.get("SYSGENPRO_ODOO_IMAGE", "sgp-lab/odoo-{}:latest").format("19.0")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import docker
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import builder
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.container import PYTHON, BuildContainer
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import builder
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.container import PYTHON, BuildContainer
 
 from .test_build import IMAGE, wheel
 

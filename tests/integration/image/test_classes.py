@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.changes import classify, full_version
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.digests import describe, found_in
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.record import Record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.digests import describe, found_in
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record import Record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.changes import classify, full_version
 from click_odoo_contrib._addon_hash import addon_hash
 
 from .cases import CASES, Case

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import update
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.config import odoo_conf
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import desired
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.without_code import without_code
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.samples import module, params, record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config import odoo_conf
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.without_code import without_code
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import module, params, record
 
 from .test_found import IMAGE, SERIES, Base, Cluster, cluster, run_odoo  # noqa: F401
 

@@ -11,8 +11,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.changes import translation_files
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.model import LANGUAGE
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.changes import translation_files
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import LANGUAGE
 
 IMAGE = os.environ.get("SYSGENPRO_ODOO_IMAGE", "sgp-lab/odoo-{}:latest")
 SERIES = (os.environ.get("SYSGENPRO_TEST_SERIES") or "14.0,15.0,16.0,17.0,18.0,19.0").split(",")

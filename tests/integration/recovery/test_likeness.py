@@ -18,9 +18,9 @@ LOOK = f"""
 import json, os, sys, tempfile, types
 sys.path.insert(0, {PLACE!r})
 import psycopg2
-from {UNITS}._odoo.database import Database
-from {UNITS}._odoo.checks import check_collation
-from {UNITS}._odoo.clone import copy_of
+from {UNITS}._instance.database import Database
+from {UNITS}._release.checks import check_collation
+from {UNITS}._release.clone import copy_of
 from {UNITS}._kernel.errors import DomainError
 name, what = sys.argv[1:]
 database, said = Database(name, {PORT}, {SOCKET!r}), ""

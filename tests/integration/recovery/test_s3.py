@@ -77,7 +77,7 @@ def test_expired_with_the_pruning_key_only(bodega: Instance, store: ObjectStore)
 _SIGN_ANEW = """
 import json, sys
 sys.path.insert(0, {place!r})
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.signing import Signer
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.signing import Signer
 signer = Signer({key!r})
 manifest = signer.open(sys.argv[1].encode())
 manifest["locked_until"] = "2026-01-01T00:00:00+00:00"

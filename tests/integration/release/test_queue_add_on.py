@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import jobs
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import jobs
 from estate.jobs import WHEELS, unpack
 
 CHANNELS = ("root", "root:4", "root:4,root.mail:1", "mail:3", " root : 5 : sequential ,, mail", "root:2\nmail:1\n", "root:1:throttle=2", "root:0",

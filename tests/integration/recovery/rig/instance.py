@@ -19,7 +19,7 @@ from .machine import PASSWORD, PLACE, PORT, ROOT, SOCKET, UID, Machine, Ran
 _RECORD = """
 import sys
 sys.path.insert(0, {place!r})
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 name, instance, tenant = sys.argv[1:]
 Database(name, {port}, {socket!r}).record_applied(
     dict(instance=instance, tenant=tenant, environment="production", data_class="synthetic"),

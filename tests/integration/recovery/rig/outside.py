@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import neutralize
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import neutralize
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import ContainerSpec, DockerRuntime
 from sgplab import images, template
 
@@ -28,7 +28,7 @@ import json, sys
 sys.path.insert(0, {PLACE!r})
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import neutralize
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 name, role, scripts = json.load(open("/var/tmp/neutral.json"))
 try:
     if role == "cut_off":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.config import REALTIME_MAXCONN
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config import REALTIME_MAXCONN
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,9 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import arguments
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import (
+    arguments,
+)
 from ansible_collections.sysgenpro.odoo.plugins.modules import odoo_release
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.odoo.samples import GIVEN, release
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import GIVEN, release
 
 
 def called(module: Any, capsys: pytest.CaptureFixture[str], **arguments: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._host import instances
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._host.instances import Found
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.moved import check_place
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.moved import check_place
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import render_file
 
 

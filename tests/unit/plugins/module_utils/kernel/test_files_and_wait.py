@@ -9,11 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.files import (
-    read_text,
-    remove_file,
-    replace_file,
-)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.files import read_text, remove_file, replace_file
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.wait import Deadline, WaitTimeout, wait_until
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.archive import (
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.importing.archive import (
     DAMAGED,
     Archive,
     major_of,

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import DatabaseState
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.likeness import provider
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.database import DatabaseState
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo.likeness import provider
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.capture import check_identity
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import Point, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.moment import checked

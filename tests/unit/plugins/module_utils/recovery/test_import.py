@@ -17,15 +17,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.archive import Archive, Contents
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_archive import (
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.importing.archive import Archive, Contents
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.importing.operation import (
     ARGUMENTS,
     Seen,
     make_plan,
     space,
     wish,
 )
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.import_steps import MARK, Import
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.importing.steps import MARK, Import
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.verify import MARGIN
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import defaults
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import dump, load, schema
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import schema
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.engines import dump, load
 
 LISTED = """;
 ; Archive created at 2026-11-29

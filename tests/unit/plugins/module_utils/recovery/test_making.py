@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.store import LocalStore
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.making import CONFIG, made_in, make_repository
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.repository import Repository
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.store import LocalStore
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import params
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.signing import Signer, check_signers
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.store import LocalStore
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.points import Points, find
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.signing import Signer, check_signers
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.store import LocalStore
 
 ID = "20261121T101500-0a1b2c3d"
 

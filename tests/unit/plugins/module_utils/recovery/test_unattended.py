@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import runs, unattended
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import utc_now
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.timer import runs, unattended
 
 HOUR = 3600.0
 
@@ -90,14 +90,14 @@ def test_a_loss_that_nobody_accepted_fails_the_check(place: Path, monkeypatch: p
 def test_what_the_role_takes_to_the_machine_is_enough(tmp_path: Path) -> None:
     """Nothing but these files, without Ansible."""
     role = Path(__file__).parents[5] / "roles" / "recovery_point"
-    parts = yaml.safe_load((role / "vars" / "main.yml").read_text(encoding="utf-8"))["__recovery_point_parts"]
+    packages = yaml.safe_load((role / "vars" / "main.yml").read_text(encoding="utf-8"))["__recovery_point_packages"]
     (tmp_path / "alone").mkdir()
-    for part in parts:
-        for file in (role.parents[1] / "plugins" / "module_utils").glob(part):
-            (tmp_path / "alone" / part).parent.mkdir(exist_ok=True)
-            shutil.copy(file, (tmp_path / "alone" / part).parent)
+    for package in packages:
+        (tmp_path / "alone" / package).mkdir()
+        for file in (role.parents[1] / "plugins" / "module_utils" / package).glob("*.py"):
+            shutil.copy(file, tmp_path / "alone" / package)
     done = subprocess.run([sys.executable, "-s", "-c", "import runpy, sys; sys.modules['ansible'] = None; sys.argv[1:] = [];"
-                           " runpy.run_module('alone._recovery.unattended', run_name='__main__')"],
+                           " runpy.run_module('alone._recovery.timer.unattended', run_name='__main__')"],
                           cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.stderr.startswith("usage: sysgenpro-recovery"), done.stderr
 

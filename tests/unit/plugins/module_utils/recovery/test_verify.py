@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.signing import Signer
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.store import LocalStore
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import Step
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery import dump
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.engines import dump
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import Desired, Point, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.points import Points
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.repository import failed
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.signing import Signer
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.store import LocalStore
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.verify import Verify
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import params
 

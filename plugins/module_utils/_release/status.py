@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What runs on an instance, since when, and what the way back is. Reads only."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from .._instance.database import COLOURS, Database
+from .._kernel.files import read_text
+from .._kernel.journal import Journal, lock_holder, parse_entries
+from .._runtime.docker import DockerRuntime
+from .._runtime.front import HTTP, Front
+from .model import HOST_PARTS
+from .moved import check_place
+from .way_back import described, own
+
+
+def status(params: Mapping[str, Any]) -> dict[str, Any]:
+    """:raises DomainError: where Docker, nftables or PostgreSQL do not answer."""
+    check_place(params)
+    instance = params["instance"]
+    network = ipaddress.ip_network(params["subnet"])
+    state = os.path.join(params["root"], instance, "state")
+    database = Database(params["database"]["name"], params["database"]["port"], params["database"]["socket"])
+    containers = DockerRuntime().observe(instance)
+    front = Front(instance, str(network[HOST_PARTS["front"]])).observe()
+    seen = database.observe()
+    rows = database.history(params["history"]) if seen.applied else []
+    back = database.since_another() if seen.applied else []
+    leads = front.get(HTTP, "").rsplit(":", 1)[0]
+    colour = next((c for c in COLOURS if leads == str(network[HOST_PARTS[c + "-web"]])), None)
+    journal = Journal(state)
+    entries = journal.read()
+    return {
+        "instance": {
+            "name": instance, "identity": _without(seen.identity, "singleton"), "colour": colour,
+            "release": rows[0] if rows else None, "since": rows[0]["at"] if rows else None, "way_back": described(back),
+            "processes": {name: container.state for name, container in sorted(containers.items())},
+            "lock": lock_holder(state), "interrupted": entries[0] if entries else None,
+            "undo_database": database.undo if database.undo in seen.databases else None,
+        },
+        "history": [{**row, "here": number < len(own(rows))} for number, row in enumerate(rows)],
+        "operations": operations(journal.history, params["history"]),
+    }
+
+
+def operations(directory: str, limit: int) -> list[list[dict[str, Any]]]:
+    """The journals of the newest operations, newest first. Their names begin with their time."""
+    names = sorted(os.listdir(directory), reverse=True)[:limit] if os.path.isdir(directory) else []
+    return [parse_entries(read_text(os.path.join(directory, name)) or "") for name in names]
+
+
+def _without(value: Mapping[str, Any] | None, key: str) -> dict[str, Any] | None:
+    return {k: v for k, v in value.items() if k != key} if value else None
