@@ -698,6 +698,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.arguments 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import (
     ReleaseOperation,
 )
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.parts import on_this_machine
 
 
 def main():
@@ -708,7 +709,7 @@ def main():
         ],
         supports_check_mode=True,
     )
-    run(module, lambda: ReleaseOperation(module.params))
+    run(module, lambda: ReleaseOperation(module.params, on_this_machine))
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ class Capture:
         params = self.wanted.params
         with ThreadPoolExecutor(1) as aside:
             dumped = aside.submit(
-                dump.dump, params["database"], self.seen.settings["version"] // 10000, self.facts["moment"]["snapshot"], self.dump,
+                dump.dump, self.database.way, self.database.name, self.seen.settings["version"] // 10000, self.facts["moment"]["snapshot"], self.dump,
                 params["jobs"], params["nice"], params["bounds"]["dump"])
             try:
                 self._prove()

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from .._documents.signing import Signer, check_signers
 from .._documents.store import open_store
 from .._instance.database import Database, DatabaseState
+from .._instance.way_in import WayIn
 from .._kernel.errors import DomainError, known
 from .._kernel.execute import carry_out, undo
 from .._kernel.journal import Journal, locked
@@ -59,7 +60,7 @@ class RecoveryOperation:
         self.database: Database | None = None
         if params["database"]:
             place = params["database"]
-            self.database = Database(place["name"], place["port"], place["socket"])
+            self.database = Database(place["name"], WayIn.of(place))
         self.seen: Observed | None = None
         self.base: DatabaseState | None = None
         self._made: str | None = None

@@ -150,7 +150,7 @@ class Restore:
         owners = bool(self.point.manifest["database"]["owner"] == self.target.params["owner"])
         noted = notes.read(directory)
         lacks = sorted(set((noted or {}).get("tablespaces") or ()) - set(tablespaces))
-        stages = Stages(self.target.database, params["database"], directory, self.scratch, major, params["bounds"]["dump"],
+        stages = Stages(self.target.database, directory, self.scratch, major, params["bounds"]["dump"],
                         ["--no-tablespaces"] if lacks else [])
         left = self._load(stages, noted, owners)
         with self.target.database.session(name) as cursor:

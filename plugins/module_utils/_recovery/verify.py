@@ -171,7 +171,7 @@ class Verify:
     def do_load_schema(self, step: Step) -> dict[str, Any]:
         """:raises DomainError: ``not_verified``, ``schema_not_tried``."""
         params = self.wanted.params
-        load = schema.SchemaLoad(known(self.cluster), params["database"], self.wanted.instance, self.point.manifest,
+        load = schema.SchemaLoad(known(self.cluster), self.wanted.instance, self.point.manifest,
                                  os.path.join(self.scratch, "database"), params["bounds"]["schema"])
         try:
             self.read["schema"] = load.run()

@@ -19,19 +19,16 @@ from .._instance.names import (
     COLOURS,
     DATABASE,
     DATABASE_SAID,
-    HOST_PARTS,
-    HTTP,
     KINDS,
     LOGINS,
     NAME,
     NAME_SAID,
     QUEUE,
-    REALTIME,
 )
 from .._kernel.errors import bad_input
 from .._kernel.plan import canonical_json, digest_of
-from .._runtime.docker import parse_memory
-from .jobs import RUNNERS, asked_to_load, root_capacity
+from .._kernel.text import parse_memory
+from .queue_job import RUNNERS, asked_to_load, root_capacity
 
 # As res.lang.csv of all series has them (ar_001, es_419, sr@Cyrl, kab_DZ, sw) and glibc's locales (ca_ES@valencia), with a script where somebody made one.
 LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_([A-Z]{2}|[0-9]{3}))?(@[A-Za-z0-9]+)?")
@@ -80,15 +77,6 @@ class Desired:
     def image(self) -> str:
         """Digest of the release's image; nothing where none is named."""
         return self.reference.digest if self.reference else ""
-
-    def address(self, what: str) -> str:
-        """The address of ``front``, ``blue-web`` …"""
-        return str(ipaddress.ip_network(self.params["subnet"])[HOST_PARTS[what]])
-
-    def targets(self, colour: str) -> dict[int, str]:
-        """Where the front leads when it leads to a colour."""
-        address = self.address(colour + "-web")
-        return {port: f"{address}:{port}" for port in (HTTP, REALTIME)}
 
     @property
     def install(self) -> list[str]:
@@ -228,11 +216,3 @@ def _check_names(params: Mapping[str, Any]) -> None:
         both = set(modules["install"]) & set(modules.get(other_key) or ())
         if both:
             raise bad_input("modules", ", ".join(sorted(both)), f"a module in one of install and {other_key}")
-
-
-def colour_of(front: Mapping[int, str], wanted: Desired) -> str | None:
-    """The colour a front leads to, or None where it refuses or leads elsewhere."""
-    for colour in COLOURS:
-        if dict(front) == wanted.targets(colour):
-            return colour
-    return None

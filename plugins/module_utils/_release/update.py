@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .._image.installing import obstacle
 from .._image.record import Record
 from .._instance.database import Database
 from .._instance.series import series_of, without_demo_arguments
 from .._kernel.errors import DomainError
 from .._kernel.text import joined
-from .._kernel.wait import Deadline
-from .._runtime.docker import DockerRuntime
-from .config import ETC
-from .installing import obstacle
+from .._kernel.wait import Deadline, clock
+from .._runtime.protocol import ETC, Outcome, Runtime
 from .model import Desired
 from .without_code import stuck
 
@@ -83,22 +81,22 @@ def script(change: Mapping[str, Any]) -> str:
     return _SCRIPT.format(languages=list(change.get("languages") or ()), uninstall=list(change.get("uninstall") or ()))
 
 
-def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[[], Sequence[str]],
+def watch(runtime: Runtime, where: str, seconds: float, blockers: Callable[[], Sequence[str]],
           overdue: Callable[[], None], overdue_after: float, sample: Callable[[], None] | None = None) -> float:
-    """Wait for a one-off container to end well. Returns seconds.
+    """Start a place that runs once and wait for it to end well. Returns seconds.
 
     :param blockers: who keeps the update waiting for a lock.
     :param overdue: called once when ``overdue_after`` seconds have passed.
     :raises DomainError: ``update_failed`` with the cause in one sentence, ``update_timeout``.
     """
-    runtime.start(name)
-    started = time.monotonic()
+    runtime.start(where)
+    started = clock.monotonic()
     deadline, patience, locks_at = Deadline(seconds), Deadline(overdue_after), Deadline(LOOK_FOR_LOCKS)
     in_the_way: Sequence[str] = ()
     told = False
     while True:
-        state = runtime.state(name)
-        if not state.get("Running") and state.get("Status") != "created":
+        outcome = runtime.outcome(where)
+        if outcome.ended or not outcome.there:
             break
         if sample:
             sample()
@@ -109,18 +107,18 @@ def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[
             overdue()
             told = True
         if deadline.passed:
-            output = runtime.logs(name)
-            runtime.stop(name, 5)
+            output = runtime.log(where)
+            runtime.stop(where, 5)
             raise DomainError(
                 "update_timeout",
                 f"the update took longer than {seconds:g} s (bounds.update){_waiting(in_the_way)}",
                 log=output[-20000:])
-        time.sleep(LOOK)
-    if not state or state.get("ExitCode") != 0 or state.get("OOMKilled"):
-        output = runtime.logs(name)
+        clock.sleep(LOOK)
+    if outcome.code != 0 or outcome.out_of_memory:
+        output = runtime.log(where)
         raise DomainError("update_failed", "the update failed: {}{}".format(
-            cause(output, state), _waiting(in_the_way)), log=output[-20000:], passing=is_passing(output, state))
-    return time.monotonic() - started
+            cause(output, outcome), _waiting(in_the_way)), log=output[-20000:], passing=is_passing(output, outcome))
+    return clock.monotonic() - started
 
 
 def settle(database: Database, wanted: Desired, record: Record, change: Mapping[str, Any]) -> list[str]:
@@ -162,14 +160,14 @@ def _waiting(in_the_way: Sequence[str]) -> str:
     return "; in its way was {}".format("; ".join(in_the_way)) if in_the_way else ""
 
 
-def is_passing(output: str, state: Mapping[str, Any]) -> bool:
+def is_passing(output: str, outcome: Outcome) -> bool:
     """Whether an update failed for want of something on the machine, or was killed, so that the same one may well succeed."""
-    return bool(state.get("OOMKilled")) or not state or state.get("ExitCode") in _KILLED or _NO_SPACE in output
+    return outcome.out_of_memory or not outcome.there or outcome.code in _KILLED or _NO_SPACE in output
 
 
-def cause(output: str, state: Mapping[str, Any]) -> str:
+def cause(output: str, outcome: Outcome) -> str:
     """The cause of a failure in one sentence, from Odoo's output (text, as it has no JSON)."""
-    if state.get("OOMKilled"):
+    if outcome.out_of_memory:
         return "it needed more memory than it may have"
     raised: list[str] = []
     first: list[str] = []
@@ -198,4 +196,4 @@ def cause(output: str, state: Mapping[str, Any]) -> str:
         if found:
             return found.group(1)[:500]
     said = lines[-1].strip() if lines and not _LOGGED.match(lines[-1]) else ""
-    return f"Odoo ended with code {state.get('ExitCode')}" + (f": {said[:500]}" if said else "")
+    return f"Odoo ended with code {outcome.code}" + (f": {said[:500]}" if said else "")

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import installing
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import installing, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import update
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config import odoo_conf
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import params

@@ -9,10 +9,10 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from ..._instance.way_in import WayIn
 from ..._kernel.commands import run_program
 from ..._kernel.errors import DomainError
 from ..repository import NO_PROGRAM, UNHARMED, prefix
@@ -58,17 +58,17 @@ def compression(major: int) -> str:
     return "zstd:1" if major >= 16 else "1"
 
 
-def dump(cluster: Mapping[str, Any], major: int, snapshot: str, target: str, jobs: int, nice: int, seconds: float) -> None:
+def dump(way: WayIn, name: str, major: int, snapshot: str, target: str, jobs: int, nice: int, seconds: float) -> None:
     """Dump the database as an exported snapshot has it.
 
     :raises DomainError: ``dump_failed``, and those of ``_run``.
     """
-    _run([*prefix(nice), program("pg_dump", major), *_where(cluster), "--format", "directory", "--jobs", str(jobs),
-          "--compress", compression(major), "--snapshot", snapshot, "--lock-wait-timeout", "60s", "--file", target, cluster["name"]],
+    _run([*prefix(nice), program("pg_dump", major), *way.words(), "--format", "directory", "--jobs", str(jobs),
+          "--compress", compression(major), "--snapshot", snapshot, "--lock-wait-timeout", "60s", "--file", target, name],
          "dump_failed", "dumping the database", seconds, UNHARMED)
 
 
-def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, owners: bool, jobs: int, seconds: float,
+def restore(way: WayIn, major: int, source: str, database: str, owners: bool, jobs: int, seconds: float,
             which: Sequence[str] = ()) -> None:
     """Load a dump, or a part of it, into a database.
 
@@ -81,7 +81,7 @@ def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, 
     """
     kept = [] if owners else ["--no-owner", "--no-privileges"]
     _run([*prefix(0), "env", "PGOPTIONS=-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0 -c lc_messages=C",
-          program("pg_restore", major), *_where(cluster), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *NEVER, *kept, *which, source],
+          program("pg_restore", major), *way.words(), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *NEVER, *kept, *which, source],
          "load_failed", "loading the dump", seconds, "What was loaded is removed")
 
 
@@ -122,10 +122,6 @@ def summary(directory: str) -> Dump:
         total += size
         lines.append(f"{name} {size} {digest.hexdigest()}\n")
     return Dump(len(lines), total, "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest())
-
-
-def _where(cluster: Mapping[str, Any]) -> list[str]:
-    return ["--host", cluster["socket"], "--port", str(cluster["port"]), "--username", "postgres", "--no-password"]
 
 
 def _run(command: Sequence[str], code: str, what: str, seconds: float, unchanged: str) -> str:

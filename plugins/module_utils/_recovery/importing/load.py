@@ -74,9 +74,8 @@ class Login:
     @contextlib.contextmanager
     def session(self, seconds: int) -> Iterator[Any]:
         """A cursor whose statements are the owner's. What is loaded is removed where it fails, so a commit need not wait for the disk."""
-        connection = psycopg2.connect(
-            host=self.database.socket, port=self.database.port, user=self.role, password=self._password, dbname=self.database.name,
-            application_name="sysgenpro import", connect_timeout=10,
+        connection = self.database.way.connect(
+            self.database.name, self.role, password=self._password, application_name="sysgenpro import",
             options=f"-c synchronous_commit=off -c maintenance_work_mem=256MB -c lock_timeout=0 -c statement_timeout={seconds * 1000}")
         try:
             connection.autocommit = True

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..._instance.database import Database
 from ..._instance.names import DATABASE, DATABASE_SAID, NAME, NAME_SAID
+from ..._instance.way_in import WayIn
 from ..._kernel.arguments import CLUSTER
 from ..._kernel.errors import DomainError, bad_input
 from ..._kernel.execute import carry_out, undo
@@ -134,7 +135,7 @@ class ImportOperation:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.wanted = wish(params)
         place = params["database"]
-        self.database = Database(place["name"], place["port"], place["socket"])
+        self.database = Database(place["name"], WayIn.of(place))
         self.target = Target(self.wanted, self.database)
         self.archive = Archive(params["archive"])
         self.result: dict[str, Any] = {}

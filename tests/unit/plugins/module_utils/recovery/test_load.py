@@ -35,7 +35,7 @@ OWN = "300; 1259 16500 TABLE cron job owner\n"
 @pytest.mark.parametrize(("more", "left_out"), [("", 0), (CRON, 4), (OWN, 0)])
 def test_what_comes_first_and_what_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, left_out: int) -> None:
     monkeypatch.setattr(dump, "listed", lambda *_arguments: LISTED.format(cron=more))
-    stages = load.Stages(None, {}, "/dump", str(tmp_path), 17, 60)  # type: ignore[arg-type]
+    stages = load.Stages(None, "/dump", str(tmp_path), 17, 60)  # type: ignore[arg-type]
     stages.split()
     assert [line.split(" - ")[1] for line in Path(stages.first).read_text().splitlines()] == ["ext postgres", "unaccent"]
     rest = Path(stages.rest).read_text()

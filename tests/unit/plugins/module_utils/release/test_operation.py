@@ -227,7 +227,7 @@ def test_a_module_that_odoo_passed_over_is_no_endless_plan(rig: Rig) -> None:
     ({"uninstall": ["sale"]}, ""), ({}, "")])
 def test_what_an_update_left_is_compared_with_what_was_asked(rig: Rig, change: dict[str, Any], said: str) -> None:
     running_r1(rig)
-    database = rig.operation(rig.params(R1)).database
+    database = rig.operation(rig.params(R1)).parts.database
     if not said:
         update.check(database, change)
         return

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.filter.release_text import plan_summary
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import installing
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.build import notes_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import DatabaseState, Origins
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import installing, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import update
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import module, record, release
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.test_plan import (
