@@ -675,7 +675,7 @@ removed:
   returned: when something was removed
   type: list
   elements: str
-  sample: [close_front, remove_containers, shut_logins]
+  sample: [close_front, remove_places, shut_logins]
 purged:
   description: Names of the C(databases) that were dropped, and paths of the C(directories) that were removed.
   returned: when O(purge) dropped something

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,26 +15,14 @@ from .._instance.series import series_of, without_demo_arguments
 from .._kernel.errors import DomainError
 from .._kernel.text import joined
 from .._kernel.wait import Deadline, clock
-from .._runtime.protocol import ETC, Outcome, Runtime
+from .._runtime.protocol import ETC, Runtime
+from .cause import cause, is_passing
 from .model import Desired
 from .without_code import stuck
 
 # Seconds between two looks at an update; each look is one Docker call and, now and then, one query.
 LOOK = 0.25
 LOOK_FOR_LOCKS = 2.0
-
-_TRACEBACK = "Traceback (most recent call last):"
-_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
-# What follows a message and is no part of it: rows and queries of PostgreSQL, the context of a view.
-_ASIDE = re.compile(r"(DETAIL|HINT|CONTEXT|LINE \d+): |View error context:")
-_CHAIN = re.compile(r"(The above exception was the direct cause|During handling of the above exception)")
-# Of a data file that calls a function Odoo's last words are where it stood, and no longer why it fell (tools/convert.py).
-_WHERE = re.compile(r"(somewhere inside|, near)\b")
-_CRITICAL = re.compile(r" (?:CRITICAL|ERROR) \S+ [\w.]+: (.+)")
-
-# What a shell says of a program that SIGKILL or SIGTERM ended, and strerror(ENOSPC).
-_KILLED = (137, 143)
-_NO_SPACE = "No space left on device"
 
 _SCRIPT = """\
 languages = {languages!r}
@@ -158,42 +145,3 @@ def check(database: Database, change: Mapping[str, Any]) -> None:
 
 def _waiting(in_the_way: Sequence[str]) -> str:
     return "; in its way was {}".format("; ".join(in_the_way)) if in_the_way else ""
-
-
-def is_passing(output: str, outcome: Outcome) -> bool:
-    """Whether an update failed for want of something on the machine, or was killed, so that the same one may well succeed."""
-    return outcome.out_of_memory or not outcome.there or outcome.code in _KILLED or _NO_SPACE in output
-
-
-def cause(output: str, outcome: Outcome) -> str:
-    """The cause of a failure in one sentence, from Odoo's output (text, as it has no JSON)."""
-    if outcome.out_of_memory:
-        return "it needed more memory than it may have"
-    raised: list[str] = []
-    first: list[str] = []
-    inside = further = chained = False
-    lines = output.splitlines()
-    for line in lines:
-        if line.startswith(_TRACEBACK):
-            first = (first or raised) if chained else []
-            inside, further, chained = True, False, False
-        elif _CHAIN.match(line):
-            further, chained = False, True
-        elif inside and line.strip() and not line.startswith(" "):
-            # The first line that is not indented names the exception; of a chain the last one has the most to say.
-            raised, inside, further = [line.strip()], False, True
-        elif (further and _LOGGED.match(line)) or _ASIDE.match(line):
-            further = False
-        elif further and line.strip():
-            # Odoo tells what is wrong with a view or a data file in the lines that follow.
-            raised.append(line.strip())
-    if raised:
-        said = " ".join(raised)
-        reason = (": " + " ".join(first))[:300] if first and _WHERE.search(said) else ""
-        return said[: 500 - len(reason)] + reason
-    for line in reversed(lines):
-        found = _CRITICAL.search(line)
-        if found:
-            return found.group(1)[:500]
-    said = lines[-1].strip() if lines and not _LOGGED.match(lines[-1]) else ""
-    return f"Odoo ended with code {outcome.code}" + (f": {said[:500]}" if said else "")

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import neutralize
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import Daemon
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import ContainerSpec
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import ContainerSpec, Daemon
 from sgplab import images, template
 
 from .machine import PLACE, PORT, SOCKET, Machine
