@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._kernel.commands import run_program
+from .._kernel.commands import ProgramMissing, ProgramSlow, ended, run_program
 from .._kernel.errors import DomainError, bad_input
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import canonical_json
@@ -93,14 +92,12 @@ class Signer:
             with open(signed, "w", encoding="utf-8") as stream:
                 stream.write(signature)
             try:
-                done = subprocess.run(  # pylint: disable=ansible-bad-function
-                    ["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed],
-                    input=text.encode(), capture_output=True, check=False, timeout=30)
-            except (OSError, subprocess.TimeoutExpired) as error:
+                done = ended(["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed], given=text, seconds=30)
+            except (OSError, ProgramMissing, ProgramSlow) as error:
                 # It says nothing about the document.
-                raise DomainError("not_checked", f"a signature could not be checked: {error}", unchanged="Nothing was changed",
+                raise DomainError("not_checked", f"a signature could not be checked: {type(error).__name__}: {error}", unchanged="Nothing was changed",
                                   advice="Run the site playbook for this machine") from error
-        if done.returncode:
+        if done.code:
             raise ValueError("its signature is not that of a trusted key over this text")
 
 

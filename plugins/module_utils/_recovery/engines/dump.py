@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..._instance.way_in import WayIn
-from ..._kernel.commands import run_program
+from ..._kernel.commands import ProgramMissing, ProgramSlow, ended, run_program
 from ..._kernel.errors import DomainError
-from ..repository import NO_PROGRAM, UNHARMED, prefix
+from ..restic import NO_PROGRAM, UNHARMED, prefix
 
 PROGRAMS = "/usr/lib/postgresql/{}/bin"
 BLOCK = 1 << 20
@@ -127,21 +126,20 @@ def summary(directory: str) -> Dump:
 def _run(command: Sequence[str], code: str, what: str, seconds: float, unchanged: str) -> str:
     """:raises DomainError: ``code`` where the program says that something is wrong; else ``program_…``, which proves nothing about the dump."""
     try:
-        done = subprocess.run(  # pylint: disable=ansible-bad-function
-            list(command), capture_output=True, text=True, errors="replace", check=False, timeout=seconds, stdin=subprocess.DEVNULL, cwd="/")
-    except FileNotFoundError:
+        done = ended(command, seconds=seconds)
+    except ProgramMissing:
         raise DomainError("program_missing", f"{what}: {command[0]} is not on this machine", unchanged=unchanged, advice=SITE) from None
-    except subprocess.TimeoutExpired:
+    except ProgramSlow:
         raise DomainError("program_slow", f"{what} took longer than {seconds:g} s", unchanged=unchanged,
                           advice="Give bounds.dump more seconds, or find out what keeps it") from None
-    if not done.returncode:
-        return done.stdout
-    said = "; ".join([line for line in done.stderr.strip().splitlines() if line][:3])[:1000] or f"it ended with {done.returncode}"
-    if done.returncode < 0:
-        raise DomainError("program_killed", f"{what}: the program was ended by signal {-done.returncode}", unchanged=unchanged,
+    if not done.code:
+        return done.output
+    said = "; ".join([line for line in done.complaint.strip().splitlines() if line][:3])[:1000] or f"it ended with {done.code}"
+    if done.code < 0:
+        raise DomainError("program_killed", f"{what}: the program was ended by signal {-done.code}", unchanged=unchanged,
                           advice="Look whether the machine ran out of memory, then run the same command again")
     # Debian's pg_wrapper, which stands in for a program that is not there, begins like that; the programs themselves with their name.
-    if done.returncode in NO_PROGRAM or said.startswith("Error: "):
+    if done.code in NO_PROGRAM or said.startswith("Error: "):
         raise DomainError("program_missing", f"{what}: {said}", unchanged=unchanged, advice=SITE)
     if any(text in said for text in TOO_OLD):
         raise DomainError("program_too_old", f"{what}: {said}", unchanged=unchanged,
