@@ -94,7 +94,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     elif seen.back:
         steps = sequences.back_to_point(wanted, seen, seen.back, old, new, work.queue)
     else:
-        steps = sequences.update(wanted, seen, old, new, work, strategy)
+        steps = sequences.with_update(wanted, seen, old, new, work, strategy)
     if work.kind in ("code", "adopt", "update"):
         steps = (steps[0], *giving, *steps[1:])  # before a process of the new release looks what there is
     after = {**before, "colour": new, "release": _target_id(seen), "image": wanted.image,

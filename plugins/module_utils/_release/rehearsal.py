@@ -24,7 +24,7 @@ from .._kernel.execute import carry_out, undo
 from .._kernel.files import read_text, replace_file
 from .._kernel.plan import Plan, Step, digest_of
 from .._kernel.wait import clock
-from . import update
+from . import odoo_run
 from .carrying import Carrying
 from .clone import copy_of
 from .model import Desired
@@ -132,17 +132,17 @@ class RehearsalSteps(Steps):
     def do_rehearse(self, step: Step) -> dict[str, Any]:
         record = self.release.record
         self.database.allow_login([self.database.update_role], True)
-        self.processes.once(REHEARSAL, self.release, update.command(record, step.parameters, self.clone), self.clone,
-                            files={"change.py": update.script(step.parameters)}, data=REHEARSAL)
+        self.processes.once(REHEARSAL, self.release, odoo_run.command(record, step.parameters, self.clone), self.clone,
+                            files={"change.py": odoo_run.script(step.parameters)}, data=REHEARSAL)
         locks: dict[str, dict[str, Any]] = {}
         with self.database.session(self.clone) as cursor:
             cursor.execute(_NOTE_DDL)
-            seconds = update.watch(
+            seconds = odoo_run.watch(
                 self.runtime, REHEARSAL, self.bounds["update"], list, lambda: None, self.bounds["update"],
                 sample=lambda: _sample_locks(cursor, locks))
             there = type(self.database)(self.clone, self.database.way)
-            self.warnings += update.settle(there, self.wanted, record, step.parameters)
-            update.check(there, step.parameters)
+            self.warnings += odoo_run.settle(there, self.wanted, record, step.parameters)
+            odoo_run.check(there, step.parameters)
             cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
             ddl = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]
             # The platform's own notes are not part of what is rehearsed.

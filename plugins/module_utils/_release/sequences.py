@@ -52,7 +52,7 @@ def _stop_cron(wanted: Desired, seen: Observed) -> list[Step]:
             Step("stop_cron", f"End the cron process of {cron[0]}", {"colour": cron[0]})] if cron else []
 
 
-def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
+def with_update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
     change = work.change
     return (
         _pull(wanted),

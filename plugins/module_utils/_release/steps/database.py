@@ -12,7 +12,7 @@ from ..._instance.names import COLOURS, UPDATE, place
 from ..._kernel.errors import DomainError
 from ..._kernel.plan import Step
 from ..._kernel.wait import clock
-from .. import update
+from .. import odoo_run
 from .front import FrontSteps
 
 
@@ -63,10 +63,10 @@ class DatabaseSteps(FrontSteps):
 
     def do_update(self, step: Step) -> dict[str, Any]:
         self.admit(self.database.update_role)
-        self.processes.once(UPDATE, self.release, update.command(self.release.record, step.parameters, self.wanted.database), self.wanted.database,
-                            files={"change.py": update.script(step.parameters)})
+        self.processes.once(UPDATE, self.release, odoo_run.command(self.release.record, step.parameters, self.wanted.database), self.wanted.database,
+                            files={"change.py": odoo_run.script(step.parameters)})
         holds = "hold" in self.context["begun"]
-        seconds = update.watch(
+        seconds = odoo_run.watch(
             self.runtime, UPDATE, self.bounds["update"], lambda: self.database.blockers(self.database.update_role),
             self._overdue if holds else lambda: None, self._pause_left() if holds else self.bounds["update"])
         return {"seconds": round(seconds, 3)}
@@ -81,8 +81,8 @@ class DatabaseSteps(FrontSteps):
             self.bounds["max_pause"]))
 
     def do_check_modules(self, step: Step) -> dict[str, Any]:
-        self.warnings += update.settle(self.database, self.wanted, self.release.record, step.parameters)
-        update.check(self.database, step.parameters)
+        self.warnings += odoo_run.settle(self.database, self.wanted, self.release.record, step.parameters)
+        odoo_run.check(self.database, step.parameters)
         return {}
 
     def do_mark_installed(self, step: Step) -> dict[str, Any]:

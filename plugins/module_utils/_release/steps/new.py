@@ -14,7 +14,7 @@ from ..._instance import given, neutralize, people
 from ..._instance.names import UPDATE
 from ..._kernel.commands import run_program
 from ..._kernel.plan import Step
-from .. import update
+from .. import odoo_run
 from .base import StepsBase
 
 
@@ -69,7 +69,7 @@ class NewSteps(StepsBase):
         self.admit(role)
         if arguments:
             self.processes.once(UPDATE, self.release, arguments, self.wanted.database)
-            update.watch(self.runtime, UPDATE, self.bounds["update"], lambda: self.database.blockers(role), lambda: None, self.bounds["update"])
+            odoo_run.watch(self.runtime, UPDATE, self.bounds["update"], lambda: self.database.blockers(role), lambda: None, self.bounds["update"])
             scripts = neutralize.scripts_in(self.runtime.output(UPDATE))
         neutralize.cut_off(self.database)
         with neutralize.as_owner(self.database, role, self.processes.let_update_in()) as cursor:

@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.series import series_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, odoo_run
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.cause import cause
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Outcome
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import (
@@ -156,7 +156,7 @@ def test_the_command(series: str) -> None:
     odoo = "/usr/bin/odoo -d acme --stop-after-init --no-http"
 
     def command(**change: Any) -> str:
-        shell, options, text = update.command(record("r1", series), change, "acme")
+        shell, options, text = odoo_run.command(record("r1", series), change, "acme")
         assert (shell, options) == ("sh", "-ec")
         return text
 
@@ -172,10 +172,10 @@ def test_the_command(series: str) -> None:
 @given(st.lists(st.text()), st.lists(st.text()))
 def test_the_script_is_python_with_these_names(languages: list[str], uninstall: list[str]) -> None:
     found: dict[str, Any] = {}
-    head = update.script({"languages": languages, "uninstall": uninstall}).split("if languages:")[0]
+    head = odoo_run.script({"languages": languages, "uninstall": uninstall}).split("if languages:")[0]
     exec(compile(head, "change.py", "exec"), found)
     assert found["languages"] == languages and found["uninstall"] == uninstall
-    compile(update.script({"languages": languages}), "change.py", "exec")
+    compile(odoo_run.script({"languages": languages}), "change.py", "exec")
 
 
 # What Odoo 19 said (outputs/) when an add-on with this fault was installed.
