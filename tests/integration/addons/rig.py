@@ -285,8 +285,8 @@ class Odoo:
     def remove(self) -> None:
         docker("rm", "--force", "--volumes", self.name, check=False)
 
-    def ready(self, token: str = TOKEN, timeout: float = 300) -> requests.Response:
-        return requests.post(f"{self.url}/sysgenpro/ready", headers={"X-Sysgenpro-Token": token}, timeout=timeout)
+    def ready(self, token: str = TOKEN, timeout: float = 300, part: str = "") -> requests.Response:
+        return requests.post(f"{self.url}/sysgenpro/ready", headers={"X-Sysgenpro-Token": token, "X-Sysgenpro-Part": part}, timeout=timeout)
 
     def requests_under_way(self) -> list[dict[str, Any]]:
         found = []
