@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .._kernel.commands import run_program
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, bad_input
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import canonical_json
 
@@ -108,5 +108,4 @@ def check_signers(keys: Sequence[str]) -> None:
     """:raises DomainError: ``bad_input`` for what is no single line with a public key."""
     for key in keys:
         if "\n" in key or len(key.split()) < 2 or not key.startswith(("ssh-", "ecdsa-", "sk-")):
-            raise DomainError("bad_input", f"trusted_signers holds {key!r}, expected public keys as ssh-ed25519 AAAA…",
-                              unchanged="Nothing was changed")
+            raise bad_input("trusted_signers", key, "public keys such as ssh-ed25519 AAAA…")

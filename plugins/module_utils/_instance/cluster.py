@@ -18,6 +18,7 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline
+from .names import COLOURS, KINDS, QUEUE, role
 
 try:
     import psycopg2
@@ -28,10 +29,6 @@ try:
 except ImportError:
     HAS_PSYCOPG2 = False
 
-COLOURS = ("blue", "green")
-KINDS = ("web", "cron")
-# Only where jobs are: instances that were made before this kind was known have no login roles for it.
-QUEUE = "queue"
 # How long a server that restarts is waited for, in seconds.
 PATIENCE = 60
 _SOCKET = ".s.PGSQL."
@@ -56,11 +53,6 @@ class Grants:
         return cls([(g[0], g[1], g[2]) for g in value["grants"]], [(s[0], s[1], s[2]) for s in value["settings"]])
 
 
-def logins_of(database: str) -> list[str]:
-    """The login roles of an instance's processes; others may well begin with its name."""
-    return [*(f"{database}_{colour}_{kind}" for colour in COLOURS for kind in (*KINDS, QUEUE)), database + "_update"]
-
-
 class Cluster:
     """The cluster of one instance, by peer login as ``postgres``.
 
@@ -78,7 +70,7 @@ class Cluster:
         self.update_role = name + "_update"
 
     def role(self, colour: str, kind: str) -> str:
-        return f"{self.name}_{colour}_{kind}"
+        return role(self.name, f"{colour}_{kind}")
 
     def roles(self, colour: str) -> list[str]:
         """Those that may log in while the colour works; the queue's is let in where there are jobs."""

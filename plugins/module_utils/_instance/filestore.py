@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from itertools import islice
 
 from .._kernel.errors import DomainError
+from .._kernel.text import joined
 from .._release.checks import HEADROOM
-from .._release.model import Desired, joined
+from .._release.model import Desired
 
 # Files that are looked at in each directory, and directories at the most: Odoo's own 256, checklist/ and what people put beside them.
 SAMPLE, MOST = 4, 1024

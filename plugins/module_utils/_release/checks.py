@@ -9,14 +9,15 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._instance.cluster import QUEUE, logins_of
-from .._instance.database import COLOURS, DatabaseState
+from .._instance.database import DatabaseState
+from .._instance.names import COLOURS, QUEUE, logins_of
 from .._instance.series import series_of
-from .._kernel.errors import DomainError, known
+from .._kernel.errors import DomainError, bad_input, known
+from .._kernel.text import joined
 from .._runtime.docker import parse_memory
 from . import installing, jobs
 from .changes import full_version, missing_modules
-from .model import Desired, joined
+from .model import Desired
 from .without_code import IMPORTER, STUDIO, against, dependents, origins, said, stuck, without_code
 
 if TYPE_CHECKING:
@@ -163,9 +164,8 @@ def check_first_password(wanted: Desired) -> None:
     :raises DomainError: ``bad_input``.
     """
     if wanted.params["admin_password"] is None and wanted.state != "planned":
-        raise DomainError(
-            "bad_input", "admin_password is None, expected a password for the user admin of the database that is to be made", unchanged="Nothing was changed",
-            advice="Give one; or an empty one, to leave the password that everybody knows")
+        raise bad_input("admin_password", None, "a password for the user admin of the database that is to be made",
+                        "Give one; or an empty one, to leave the password that everybody knows")
 
 
 def check_disk(wanted: Desired, seen: Observed) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._image.record import Record
-from .._instance.cluster import KINDS, QUEUE
+from .._instance.names import HTTP, KINDS, QUEUE, REALTIME
 from .._instance.series import series_of
-from .._runtime.front import HTTP, REALTIME
 from . import jobs
 
 PLATFORM_ADDONS = ("sysgenpro_session", "sysgenpro_drain", "sysgenpro_assets", "sysgenpro_ready")

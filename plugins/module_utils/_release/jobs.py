@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._instance.cluster import COLOURS, QUEUE
+from .._instance.names import COLOURS, QUEUE
 from .._kernel.errors import DomainError
 from .._kernel.plan import Step
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from .._image.record import Release
 from .._instance import given
-from .._instance.cluster import KINDS, QUEUE
-from .._instance.database import COLOURS, DatabaseState
+from .._instance.database import DatabaseState
+from .._instance.names import COLOURS, KINDS, QUEUE, other
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .._runtime.docker import Container
@@ -38,7 +38,7 @@ from .checks import (
     others_in,
 )
 from .installing import left_out
-from .model import Desired, colour_of, other
+from .model import Desired, colour_of
 from .recovery import Back
 from .without_code import stuck, without_code
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from .._image.record import Record, Release
 from .._instance.database import Database
+from .._instance.names import LABEL, REALTIME
 from .._kernel.files import read_text, remove_file, replace_file
-from .._runtime.docker import LABEL, ContainerSpec, DockerRuntime, parse_memory
-from .._runtime.front import REALTIME
+from .._runtime.docker import ContainerSpec, DockerRuntime, parse_memory
 from . import config
 from .model import Desired
 

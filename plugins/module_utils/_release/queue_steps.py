@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .._image.record import Release
-from .._instance.cluster import COLOURS, QUEUE
 from .._instance.database import Database
+from .._instance.names import COLOURS, QUEUE
 from .._kernel.errors import DomainError
 from .._kernel.plan import Step
+from .._kernel.text import joined
 from .._runtime.docker import DockerRuntime
 from . import jobs
-from .model import Desired, joined
+from .model import Desired
 from .processes import Processes
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from .._instance.names import HOST_PARTS
 from .._instance.series import series_of
 from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
@@ -27,7 +28,7 @@ from .._kernel.journal import operation_id
 from .._kernel.plan import Plan, Step, digest_of
 from . import update
 from .clone import copy_of
-from .model import HOST_PARTS, Desired
+from .model import Desired
 from .plan import MEND_RELEASE, update_of
 from .prove import prove
 from .steps import Steps

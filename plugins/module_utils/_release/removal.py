@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .._instance.cluster import logins_of
-from .._instance.database import COLOURS
+from .._instance.names import COLOURS, logins_of
 from .._kernel.errors import DomainError
 from .._kernel.execute import carry_out
 from .._kernel.plan import Plan, Step
+from .._kernel.text import joined
 from .checks import check_owner
-from .model import Desired, joined
+from .model import Desired
 from .processes import Processes
 from .recovery import abandoned
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._kernel.plan import Step
+from .._kernel.text import joined
 from . import jobs
-from .model import Desired, joined
+from .model import Desired
 from .recovery import Back, back_steps, capture_step
 from .without_code import stuck
 

@@ -10,12 +10,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from .._instance.database import COLOURS, Database
+from .._instance.database import Database
+from .._instance.names import COLOURS, HOST_PARTS, HTTP
 from .._kernel.files import read_text
 from .._kernel.journal import Journal, lock_holder, parse_entries
 from .._runtime.docker import DockerRuntime
-from .._runtime.front import HTTP, Front
-from .model import HOST_PARTS
+from .._runtime.front import Front
 from .moved import check_place
 from .way_back import described, own
 

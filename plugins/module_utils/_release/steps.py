@@ -20,18 +20,20 @@ from typing import Any
 
 from .._image.record import Release
 from .._instance import given, neutralize, people
-from .._instance.cluster import KINDS, QUEUE, Grants
-from .._instance.database import COLOURS, Database
+from .._instance.cluster import Grants
+from .._instance.database import Database
+from .._instance.names import COLOURS, HTTP, KINDS, QUEUE, REALTIME, other
 from .._instance.series import series_of
 from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
 from .._kernel.plan import Step
+from .._kernel.text import joined
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._runtime.docker import DockerRuntime
-from .._runtime.front import HTTP, REALTIME, Front
+from .._runtime.front import Front
 from . import update
 from .answered import Edge
-from .model import Desired, joined, other
+from .model import Desired
 from .processes import Processes
 from .prove import prove, request
 from .queue_steps import QueueSteps

@@ -14,11 +14,12 @@ from .._image.record import Record
 from .._instance.database import Database
 from .._instance.series import series_of, without_demo_arguments
 from .._kernel.errors import DomainError
+from .._kernel.text import joined
 from .._kernel.wait import Deadline
 from .._runtime.docker import DockerRuntime
 from .config import ETC
 from .installing import obstacle
-from .model import Desired, joined
+from .model import Desired
 from .without_code import stuck
 
 # Seconds between two looks at an update; each look is one Docker call and, now and then, one query.

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .._kernel.errors import DomainError
+from .._instance.names import LABEL
+from .._kernel.errors import DomainError, bad_input
 from .._kernel.files import replace_file
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 
@@ -30,7 +31,6 @@ except ImportError:
 
 Result = TypeVar("Result")
 
-LABEL = "org.sysgenpro."
 # Connections that may wait to be accepted in a container's own network, listen(2): as many as addons/sysgenpro_drain/herd.py asks for.
 BACKLOG = 16384
 # A daemon that restarts is back within this time, in seconds; containers live on (live-restore).
@@ -346,7 +346,7 @@ def parse_memory(field_name: str, text: str) -> int:
     units = {"b": 1, "k": 1024, "m": 1024 ** 2, "g": 1024 ** 3}
     number, unit = text[:-1], text[-1:].lower()
     if unit not in units or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) or float(number) * units[unit] < 1:
-        raise DomainError("bad_input", f"{field_name} is {text!r}, expected a number with a unit b, k, m or g, as 2g", unchanged="Nothing was changed")
+        raise bad_input(field_name, text, "a number with a unit b, k, m or g, such as 2g")
     return int(float(number) * units[unit])
 
 

@@ -19,10 +19,6 @@ from .._kernel.files import replace_file
 FAMILY = ("ip", "sysgenpro", "fronts")
 DIRECTORY = "/etc/sysgenpro/fronts.d"
 
-# Ports of an Odoo process: HTTP, and websocket or longpolling.
-HTTP = 8069
-REALTIME = 8072
-
 
 class Front:
     """The front of one instance.

@@ -86,7 +86,7 @@ def test_whether_a_failure_is_the_machines(statement: str, code: str, said: str,
 
 
 def test_a_scratch_database_is_no_instances() -> None:
-    from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import DATABASE
+    from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import DATABASE
 
     longest = schema.name_of("a" * 40)
     assert len(longest) <= 63 and not DATABASE.fullmatch(longest) and schema.name_of("acme") != schema.name_of("acme-a")

@@ -14,10 +14,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import machine_parts
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record import Record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HOST_PARTS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import digest_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import HOST_PARTS, desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import Back
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import R1 as RIG_R1
@@ -283,7 +284,7 @@ def test_room_and_connections_count_it() -> None:
 
 def test_the_cluster_has_as_many_connections_as_a_release_asks_for() -> None:
     """The default's few are within the reserve; more are added where the inventory speaks of channels."""
-    words = dict.fromkeys(tuning.LOGIN_ROLES, "x")
+    words = dict.fromkeys(tuning.LOGINS, "x")
     cluster = {"instance": "acme-production", "number": 1, "share": 0.5, "passwords": words}
     machine = {"memory": 16384, "cores": 8, "major": 17}
     for given in ({}, {"queue_channels": "root:1"}, {"queue_channels": "root:9"}):

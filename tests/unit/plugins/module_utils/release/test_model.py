@@ -8,14 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import other
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import (
-    RESERVED,
-    colour_of,
-    desired,
-    joined,
-    other,
-)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import joined
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import RESERVED, colour_of, desired
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import (
     PASSWORDS,
     params,

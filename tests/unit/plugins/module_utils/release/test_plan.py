@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import DatabaseState
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import LABEL
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import Plan
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import rehearsal, removal
@@ -19,7 +20,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.checks imp
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import Observed, make_plan
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import Back
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import LABEL, Container
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import Container
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import module, params, release
 from hypothesis import given
 from hypothesis import strategies as st
