@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -49,7 +50,16 @@ def pages() -> dict[Path, str]:
     specs = role_specs()
     found[PAGES / "roles" / "README.md"] = roles(specs)
     found |= {PAGES / "roles" / f"{name}.md": role(name, spec) for name, spec in specs.items()}
+    for name, spec in specs.items():
+        path = ROOT / "roles" / name / "README.md"
+        if path.exists():
+            found[path] = with_table(path.read_text(), table(spec["main"].get("options") or {}))
     return found
+
+
+def with_table(readme: str, made: str) -> str:
+    """A role's README, which people write, with its one table of variables as the argument spec has it."""
+    return re.sub(r"(?m)^\| variable \| type \| default \| \|\n(\|.*\n)+", lambda _found: made, readme, count=1)
 
 
 def verb_specs() -> dict[str, Any]:
@@ -185,8 +195,8 @@ def rows(options: Mapping[str, Any], before: str = "") -> Iterable[str]:
 
 
 def value(default: Any) -> str:
-    """A default as YAML on one line."""
-    return yaml.safe_dump(default, default_flow_style=True, width=10**6, allow_unicode=True).replace("\n...\n", "").strip()
+    """A default on one line: a text as it is, anything else as JSON, which is YAML."""
+    return default if isinstance(default, str) and default else json.dumps(default, ensure_ascii=False)
 
 
 def _code(example: object) -> str:
