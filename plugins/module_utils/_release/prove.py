@@ -17,10 +17,10 @@ from typing import Any
 
 from ansible.module_utils.urls import open_url
 
+from .._instance.names import HTTP, REALTIME
 from .._instance.series import Series
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
-from .._runtime.front import HTTP, REALTIME
 
 _ASSET = re.compile(r"""(?:src|href)=["'](/web/(?:assets|content)/[^"']+?\.(?:js|css))["']""")
 # A bundle may take long the first time; in seconds.

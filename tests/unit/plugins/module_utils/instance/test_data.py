@@ -9,33 +9,28 @@ import os
 import types
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import filestore
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.filestore import check_filestore
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import data as filestore
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.data import Data
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import R1, R2, R3, Rig, running_r1
 
 ME = os.getuid()
 STRANGER = ME + 1
 
 
-def place(tmp_path: Path, uid: int, directories: int = 3, files: int = 1) -> tuple[Any, Path]:
+def place(tmp_path: Path, uid: int, directories: int = 3, files: int = 1) -> tuple[Data, Path]:
     """An instance whose files are mine, and whose processes are of ``uid``."""
-    wanted = desired(samples.params(root=str(tmp_path), uid=uid or 20001))
-    if not uid:
-        wanted.params["uid"] = 0  # type: ignore[index]
-    store = Path(wanted.filestore)
+    data = Data(str(tmp_path / "acme-production"), "acme_production", uid)
+    store = Path(data.filestore)
     store.mkdir(parents=True)
     for number in range(directories):
         (store / f"{number:02x}").mkdir(mode=0o700)
         for file in range(files):
             (store / f"{number:02x}" / f"{number:02x}{file:038x}").write_bytes(b"x")
-    Path(wanted.state_directory).mkdir(parents=True)
-    return wanted, store
+    (tmp_path / "acme-production" / "state").mkdir()
+    return data, store
 
 
 def closed(store: Path) -> None:
@@ -81,12 +76,12 @@ REFUSED: dict[str, tuple[Callable[[Path], None], str]] = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_the_processes_cannot_use(tmp_path: Path, case: str) -> None:
     change, said = REFUSED[case]
-    wanted, store = place(tmp_path, ME)
-    check_filestore(wanted)
+    data, store = place(tmp_path, ME)
+    data.check()
     change(store)
     try:
         with pytest.raises(DomainError) as error:
-            check_filestore(wanted)
+            data.check()
     finally:
         for path in (store.parent, store / "01"):
             if path.exists():
@@ -97,18 +92,18 @@ def test_what_the_processes_cannot_use(tmp_path: Path, case: str) -> None:
 
 def test_of_another_user(tmp_path: Path) -> None:
     """As after a restore by hand, by root: all of it, and it is said how to give it back."""
-    wanted, store = place(tmp_path, STRANGER)
+    data, store = place(tmp_path, STRANGER)
     for path in (store, *store.iterdir()):
         path.chmod(0o755)
     with pytest.raises(DomainError) as error:
-        check_filestore(wanted)
-    assert f"chown -R {STRANGER}:{STRANGER} {wanted.directory}/data" in error.value.advice
+        data.check()
+    assert f"chown -R {STRANGER}:{STRANGER} {data.root}" in error.value.advice
     assert len(error.value.details["problems"]) == 6, "data, filestore, the database's and three below; files that all may read are none"
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o777])
 def test_by_group_or_for_all(tmp_path: Path, mode: int) -> None:
-    wanted, store = place(tmp_path, STRANGER, files=0)
+    data, store = place(tmp_path, STRANGER, files=0)
     if mode == 0o770:
         if ME:
             pytest.skip("only root gives a group away")
@@ -116,11 +111,11 @@ def test_by_group_or_for_all(tmp_path: Path, mode: int) -> None:
             os.chown(path, -1, STRANGER)
     for path in (store.parent.parent, store.parent, store, *store.iterdir()):
         path.chmod(mode)
-    check_filestore(wanted)
+    data.check()
 
 
 def test_a_new_instance_has_none(tmp_path: Path) -> None:
-    check_filestore(desired(samples.params(root=str(tmp_path))))
+    Data(str(tmp_path / "acme-production"), "acme_production", ME).check()
 
 
 FULL = {"f_bavail": 10, "f_frsize": 4096, "f_files": 1000, "f_favail": 1000000, "f_flag": 0}
@@ -131,39 +126,37 @@ FULL = {"f_bavail": 10, "f_frsize": 4096, "f_files": 1000, "f_favail": 1000000, 
     ({**FULL, "f_bavail": 10 ** 6, "f_flag": os.ST_RDONLY}, "filestore_unusable", "read-only"), ({**FULL, "f_bavail": 10 ** 6}, "", ""),
     ({**FULL, "f_bavail": 10 ** 6, "f_files": 0, "f_favail": 0}, "", "")])
 def test_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: dict[str, int], code: str, said: str) -> None:
-    wanted, _store = place(tmp_path, ME)
+    data, _store = place(tmp_path, ME)
     monkeypatch.setattr(filestore.os, "statvfs", lambda path: types.SimpleNamespace(**there))
     if not code:
-        check_filestore(wanted)
+        data.check()
         return
     with pytest.raises(DomainError, match=said) as error:
-        check_filestore(wanted)
+        data.check()
     assert error.value.code == code
 
 
 def test_what_it_costs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many files there are: 259 directories are opened or asked, and four files of each of 256."""
-    wanted, _store = place(tmp_path, ME, directories=256, files=40)
+    data, _store = place(tmp_path, ME, directories=256, files=40)
     asked: list[int] = []
     monkeypatch.setattr(filestore, "_may", lambda found, uid: asked.append(1) or 7)
-    check_filestore(wanted)
+    data.check()
     assert len(asked) == 3 + 256 + 256 * filestore.SAMPLE
 
 
 def test_it_is_asked_where_something_is_done_and_not_otherwise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import operation
-
     rig = Rig(tmp_path, monkeypatch)
     running_r1(rig)
     asked: list[str] = []
 
-    def refuse(wanted: Any) -> None:
-        asked.append(wanted.state)
+    def refuse() -> None:
+        asked.append("it")
         raise DomainError("filestore_unusable", "of root")
 
-    monkeypatch.setattr(operation, "check_filestore", refuse)
+    rig.check_data = refuse
     assert not rig.run(rig.params(R1))["changed"] and not asked
     for release, state in ((R2, "released"), (R3, "released"), (R3, "planned"), (R3, "rehearsed"), (R2, "staged")):
         with pytest.raises(DomainError):
             rig.run(rig.params(release, state=state))
-    assert asked == ["released", "released", "planned", "rehearsed", "staged"] and rig.world.effects == [] and rig.journal() == []
+    assert asked == ["it"] * 5 and rig.world.effects == [] and rig.journal() == []

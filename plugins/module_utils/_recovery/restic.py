@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import tarfile
 import threading
 import time
@@ -16,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
-from .._kernel.commands import run_program
+from .._kernel.commands import ProgramMissing, ProgramSlow, ended, run_program, running
 from .._kernel.errors import DomainError, known
 from .._kernel.wait import Deadline
 from .model import Desired
@@ -43,7 +42,7 @@ LOCK_PATIENCE = 60
 UNHARMED = "Earlier recovery points are as they were"
 
 
-class Repository:
+class Restic:
     """Calls of restic. Password and keys go by environment, never by command line.
 
     :param keys: those of pruning instead of the writer's.
@@ -94,16 +93,14 @@ class Repository:
     def _once(self, arguments: Sequence[str], what: str, seconds: float, cached: bool, directory: str,
               place: str = "") -> tuple[int, str, str]:
         try:
-            done = subprocess.run(  # pylint: disable=ansible-bad-function
-                self._command(arguments, cached, place), env=self.environment, capture_output=True, text=True, errors="replace",
-                check=False, timeout=seconds, cwd=directory, stdin=subprocess.DEVNULL)
-        except FileNotFoundError:
+            done = ended(self._command(arguments, cached, place), environment=self.environment, seconds=seconds, directory=directory)
+        except ProgramMissing:
             raise missing() from None
-        except subprocess.TimeoutExpired:
+        except ProgramSlow:
             raise slow(what, seconds) from None
-        if done.returncode in NO_PROGRAM:
+        if done.code in NO_PROGRAM:
             raise missing()
-        return meaning(done.returncode, done.stderr), done.stdout, done.stderr or f"restic ended with {done.returncode}"
+        return meaning(done.code, done.complaint), done.output, done.complaint or f"restic ended with {done.code}"
 
     @contextmanager
     def stream(self, arguments: Sequence[str], what: str) -> Iterator[IO[bytes]]:
@@ -112,28 +109,23 @@ class Repository:
         :raises DomainError: where it did not end well.
         """
         with open(os.path.join(self.wanted.work, "stream.err"), "w+b") as errors:
-            process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                self._command(arguments, cached=False), env=self.environment, stdout=subprocess.PIPE, stderr=errors, cwd="/",
-                stdin=subprocess.DEVNULL)
-            output = known(process.stdout)
-            late = threading.Timer(self.bounds["transfer"], process.kill)
-            late.start()
-            try:
+            with running(self._command(arguments, cached=False), errors, environment=self.environment) as process:
+                output = known(process.stdout)
+                late = threading.Timer(self.bounds["transfer"], process.kill)
+                late.start()
                 try:
-                    yield output
-                    while output.read(1 << 16):
-                        pass
-                except tarfile.TarError:
-                    # The end came too early: why, restic says. Where it says nothing, the reader's error stands.
-                    if not process.wait(self.bounds["call"]):
-                        raise
-                code = process.wait(self.bounds["call"])
-                alive = late.is_alive()
-            finally:
-                late.cancel()
-                process.kill()
-                output.close()
-                process.wait()
+                    try:
+                        yield output
+                        while output.read(1 << 16):
+                            pass
+                    except tarfile.TarError:
+                        # The end came too early: why, restic says. Where it says nothing, the reader's error stands.
+                        if not process.wait(self.bounds["call"]):
+                            raise
+                    code = process.wait(self.bounds["call"])
+                    alive = late.is_alive()
+                finally:
+                    late.cancel()
             errors.seek(max(0, errors.seek(0, os.SEEK_END) - 100_000))
             text = errors.read().decode(errors="replace")
         if code and not alive:

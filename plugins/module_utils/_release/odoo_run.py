@@ -5,38 +5,24 @@
 
 from __future__ import annotations
 
-import re
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .._image.installing import obstacle
 from .._image.record import Record
 from .._instance.database import Database
 from .._instance.series import series_of, without_demo_arguments
 from .._kernel.errors import DomainError
-from .._kernel.wait import Deadline
-from .._runtime.docker import DockerRuntime
-from .config import ETC
-from .installing import obstacle
-from .model import Desired, joined
+from .._kernel.text import joined
+from .._kernel.wait import Deadline, clock
+from .._runtime.protocol import ETC, Runtime
+from .cause import cause, is_passing
+from .model import Desired
 from .without_code import stuck
 
 # Seconds between two looks at an update; each look is one Docker call and, now and then, one query.
 LOOK = 0.25
 LOOK_FOR_LOCKS = 2.0
-
-_TRACEBACK = "Traceback (most recent call last):"
-_LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
-# What follows a message and is no part of it: rows and queries of PostgreSQL, the context of a view.
-_ASIDE = re.compile(r"(DETAIL|HINT|CONTEXT|LINE \d+): |View error context:")
-_CHAIN = re.compile(r"(The above exception was the direct cause|During handling of the above exception)")
-# Of a data file that calls a function Odoo's last words are where it stood, and no longer why it fell (tools/convert.py).
-_WHERE = re.compile(r"(somewhere inside|, near)\b")
-_CRITICAL = re.compile(r" (?:CRITICAL|ERROR) \S+ [\w.]+: (.+)")
-
-# What a shell says of a program that SIGKILL or SIGTERM ended, and strerror(ENOSPC).
-_KILLED = (137, 143)
-_NO_SPACE = "No space left on device"
 
 _SCRIPT = """\
 languages = {languages!r}
@@ -82,22 +68,22 @@ def script(change: Mapping[str, Any]) -> str:
     return _SCRIPT.format(languages=list(change.get("languages") or ()), uninstall=list(change.get("uninstall") or ()))
 
 
-def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[[], Sequence[str]],
+def watch(runtime: Runtime, where: str, seconds: float, blockers: Callable[[], Sequence[str]],
           overdue: Callable[[], None], overdue_after: float, sample: Callable[[], None] | None = None) -> float:
-    """Wait for a one-off container to end well. Returns seconds.
+    """Start a place that runs once and wait for it to end well. Returns seconds.
 
     :param blockers: who keeps the update waiting for a lock.
     :param overdue: called once when ``overdue_after`` seconds have passed.
     :raises DomainError: ``update_failed`` with the cause in one sentence, ``update_timeout``.
     """
-    runtime.start(name)
-    started = time.monotonic()
+    runtime.start(where)
+    started = clock.monotonic()
     deadline, patience, locks_at = Deadline(seconds), Deadline(overdue_after), Deadline(LOOK_FOR_LOCKS)
     in_the_way: Sequence[str] = ()
     told = False
     while True:
-        state = runtime.state(name)
-        if not state.get("Running") and state.get("Status") != "created":
+        outcome = runtime.outcome(where)
+        if outcome.ended or not outcome.there:
             break
         if sample:
             sample()
@@ -108,18 +94,18 @@ def watch(runtime: DockerRuntime, name: str, seconds: float, blockers: Callable[
             overdue()
             told = True
         if deadline.passed:
-            output = runtime.logs(name)
-            runtime.stop(name, 5)
+            output = runtime.log(where)
+            runtime.stop(where, 5)
             raise DomainError(
                 "update_timeout",
                 f"the update took longer than {seconds:g} s (bounds.update){_waiting(in_the_way)}",
                 log=output[-20000:])
-        time.sleep(LOOK)
-    if not state or state.get("ExitCode") != 0 or state.get("OOMKilled"):
-        output = runtime.logs(name)
+        clock.sleep(LOOK)
+    if outcome.code != 0 or outcome.out_of_memory:
+        output = runtime.log(where)
         raise DomainError("update_failed", "the update failed: {}{}".format(
-            cause(output, state), _waiting(in_the_way)), log=output[-20000:], passing=is_passing(output, state))
-    return time.monotonic() - started
+            cause(output, outcome), _waiting(in_the_way)), log=output[-20000:], passing=is_passing(output, outcome))
+    return clock.monotonic() - started
 
 
 def settle(database: Database, wanted: Desired, record: Record, change: Mapping[str, Any]) -> list[str]:
@@ -159,42 +145,3 @@ def check(database: Database, change: Mapping[str, Any]) -> None:
 
 def _waiting(in_the_way: Sequence[str]) -> str:
     return "; in its way was {}".format("; ".join(in_the_way)) if in_the_way else ""
-
-
-def is_passing(output: str, state: Mapping[str, Any]) -> bool:
-    """Whether an update failed for want of something on the machine, or was killed, so that the same one may well succeed."""
-    return bool(state.get("OOMKilled")) or not state or state.get("ExitCode") in _KILLED or _NO_SPACE in output
-
-
-def cause(output: str, state: Mapping[str, Any]) -> str:
-    """The cause of a failure in one sentence, from Odoo's output (text, as it has no JSON)."""
-    if state.get("OOMKilled"):
-        return "it needed more memory than it may have"
-    raised: list[str] = []
-    first: list[str] = []
-    inside = further = chained = False
-    lines = output.splitlines()
-    for line in lines:
-        if line.startswith(_TRACEBACK):
-            first = (first or raised) if chained else []
-            inside, further, chained = True, False, False
-        elif _CHAIN.match(line):
-            further, chained = False, True
-        elif inside and line.strip() and not line.startswith(" "):
-            # The first line that is not indented names the exception; of a chain the last one has the most to say.
-            raised, inside, further = [line.strip()], False, True
-        elif (further and _LOGGED.match(line)) or _ASIDE.match(line):
-            further = False
-        elif further and line.strip():
-            # Odoo tells what is wrong with a view or a data file in the lines that follow.
-            raised.append(line.strip())
-    if raised:
-        said = " ".join(raised)
-        reason = (": " + " ".join(first))[:300] if first and _WHERE.search(said) else ""
-        return said[: 500 - len(reason)] + reason
-    for line in reversed(lines):
-        found = _CRITICAL.search(line)
-        if found:
-            return found.group(1)[:500]
-    said = lines[-1].strip() if lines and not _LOGGED.match(lines[-1]) else ""
-    return f"Odoo ended with code {state.get('ExitCode')}" + (f": {said[:500]}" if said else "")

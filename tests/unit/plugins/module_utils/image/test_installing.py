@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.filter.release_text import plan_summary
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import installing
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.build import notes_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import DatabaseState, Origins
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import installing, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import odoo_run
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import module, record, release
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.test_plan import (
@@ -179,6 +180,6 @@ def test_what_an_update_leaves_on_its_way() -> None:
     """Only what no run of Odoo can end, and nothing that was asked for."""
     base = Base(theme="to upgrade", stock="to upgrade", a="to install", b="to install", c="to install", d="installed")
     found = record(a=auto("base", "gone"), b=module(), c=auto("gone"))
-    assert update.settle(base, wish(), found, {"install": ["c"]}) == ["left out: a needs gone, which the image does not offer"]  # type: ignore[arg-type]
+    assert odoo_run.settle(base, wish(), found, {"install": ["c"]}) == ["left out: a needs gone, which the image does not offer"]  # type: ignore[arg-type]
     assert base.marked == {"theme": "installed", "a": "uninstalled"}
-    assert update.settle(Base(stock="installed"), wish(), found, {}) == []  # type: ignore[arg-type]
+    assert odoo_run.settle(Base(stock="installed"), wish(), found, {}) == []  # type: ignore[arg-type]

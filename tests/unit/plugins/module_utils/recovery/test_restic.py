@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import desired
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.repository import (
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restic import (
     LOCKED,
     NO_REPOSITORY,
     WRONG_KEY,
-    Repository,
+    Restic,
     complaint_of,
     failed,
     meaning,
@@ -49,14 +49,14 @@ def test_codes() -> None:
 
 
 def test_secrets_go_by_environment() -> None:
-    repository = Repository(desired(params(
+    repository = Restic(desired(params(
         repository__location="s3:https://h/bucket", repository__access_key="AK", repository__secret_key="SK")))
     command = " ".join(repository._command(["backup", "."], True))
     assert "not shown" not in command and "SK" not in command
     assert repository.environment["RESTIC_PASSWORD"] == "not shown" and repository.environment["AWS_SECRET_ACCESS_KEY"] == "SK"
 
 
-def played(repository: Repository, place: Path, script: str) -> None:
+def played(repository: Restic, place: Path, script: str) -> None:
     """A restic that notes how it was called, then does what the script says."""
     for name in ("setpriv", "nice", "sh"):
         (place / name).symlink_to(f"/usr/bin/{name}")
@@ -68,11 +68,11 @@ def played(repository: Repository, place: Path, script: str) -> None:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(desired(params(root=str(tmp_path / "root"))))
+def repository(tmp_path: Path) -> Restic:
+    return Restic(desired(params(root=str(tmp_path / "root"))))
 
 
-def test_what_proves_is_read_from_the_store(repository: Repository, tmp_path: Path) -> None:
+def test_what_proves_is_read_from_the_store(repository: Restic, tmp_path: Path) -> None:
     """A copy in the cache says nothing of what lies in the store."""
     played(repository, tmp_path, "echo '[]'")
     with repository.stream(["dump", "x", "/"], "reading") as stream:
@@ -80,7 +80,7 @@ def test_what_proves_is_read_from_the_store(repository: Repository, tmp_path: Pa
     assert "--no-cache" in (tmp_path / "called").read_text()
 
 
-def test_looking_at_snapshots_writes_nothing(repository: Repository, tmp_path: Path) -> None:
+def test_looking_at_snapshots_writes_nothing(repository: Restic, tmp_path: Path) -> None:
     played(repository, tmp_path, "echo '[]'")
     assert repository.snapshots() == [] and "--no-cache" in (tmp_path / "called").read_text()
 
@@ -90,7 +90,7 @@ def test_looking_at_snapshots_writes_nothing(repository: Repository, tmp_path: P
     ("echo 'LoadRaw(<index/cc503c8842>): invalid data returned' >&2; exit 1", "repository_failed", True),
     ("echo 'Load(<data/cc503c8842>): no such file or directory' >&2; kill -9 $$", "repository_failed", False),
     ("echo 'Fatal: wrong password or no key found' >&2; exit 1", "wrong_key", False)])
-def test_how_restic_ended(repository: Repository, tmp_path: Path, script: str, code: str, harmed: bool | None) -> None:
+def test_how_restic_ended(repository: Restic, tmp_path: Path, script: str, code: str, harmed: bool | None) -> None:
     played(repository, tmp_path, script)
     with pytest.raises(DomainError) as called:
         repository.snapshots()

@@ -11,10 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from .._image.record import Module, Record
-from .changes import missing_modules
+from .record import Module, Record
 
 Modules = Mapping[str, Module]
+
+
+def missing_modules(target: Record, installed: Iterable[str]) -> tuple[str, ...]:
+    """Modules that are installed, or that an installed one depends on, and that the image does not offer."""
+    missing, seen, queue = set(), set(), list(installed)
+    while queue:
+        name = queue.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        module = target.modules.get(name)
+        if module is None or not module.installable:
+            missing.add(name)
+        else:
+            queue.extend(module.depends)
+    return tuple(sorted(missing))
 
 
 def obstacle(record: Record, name: str) -> str:
