@@ -14,7 +14,7 @@ import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests" / "lab"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "lab"))
 
 from sgplab import base, machines
 
