@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that follows from an instance's variables: the tables of docs/architecture.md, in one place."""
+"""Everything that follows from an instance's variables: docs/reference/inventory.md and docs/reference/machine.md tell it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import (
+    DATABASE,
+    DATABASE_SAID,
+    FIRST_PORT,
+    FIRST_UID,
+    FRONT,
+    HOST_PARTS,
+    HTTP,
+    NAME,
+    NAME_SAID,
+    NUMBERS,
+    logins_of,
+)
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
-DATABASE = re.compile(r"[a-z][a-z0-9_]{0,46}\Z")
-"""PostgreSQL cuts names at 63 bytes, and a role is named ``<database>_green_queue``."""
 DATA_CLASSES = ("production", "masked", "synthetic")
 EXPOSURES = ("public", "partner", "internal")
-HOSTS = {
-    "blue_web": 11, "blue_cron": 12, "blue_queue": 13, "green_web": 21, "green_cron": 22, "green_queue": 23, "update": 31, "rehearsal": 41,
-}
-ROLES = ("blue_web", "blue_cron", "blue_queue", "green_web", "green_cron", "green_queue", "update")
 
 
 def _required(variables: Mapping[str, Any], name: str, key: str) -> Any:
@@ -42,7 +48,7 @@ def _number(variables: Mapping[str, Any], name: str) -> int:
         number = int(value)
     except (TypeError, ValueError):
         number = 0
-    if isinstance(value, bool) or not 1 <= number <= 250:
+    if isinstance(value, bool) or number not in NUMBERS:
         raise AnsibleFilterError(f"instance {name}: instance_number is {value!r}, expected a number from 1 to 250")
     return number
 
@@ -62,18 +68,13 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
     :raises AnsibleFilterError: naming the instance, the variable and what was expected.
     """
     name = str(name or variables.get("inventory_hostname"))
-    if not NAME.match(name):
-        raise AnsibleFilterError(
-            f"instance {name}: expected a name of at most 40 lower-case letters, digits and -, beginning with a letter"
-        )
+    if not NAME.fullmatch(name):
+        raise AnsibleFilterError(f"instance {name}: expected a name of {NAME_SAID}")
     number = _number(variables, name)
     environment = str(_required(variables, name, "instance_environment"))
     database = str(variables.get("instance_database") or name.replace("-", "_"))
-    if not DATABASE.match(database):
-        raise AnsibleFilterError(
-            f"instance {name}: instance_database is {database!r}, "
-            "expected at most 47 lower-case letters, digits and _, beginning with a letter"
-        )
+    if not DATABASE.fullmatch(database):
+        raise AnsibleFilterError(f"instance {name}: instance_database is {database!r}, expected {DATABASE_SAID}")
     socket = f"/run/sysgenpro/{name}/postgresql"
     return {
         "name": name,
@@ -85,10 +86,10 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
                               _required(variables, name, "instance_data_class"), DATA_CLASSES),
         "hosts": _strings(variables, name, "instance_hosts"),
         "exposure": _one_of(name, "instance_exposure", variables.get("instance_exposure", "internal"), EXPOSURES),
-        "database": {"name": database, "port": 5500 + number, "socket": socket},
-        "roles": {role: f"{database}_{role}" for role in ROLES},
+        "database": {"name": database, "port": FIRST_PORT + number, "socket": socket},
+        "roles": {role[len(database) + 1:]: role for role in logins_of(database)},
         "session_socket": f"/run/sysgenpro/{name}/redis/redis.sock",
-        "uid": 20000 + number,
+        "uid": FIRST_UID + number,
         "workers": int(variables.get("instance_workers", 2)),
         "processes": dict(variables.get("instance_processes") or {}),
         "postgresql": dict(variables.get("instance_postgresql") or {}),
@@ -111,10 +112,10 @@ def _network(variables: Mapping[str, Any], name: str, number: int) -> dict[str, 
         "bridge": f"sgp{number}",
         "subnet": f"{base}/24",
         "gateway": str(base + 1),
-        "front": str(base + 2),
+        "front": str(base + HOST_PARTS[FRONT]),
         "dynamic": f"{base + 128}/25",
-        "pages": f"{machine.network_address + 2}:8069",
-        "addresses": {kind: str(base + host) for kind, host in HOSTS.items()},
+        "pages": f"{machine.network_address + HOST_PARTS[FRONT]}:{HTTP}",
+        "addresses": {place.replace("-", "_"): str(base + host) for place, host in HOST_PARTS.items() if place != FRONT},
     }
 
 

@@ -9,10 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-
-LOGINS = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
-QUEUE_LOGINS = ("blue_queue", "green_queue")
-"""Secrets that were made by hand need not have them; who runs jobs is told."""
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import LOGINS, QUEUE_LOGINS
 
 
 def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -33,6 +30,7 @@ def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Ma
             **{key: values["processes"][key] for key in ("queue_channels",) if values["processes"].get(key)},
             "passwords": {
                 **{login: secrets[values["name"]]["database_" + login] for login in LOGINS},
+                # Secrets that were made by hand need not have these; who runs jobs is told.
                 **{login: value for login in QUEUE_LOGINS if (value := secrets[values["name"]].get("database_" + login))},
             },
             **values["postgresql"],

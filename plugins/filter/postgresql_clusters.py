@@ -6,11 +6,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import (
+    DATABASE,
+    DATABASE_SAID,
+    FIRST_PORT,
+    FIRST_UID,
+    LOGINS,
+    NUMBERS,
+)
 
 REALTIME_CONNECTIONS = 16
 """Of the one process that serves websockets; ``odoo_release`` writes it as ``db_maxconn_gevent``."""
@@ -18,8 +25,6 @@ RESERVE = 20
 """Connections for operators, monitoring, dumps and a rehearsal's clone."""
 RUNNER_CONNECTIONS = 2
 """Of the runner of the queue's process, beside one pool for each job that runs at once."""
-DATABASE = re.compile(r"[a-z][a-z0-9_]{0,46}")
-LOGIN_ROLES = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
 
 
 def postgresql_clusters(clusters: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -46,21 +51,21 @@ def postgresql_clusters(clusters: Sequence[Mapping[str, Any]], machine: Mapping[
 def _completed(cluster: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[str, Any]:
     name = cluster.get("instance")
     database = cluster.get("database") or str(name).replace("-", "_")
-    _check(bool(DATABASE.fullmatch(database)), name, "database", database, "up to 47 of a-z, 0-9 and _, a letter first")
+    _check(bool(DATABASE.fullmatch(database)), name, "database", database, DATABASE_SAID)
     number, share = int(cluster["number"]), float(cluster.get("share", 0.25))
-    _check(1 <= number <= 250, name, "number", number, "1 to 250")
+    _check(number in NUMBERS, name, "number", number, "1 to 250")
     _check(0 < share <= 1, name, "share", share, "more than 0, at most 1")
     listen, networks = cluster.get("listen_addresses") or [], cluster.get("networks") or []
     _check(not listen or bool(networks), name, "networks", networks, "a network at least, since listen_addresses is given")
-    missing = [login for login in LOGIN_ROLES if not (cluster.get("passwords") or {}).get(login)]
-    _check(not missing, name, "passwords", "without " + ", ".join(missing), "a password for each of " + ", ".join(LOGIN_ROLES))
+    missing = [login for login in LOGINS if not (cluster.get("passwords") or {}).get(login)]
+    _check(not missing, name, "passwords", "without " + ", ".join(missing), "a password for each of " + ", ".join(LOGINS))
     complete = {
         "instance": name,
         "database": database,
         "number": number,
         "share": share,
-        "port": 5500 + number,
-        "gid": 20000 + number,
+        "port": FIRST_PORT + number,
+        "gid": FIRST_UID + number,
         "major": int(cluster.get("major") or machine["major"]),
         "networks": list(networks),
         "passwords": cluster["passwords"],
@@ -128,7 +133,7 @@ def _fixed(cluster: Mapping[str, Any], listen: Sequence[str]) -> list[dict[str, 
     instance = cluster["instance"]
     return [
         _setting("listen_addresses", ", ".join(listen), "containers come by the socket; TCP only where asked for"),
-        _setting("port", cluster["port"], "5500 + the instance's number"),
+        _setting("port", cluster["port"], f"{FIRST_PORT} + the instance's number"),
         _setting("unix_socket_directories", f"/run/postgresql, /run/sysgenpro/{instance}/postgresql", "the machine's, the containers'"),
         _setting("unix_socket_permissions", "0770", "the directories' groups: postgres, and the instance's"),
         _setting("ssl", "on", "TCP is hostssl only"),

@@ -675,7 +675,7 @@ removed:
   returned: when something was removed
   type: list
   elements: str
-  sample: [close_front, remove_containers, shut_logins]
+  sample: [close_front, remove_places, shut_logins]
 purged:
   description: Names of the C(databases) that were dropped, and paths of the C(directories) that were removed.
   returned: when O(purge) dropped something
@@ -698,6 +698,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.arguments 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import (
     ReleaseOperation,
 )
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.parts import on_this_machine
 
 
 def main():
@@ -708,7 +709,7 @@ def main():
         ],
         supports_check_mode=True,
     )
-    run(module, lambda: ReleaseOperation(module.params))
+    run(module, lambda: ReleaseOperation(module.params, on_this_machine))
 
 
 if __name__ == "__main__":

@@ -152,6 +152,8 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.arguments import (
     WHERE,
 )
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.moved import check_place
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.parts import opened
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.status import (
     status,
 )
@@ -167,7 +169,8 @@ def main():
         supports_check_mode=True,
     )
     try:
-        found = status(module.params)
+        check_place(module.params)
+        found = status(module.params, **opened(module.params))
     except DomainError as error:
         fail(module, error)
     except Exception as error:

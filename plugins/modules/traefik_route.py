@@ -32,7 +32,7 @@ description:
     C(certificate_expired), C(certificate_not_yet_valid), C(certificate_wrong_host), C(missing_library)), a file under its name that is not this module's
     (C(foreign_file)), a host or a name that another has (C(host_taken), C(name_taken)), or what Traefik refuses of it (C(not_served)). What was there of it
     stays, the others are brought about, and then the module fails and names it.
-  - What is wrong in the parameters themselves (C(invalid_route), C(invalid_parameters), a host given to two routes of the call) is refused for all before
+  - What is wrong in the parameters themselves (C(bad_input), a host given to two routes of the call) is refused for all before
     anything is changed. So is what keeps Traefik from reading any file (C(damaged_file), C(directory_unusable), C(traefik_unreachable)).
   - A converged call makes three calls of Traefik's API, and one more for every further 1000 routers, services or
     middlewares.

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .._kernel.commands import run_program
-from .._kernel.errors import DomainError
+from .._kernel.commands import ProgramMissing, ProgramSlow, ended, run_program
+from .._kernel.errors import DomainError, bad_input
 from .._kernel.files import read_text, remove_file, replace_file
 from .._kernel.plan import canonical_json
 
@@ -93,14 +92,12 @@ class Signer:
             with open(signed, "w", encoding="utf-8") as stream:
                 stream.write(signature)
             try:
-                done = subprocess.run(  # pylint: disable=ansible-bad-function
-                    ["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed],
-                    input=text.encode(), capture_output=True, check=False, timeout=30)
-            except (OSError, subprocess.TimeoutExpired) as error:
+                done = ended(["ssh-keygen", "-q", "-Y", "verify", "-f", signers, "-I", PRINCIPAL, "-n", NAMESPACE, "-s", signed], given=text, seconds=30)
+            except (OSError, ProgramMissing, ProgramSlow) as error:
                 # It says nothing about the document.
-                raise DomainError("not_checked", f"a signature could not be checked: {error}", unchanged="Nothing was changed",
+                raise DomainError("not_checked", f"a signature could not be checked: {type(error).__name__}: {error}", unchanged="Nothing was changed",
                                   advice="Run the site playbook for this machine") from error
-        if done.returncode:
+        if done.code:
             raise ValueError("its signature is not that of a trusted key over this text")
 
 
@@ -108,5 +105,4 @@ def check_signers(keys: Sequence[str]) -> None:
     """:raises DomainError: ``bad_input`` for what is no single line with a public key."""
     for key in keys:
         if "\n" in key or len(key.split()) < 2 or not key.startswith(("ssh-", "ecdsa-", "sk-")):
-            raise DomainError("bad_input", f"trusted_signers holds {key!r}, expected public keys as ssh-ed25519 AAAA…",
-                              unchanged="Nothing was changed")
+            raise bad_input("trusted_signers", key, "public keys such as ssh-ed25519 AAAA…")

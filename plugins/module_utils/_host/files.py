@@ -51,7 +51,7 @@ class FilesOperation:
 
     :param files: the module's option ``files``.
     :param check: users and groups that do not exist yet are then no error: a package would bring them.
-    :raises DomainError: ``path_invalid``, ``mode_invalid``, ``path_twice``, ``user_unknown``.
+    :raises DomainError: ``bad_input``, ``path_twice``, ``user_unknown``.
     """
 
     writes = True
@@ -97,13 +97,13 @@ def parse(entry: Mapping[str, Any], check: bool) -> Wanted:
     """One element of ``files`` as typed values."""
     path = entry["path"]
     if not os.path.isabs(path) or os.path.normpath(path) != path.rstrip("/"):
-        raise _unchanged("path_invalid", f"files[].path is {path!r}, expected an absolute path without '..'")
+        raise _unchanged("bad_input", f"files[].path is {path!r}, expected an absolute path without '..'")
     state = entry["state"]
     mode = DEFAULT_MODE[state]
     if entry.get("mode") is not None:
         if not re.fullmatch("[0-7]{4}", entry["mode"]):
             message = "mode of {} is {!r}, expected four octal digits in quotes".format(path, entry["mode"])
-            raise _unchanged("mode_invalid", message)
+            raise _unchanged("bad_input", message)
         mode = int(entry["mode"], 8)
     return Wanted(
         path=os.path.normpath(path),

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which instances a machine carries, by what is there of them, and how that agrees with an inventory. Reads only.
 
-An instance's addresses, ports and uid derive from its name and number (docs/architecture.md), so what is there tells both.
+An instance's addresses, ports and uid derive from its name and number (docs/reference/machine.md), so what is there tells both.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._instance.names import FIRST_PORT, FIRST_UID, LABEL, NAME, NUMBERS
 from .._kernel.errors import DomainError
 
 try:
@@ -24,11 +25,8 @@ try:
 except ImportError:
     HAS_DOCKER = False
 
-LABEL = "org.sysgenpro.instance"
-UID, PORT, NUMBERS = 20000, 5500, range(1, 251)
 # Parts in the order in which they are named.
 PARTS = ("containers", "front", "route", "cluster", "session store", "timers", "mail block", "files")
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 _UNCHANGED = "Nothing was changed"
 
 
@@ -86,7 +84,7 @@ def observe(root: str = "/", containers: Callable[[], Iterable[tuple[str, str, s
         name, port = _first(r"/run/sysgenpro/([a-z0-9-]+)/postgresql", text), _first(r"(?m)^port\s*=\s*'?(\d+)", text)
         if name:
             at(name).database = path.split(os.sep)[-3]
-            at(name).add("cluster", "{0}, port {1}".format(at(name).database, port), int(port or 0) - PORT)
+            at(name).add("cluster", "{0}, port {1}".format(at(name).database, port), int(port or 0) - FIRST_PORT)
     for name, _text in _texts(root, "etc/redis/redis-*.conf"):
         store = name[len("redis-"):]
         if os.path.exists(os.path.join(root, "etc/sysgenpro/redis", store + ".acl")):
@@ -97,8 +95,8 @@ def observe(root: str = "/", containers: Callable[[], Iterable[tuple[str, str, s
         at(name).add("mail block", "", int(_first(r"sysgenpro_mail_(\d+)", text) or 0))
     for path in sorted(glob.glob(os.path.join(root, "var/lib/sysgenpro/instances/*/data"))):
         owner = os.stat(path).st_uid
-        at(path.split(os.sep)[-2]).add("files", "uid {0}".format(owner), owner - UID)
-    return {name: found[name] for name in sorted(found) if _NAME.fullmatch(name)}
+        at(path.split(os.sep)[-2]).add("files", "uid {0}".format(owner), owner - FIRST_UID)
+    return {name: found[name] for name in sorted(found) if NAME.fullmatch(name)}
 
 
 def check(found: Mapping[str, Found], wanted: Sequence[Mapping[str, Any]], absent: Collection[str] = ()) -> None:
@@ -118,7 +116,7 @@ def check(found: Mapping[str, Found], wanted: Sequence[Mapping[str, Any]], absen
         left = found[name].named(("containers", "front", "cluster", "session store"))
         if left:
             raise _error("still_there", name, "it is to be absent, and here are still {0}".format(left),
-                         "Put it back into the inventory, take it away by playbook and roles (docs/instances.md), and then out of the inventory")
+                         "Put it back into the inventory, take it away by playbook and roles (docs/guides/remove-an-instance.md), and then out of the inventory")
     for one in wanted:
         for other in found.values():
             if other.name not in names and other.name not in absent and int(one["number"]) in other.numbers.values():
@@ -174,10 +172,10 @@ def labelled() -> list[tuple[str, str, str]]:
         raise DomainError("missing_library", "Python's library docker is not installed on the machine", unchanged=_UNCHANGED,
                           advice="The role sysgenpro.odoo.container_host installs it")
     try:
-        listed = docker.APIClient(base_url="unix:///run/docker.sock", version="auto", timeout=30).containers(all=True, filters={"label": LABEL})
+        listed = docker.APIClient(base_url="unix:///run/docker.sock", version="auto", timeout=30).containers(all=True, filters={"label": LABEL + "instance"})
     except Exception as error:
         raise DomainError("docker_down", "Docker does not answer: {0}".format(error), unchanged=_UNCHANGED) from None
-    return sorted((str(item["Labels"][LABEL]), str(item["Names"][0]).lstrip("/"), str(item["State"])) for item in listed)
+    return sorted((str(item["Labels"][LABEL + "instance"]), str(item["Names"][0]).lstrip("/"), str(item["State"])) for item in listed)
 
 
 def _read(root: str, pattern: str) -> list[tuple[str, str]]:

@@ -14,9 +14,9 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step, canonical_json, digest_of
-from .._release.installing import left_out, obstacle
 from .base_cache import BaseCache
 from .container import BuildContainer, companions
+from .installing import left_out, obstacle
 from .layers import single_file_layer
 from .publish import find_tag, push_image
 from .record import FORMAT, Record, Reference, Release, parse_record, parse_reference

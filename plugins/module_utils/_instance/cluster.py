@@ -8,7 +8,6 @@ Every method opens the session it needs: a server that restarts in the middle co
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline
+from .names import COLOURS, KINDS, QUEUE, role
+from .way_in import WayIn
 
 try:
     import psycopg2
@@ -28,13 +29,8 @@ try:
 except ImportError:
     HAS_PSYCOPG2 = False
 
-COLOURS = ("blue", "green")
-KINDS = ("web", "cron")
-# Only where jobs are: instances that were made before this kind was known have no login roles for it.
-QUEUE = "queue"
 # How long a server that restarts is waited for, in seconds.
 PATIENCE = 60
-_SOCKET = ".s.PGSQL."
 # Databases from this size, in bytes, are copied file by file.
 LARGE = 512 * 1024 ** 2
 # Settings that are lists, whose items may be quoted (GUC_LIST_QUOTE, src/backend/utils/misc/guc_tables.c).
@@ -56,29 +52,25 @@ class Grants:
         return cls([(g[0], g[1], g[2]) for g in value["grants"]], [(s[0], s[1], s[2]) for s in value["settings"]])
 
 
-def logins_of(database: str) -> list[str]:
-    """The login roles of an instance's processes; others may well begin with its name."""
-    return [*(f"{database}_{colour}_{kind}" for colour in COLOURS for kind in (*KINDS, QUEUE)), database + "_update"]
-
-
 class Cluster:
-    """The cluster of one instance, by peer login as ``postgres``.
+    """The cluster of one instance.
 
     :param name: of the instance's database; the names of its roles and of what lies beside it follow from it.
+    :param way: the administrator's way in.
     """
 
-    def __init__(self, name: str, port: int, socket: str) -> None:
+    def __init__(self, name: str, way: WayIn) -> None:
         if not HAS_PSYCOPG2:
             raise DomainError("psycopg2_missing", "the Python library psycopg2 is not on this machine",
                               unchanged="Nothing was changed", advice="Run the site playbook for this machine")
-        self.name, self.port, self.socket = name, port, socket
+        self.name, self.way = name, way
         self.owner = name + "_owner"
         self.undo = name + "_undo"
         self.failed = name + "_failed"
         self.update_role = name + "_update"
 
     def role(self, colour: str, kind: str) -> str:
-        return f"{self.name}_{colour}_{kind}"
+        return role(self.name, f"{colour}_{kind}")
 
     def roles(self, colour: str) -> list[str]:
         """Those that may log in while the colour works; the queue's is let in where there are jobs."""
@@ -112,8 +104,7 @@ class Cluster:
         deadline = Deadline(patience)
         while True:
             try:
-                return psycopg2.connect(host=self.socket, port=self.port, user="postgres", dbname=database,
-                                        application_name="sysgenpro", connect_timeout=10)
+                return self.way.connect(database, application_name="sysgenpro")
             except psycopg2.OperationalError as error:
                 text = str(error).strip()
                 if "does not exist" in text:
@@ -121,19 +112,9 @@ class Cluster:
                 if deadline.passed:
                     raise DomainError(
                         "database_down",
-                        "PostgreSQL does not answer on {}, port {}: {}".format(
-                            self.socket, self.port, text.splitlines()[-1] if text else "no reason given"),
-                        unchanged="Nothing was changed by this call", advice=self._why_down()) from None
+                        "PostgreSQL does not answer on {}: {}".format(self.way.said(), text.splitlines()[-1] if text else "no reason given"),
+                        unchanged="Nothing was changed by this call", advice=self.way.why_down()) from None
                 time.sleep(0.3)
-
-    def _why_down(self) -> str:
-        """Whoever looks at the wrong port must not start a second cluster for it."""
-        others = [name[len(_SOCKET):] for name in (os.listdir(self.socket) if os.path.isdir(self.socket) else [])
-                  if name.startswith(_SOCKET) and not name.endswith(".lock")]
-        if others and str(self.port) not in others:
-            return "In {0} a cluster answers on port {1}: give the inventory back the instance_number that the instance has".format(
-                self.socket, ", ".join(sorted(others)))
-        return "Start the cluster, then run this again"
 
     # -- who may log in ---------------------------------------------------------------------------
 

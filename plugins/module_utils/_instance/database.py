@@ -13,7 +13,8 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from . import given
-from .cluster import COLOURS, PATIENCE, Cluster, logins_of
+from .cluster import PATIENCE, Cluster
+from .names import logins_of
 
 with contextlib.suppress(ImportError):  # Cluster says so
     import psycopg2
@@ -363,4 +364,4 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         extensions=found["extensions"], read_only=found["read_only"] or "", closed=found["closed"] or ())
 
 
-__all__ = ["COLOURS", "Database", "DatabaseState"]
+__all__ = ["Database", "DatabaseState"]

@@ -70,9 +70,8 @@ _NEVER_ARCHIVED = re.compile(r"res_.*|ir_.*|website|product_.*|account_move.*|ac
 @contextlib.contextmanager
 def as_owner(database: Database, role: str, password: str) -> Iterator[Any]:
     """A cursor of ``role``, whose statements are the owner's; who made the database can do no more than Odoo itself."""
-    connection = psycopg2.connect(
-        host=database.socket, port=database.port, user=role, password=password, dbname=database.name, application_name="sysgenpro neutralize",
-        connect_timeout=10, options="-c lock_timeout=60s -c statement_timeout=0 -c row_security=off -c search_path=public")
+    connection = database.way.connect(
+        database.name, role, password=password, application_name="sysgenpro neutralize", options="-c lock_timeout=60s -c statement_timeout=0 -c row_security=off -c search_path=public")
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -55,3 +55,11 @@ class DomainError(Exception):
             "advice": self.advice,
             "details": self.details,
         }
+
+
+def bad_input(field: str, value: object, expected: str, advice: str = "") -> DomainError:
+    """The one error for a parameter that is not as it must be. Nothing was looked at or changed yet.
+
+    :param field: its path in the parameters, such as ``processes.web_workers``. Never of a secret, since the value is shown.
+    """
+    return DomainError("bad_input", f"{field} is {value!r}, expected {expected}", unchanged="Nothing was changed", advice=advice)

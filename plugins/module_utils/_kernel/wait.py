@@ -12,6 +12,17 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
+class Clock:
+    """Time, for all that waits or measures: a world in memory puts its own in the place of these three."""
+
+    monotonic = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)
+    time = staticmethod(time.time)
+
+
+clock = Clock()
+
+
 class WaitTimeout(Exception):
     """The condition did not come true in time."""
 
@@ -19,9 +30,9 @@ class WaitTimeout(Exception):
 class Deadline:
     """A moment on the monotonic clock. :param seconds: from now."""
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._end = clock() + seconds
+    def __init__(self, seconds: float, monotonic: Callable[[], float] | None = None) -> None:
+        self._clock = monotonic or clock.monotonic
+        self._end = self._clock() + seconds
         self.seconds = seconds
 
     @property
@@ -38,7 +49,7 @@ def wait_until(
     probe: Callable[[], Found | None],
     deadline: Deadline,
     interval: float = 0.1,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] | None = None,
 ) -> Found:
     """Call ``probe`` until it returns something true, and return that.
 
@@ -51,4 +62,4 @@ def wait_until(
             return found
         if deadline.passed:
             raise WaitTimeout(f"not so within {deadline.seconds:g} s")
-        sleep(min(interval, deadline.left) or interval)
+        (sleep or clock.sleep)(min(interval, deadline.left) or interval)

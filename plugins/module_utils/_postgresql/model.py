@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._instance.names import LOGINS, QUEUE_LOGINS, UPDATE
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .scram import verifies
 
-LOGIN_ROLES = ("blue_web", "blue_cron", "green_web", "green_cron", "update")
-# Of the process that runs jobs, which not every instance has.
-QUEUE_ROLES = ("blue_queue", "green_queue")
 # May log in only while odoo_release lets them.
-CLOSED = ("update", *QUEUE_ROLES)
+CLOSED = (UPDATE, *QUEUE_LOGINS)
 HARMFUL = ("rolsuper", "rolcreatedb", "rolcreaterole", "rolreplication", "rolbypassrls")
 
 
@@ -37,7 +35,7 @@ class Cluster:
 
     @property
     def logins(self) -> list[str]:
-        return [*LOGIN_ROLES, *(login for login in QUEUE_ROLES if self.passwords.get(login))]
+        return [*LOGINS, *(login for login in QUEUE_LOGINS if self.passwords.get(login))]
 
     def role(self, login: str) -> str:
         return f"{self.database}_{login}"
@@ -73,15 +71,15 @@ class Seen:
 def parse(entry: Mapping[str, Any]) -> Cluster:
     """One element of ``clusters``.
 
-    :raises DomainError: ``password_missing``, ``password_invalid``.
+    :raises DomainError: ``password_missing``, ``bad_input``.
     """
     passwords = entry["passwords"]
-    for login in (*LOGIN_ROLES, *(login for login in QUEUE_ROLES if login in passwords)):
+    for login in (*LOGINS, *(login for login in QUEUE_LOGINS if login in passwords)):
         value = passwords.get(login)
         if not value:
             raise _unchanged("password_missing", f"{entry['instance']}: passwords.{login} is missing or empty")
         if "\0" in value:
-            raise _unchanged("password_invalid", f"{entry['instance']}: passwords.{login} holds a NUL, expected text")
+            raise _unchanged("bad_input", f"{entry['instance']}: passwords.{login} holds a NUL, expected text")
     return Cluster(entry["instance"], entry["database"], entry["port"], entry["major"], dict(passwords))
 
 

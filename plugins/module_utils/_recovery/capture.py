@@ -27,7 +27,7 @@ from .moment import ATTACHMENTS, Moment, checked, settings_of
 from .pins import Broken, Kept, Pins
 from .points import Points
 from .remembered import Remembered
-from .repository import UNHARMED, Repository
+from .restic import UNHARMED, Restic
 
 with contextlib.suppress(ImportError):  # Database says so
     import psycopg2
@@ -41,8 +41,8 @@ BESIDE = 1
 class Capture:
     """Steps of a capture; ``close`` in any case. What a crash leaves in the work directory the next one uses or removes."""
 
-    def __init__(self, wanted: Desired, database: Database, repository: Repository, points: Points, seen: DatabaseState) -> None:
-        self.wanted, self.database, self.repository, self.points, self.seen = wanted, database, repository, points, seen
+    def __init__(self, wanted: Desired, database: Database, restic: Restic, points: Points, seen: DatabaseState) -> None:
+        self.wanted, self.database, self.restic, self.points, self.seen = wanted, database, restic, points, seen
         self.context: dict[str, Any] = {}
         self.pins = Pins(wanted.filestore, wanted.work)
         self.tree = self.pins.tree
@@ -77,10 +77,10 @@ class Capture:
         self.points.signer.make_key()
         remembered = Remembered(self.wanted)
         if step.parameters["init"]:
-            make_repository(self.repository, self.points.store)
+            make_repository(self.restic, self.points.store)
         self.facts["repository"] = self.points.repository()
         if not self.facts["repository"]:
-            raise _not_stored(f"the repository {self.repository.place} is not there")
+            raise _not_stored(f"the repository {self.restic.place} is not there")
         remembered.keep(self.facts["repository"], self.points.store.tried)
         shutil.rmtree(made_in(self.wanted), ignore_errors=True)
         return {}
@@ -165,7 +165,7 @@ class Capture:
         params = self.wanted.params
         with ThreadPoolExecutor(1) as aside:
             dumped = aside.submit(
-                dump.dump, params["database"], self.seen.settings["version"] // 10000, self.facts["moment"]["snapshot"], self.dump,
+                dump.dump, self.database.way, self.database.name, self.seen.settings["version"] // 10000, self.facts["moment"]["snapshot"], self.dump,
                 params["jobs"], params["nice"], params["bounds"]["dump"])
             try:
                 self._prove()
@@ -198,7 +198,7 @@ class Capture:
         dumped = known(self.dumped)
         size = os.path.getsize(os.path.join(self.tree, "files.list"))
         given = {"files": self.kept.count + dumped.files + BESIDE, "bytes": self.kept.bytes + dumped.bytes + size}
-        summary = self.repository.backup(self.tree, ("sysgenpro", "point=" + self.id))
+        summary = self.restic.backup(self.tree, ("sysgenpro", "point=" + self.id))
         snapshot = str(summary["snapshot_id"])
         if not self.points.holds_snapshot(snapshot):
             raise _not_stored(f"the snapshot {snapshot} that restic named is not in the repository, or not whole")
@@ -206,7 +206,7 @@ class Capture:
         if found != given:
             raise _not_stored("{files} files of {bytes} bytes were given, ".format(**given)
                               + "{files} of {bytes} are in the snapshot".format(**found))
-        self.stored = {"snapshot": snapshot, "id": self.facts["repository"], "place": self.repository.place, "added": summary["data_added"]}
+        self.stored = {"snapshot": snapshot, "id": self.facts["repository"], "place": self.restic.place, "added": summary["data_added"]}
         return {}
 
     def do_record(self, step: Step) -> dict[str, Any]:
@@ -267,7 +267,7 @@ class Capture:
             "dump": {"files": dumped.files, "bytes": dumped.bytes, "digest": dumped.digest,
                      "compression": dump.compression(database["version_num"] // 10000)},
             "repository": self.stored, "secrets": sorted(params["secret_names"]),
-            "tools": {"pg_dump": dump.version_of("pg_dump", database["version_num"] // 10000), "restic": self.repository.version()},
+            "tools": {"pg_dump": dump.version_of("pg_dump", database["version_num"] // 10000), "restic": self.restic.version()},
             "signer": self.points.signer.public,
             "timings": {**self.timings, "total": round(time.monotonic() - self.started, 3)},
         }

@@ -10,14 +10,14 @@ from typing import Any
 from .._kernel.plan import Step
 from .model import Point
 from .points import Points
-from .repository import Repository
+from .restic import Restic
 
 
 class Expire:
     """Steps of an expiry, with the key of pruning where one is given."""
 
-    def __init__(self, repository: Repository, points: Points, found: dict[str, Point]) -> None:
-        self.repository, self.points, self.found = repository, points, found
+    def __init__(self, restic: Restic, points: Points, found: dict[str, Point]) -> None:
+        self.restic, self.points, self.found = restic, points, found
         self.context: dict[str, Any] = {}
 
     def close(self) -> None:
@@ -29,12 +29,12 @@ class Expire:
         return {}
 
     def do_forget(self, step: Step) -> dict[str, Any]:
-        self.repository.unlock()
-        self.repository.forget(step.parameters["snapshots"])
+        self.restic.unlock()
+        self.restic.forget(step.parameters["snapshots"])
         return {}
 
     def do_prune(self, step: Step) -> dict[str, Any]:
-        self.repository.prune()
+        self.restic.prune()
         return {}
 
 

@@ -16,7 +16,7 @@ import shutil
 from .._documents.store import Store
 from .._kernel.errors import DomainError
 from .model import Desired
-from .repository import Repository
+from .restic import Restic
 
 PLACE, KEYS, LOCKS, CONFIG = "restic/", "restic/keys/", "restic/locks/", "restic/config"
 
@@ -26,25 +26,25 @@ def made_in(wanted: Desired) -> str:
     return os.path.join(wanted.work, "new-repository")
 
 
-def make_repository(repository: Repository, store: Store) -> None:
+def make_repository(restic: Restic, store: Store) -> None:
     """Bring a new repository into the store, where there is none, or go on with what an earlier attempt began.
 
     :raises DomainError: ``repository_damaged``, ``repository_half_made``, and those of restic and the store.
     """
-    place = made_in(repository.wanted)
+    place = made_in(restic.wanted)
     there = store.names(PLACE)
     keys = {name for name in there if name.startswith(KEYS)}
     data = [name for name in there if not name.startswith((KEYS, LOCKS)) and name != CONFIG]
     if data:
         raise DomainError(
-            "repository_damaged", f"{repository.place} has no config, but {len(data)} objects that belong to a repository, as {data[0]}",
+            "repository_damaged", f"{restic.place} has no config, but {len(data)} objects that belong to a repository, as {data[0]}",
             unchanged="Nothing was changed", advice="Bring its config back, from an older version of the object or a copy; or give another place")
     made = _objects(place)
     if not keys.intersection(made):
         shutil.rmtree(place, ignore_errors=True)
-        repository.init(place)
+        restic.init(place)
         made = _objects(place)
-    _clear(store, sorted(keys.difference(made)), repository.place)
+    _clear(store, sorted(keys.difference(made)), restic.place)
     for name, content in made.items():
         if store.digest(name) != hashlib.sha256(content).hexdigest():
             store.create(name, content, None)

@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._instance.names import DATABASE, DATABASE_SAID, NAME, NAME_SAID, POSTGRESQL_NAME, POSTGRESQL_NAME_SAID
 from .._kernel.errors import DomainError, known
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
-DATABASE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 POINT = re.compile(r"[0-9]{8}T[0-9]{6}-[0-9a-f]{8}")
 # Odoo names a file after the SHA-1 of its content, in a directory of its first letters (ir_attachment.py, _get_path).
 STORED = re.compile(r"[0-9a-f]{2,3}/[0-9a-f]{40}")
@@ -178,7 +177,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
     """
     for field in ("instance", "source"):
         if params.get(field) and not NAME.fullmatch(params[field]):
-            raise bad(field, params[field], "lower-case letters, digits and dashes, at most 40")
+            raise bad_input(field, params[field], NAME_SAID)
     _check_repository(params["repository"])
     state = params.get("state", "info")
     if state != "info":
@@ -190,13 +189,13 @@ def desired(params: Mapping[str, Any]) -> Desired:
 def _check_repository(repository: Mapping[str, Any]) -> None:
     location = repository["location"]
     if not re.fullmatch(r"/[^\x00-\x1f]+|s3:https?://[^/\s]+/[^/\s]{3,63}(/[^\s]*)?", location):
-        raise bad("repository.location", location, "an absolute path or s3:https://host[:port]/bucket[/prefix]")
+        raise bad_input("repository.location", location, "an absolute path or s3:https://host[:port]/bucket[/prefix]")
     if not repository["password"]:
-        raise bad("repository.password", "", "a password")
+        raise bad_input("repository.password", "", "a password")
     if location.startswith("s3:") and not (repository.get("access_key") and repository.get("secret_key")):
-        raise bad("repository.access_key", "", "access_key and secret_key for a repository in S3")
+        raise bad_input("repository.access_key", "", "access_key and secret_key for a repository in S3")
     if repository.get("lock_mode") and repository.get("lock_days", 0) < 1:
-        raise bad("repository.lock_days", repository["lock_days"], "1 or more where lock_mode is given")
+        raise bad_input("repository.lock_days", repository["lock_days"], "1 or more where lock_mode is given")
 
 
 def _check_numbers(params: Mapping[str, Any]) -> None:
@@ -204,30 +203,30 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
         outer, inner = (*name.split(".", 1), "")[:2]
         value = params[outer][inner] if inner else params[outer]
         if value < least:
-            raise bad(name, value, f"{least} or more")
+            raise bad_input(name, value, f"{least} or more")
 
 
 def _check_state(state: str, params: Mapping[str, Any]) -> None:
     if state in ("captured", "restored") and not params.get("database"):
-        raise bad("database", None, f"the cluster and database for state {state}")
+        raise bad_input("database", None, f"the cluster and database for state {state}")
     if state == "verified" and params["load_schema"] and not params.get("database"):
-        raise bad("database", None, "the cluster into which the schema is loaded; or load_schema: false, which the point then shows")
+        raise bad_input("database", None, "the cluster into which the schema is loaded; or load_schema: false, which the point then shows")
     if params.get("database") and not DATABASE.fullmatch(params["database"]["name"]):
-        raise bad("database.name", params["database"]["name"], "lower-case letters, digits and _, at most 63")
+        raise bad_input("database.name", params["database"]["name"], DATABASE_SAID)
     if params["point"] not in NEWEST and not POINT.fullmatch(params["point"]):
-        raise bad("point", params["point"], "an id as 20261121T101500-0a1b2c3d, latest or latest_verified")
+        raise bad_input("point", params["point"], "an id as 20261121T101500-0a1b2c3d, latest or latest_verified")
     if params.get("source") and state == "captured":
-        raise bad("source", params["source"], "nothing with state captured: it takes its own instance's point")
+        raise bad_input("source", params["source"], "nothing with state captured: it takes its own instance's point")
     if state == "held" and not params.get("keep_until"):
-        raise bad("keep_until", None, "until when the point is held")
+        raise bad_input("keep_until", None, "until when the point is held")
     if params.get("keep_until"):
         try:
             moment(params["keep_until"])
         except ValueError as error:
-            raise bad("keep_until", params["keep_until"], f"a moment as 2026-12-31T00:00:00+00:00 ({error})") from None
+            raise bad_input("keep_until", params["keep_until"], f"a moment as 2026-12-31T00:00:00+00:00 ({error})") from None
     for name in params["accepted_losses"]:
         if not STORED.fullmatch(name):
-            raise bad("accepted_losses", name, "names of stored files as ab/ab12…")
+            raise bad_input("accepted_losses", name, "names of stored files as ab/ab12…")
     if state == "restored":
         _check_target(params)
     if state == "absent":
@@ -237,31 +236,31 @@ def _check_state(state: str, params: Mapping[str, Any]) -> None:
 def _check_target(params: Mapping[str, Any]) -> None:
     target = params.get("target")
     if not target:
-        raise bad("target", None, "a new database and filestore for state restored")
+        raise bad_input("target", None, "a new database and filestore for state restored")
     for field in ("database", "owner"):
-        if not DATABASE.fullmatch(target[field]):
-            raise bad("target." + field, target[field], "lower-case letters, digits and _, at most 63")
+        if not POSTGRESQL_NAME.fullmatch(target[field]):
+            raise bad_input("target." + field, target[field], POSTGRESQL_NAME_SAID)
     if not os.path.isabs(target["filestore"]):
-        raise bad("target.filestore", target["filestore"], "an absolute path")
+        raise bad_input("target.filestore", target["filestore"], "an absolute path")
     if target["uid"] < 1:
-        raise bad("target.uid", target["uid"], "1 or more")
+        raise bad_input("target.uid", target["uid"], "1 or more")
 
 
 def _check_absent(params: Mapping[str, Any]) -> None:
     retention = params.get("retention")
     if not retention and not params["points"]:
-        raise bad("retention", None, "a policy, or ids in points")
+        raise bad_input("retention", None, "a policy, or ids in points")
     for name, value in (retention or {}).items():
         if value < 0:
-            raise bad("retention." + name, value, "0 or more")
+            raise bad_input("retention." + name, value, "0 or more")
     if retention and not any(retention.values()):
         raise DomainError(
             "keeps_nothing", "retention is 0 for last, daily, weekly and monthly, which would remove every recovery point",
             unchanged="Nothing was changed", advice="Say how many are to be kept")
     for point in params["points"]:
         if not POINT.fullmatch(point):
-            raise bad("points", point, "ids as 20261121T101500-0a1b2c3d")
+            raise bad_input("points", point, "ids as 20261121T101500-0a1b2c3d")
 
 
-def bad(field: str, value: object, expected: str) -> DomainError:
+def bad_input(field: str, value: object, expected: str) -> DomainError:
     return DomainError("bad_input", f"{field} is {value!r}, expected {expected}", unchanged="Nothing was changed")

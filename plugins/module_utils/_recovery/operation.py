@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from .._documents.signing import Signer, check_signers
 from .._documents.store import open_store
 from .._instance.database import Database, DatabaseState
+from .._instance.way_in import WayIn
 from .._kernel.errors import DomainError, known
 from .._kernel.execute import carry_out, undo
 from .._kernel.journal import Journal, locked
@@ -26,7 +27,7 @@ from .model import Desired, desired, utc_now
 from .plan import Observed, make_plan
 from .points import Points, find
 from .remembered import Remembered
-from .repository import Repository
+from .restic import Restic
 from .restore import Restore, Target, check_target
 from .verify import Verify
 
@@ -54,12 +55,12 @@ class RecoveryOperation:
         check_signers(params["trusted_signers"])
         self.wanted = desired(params)
         keys = params["pruning"] if self.wanted.state == "absent" else None
-        self.repository = Repository(self.wanted, keys)
+        self.restic = Restic(self.wanted, keys)
         self.points = open_points(self.wanted, keys)
         self.database: Database | None = None
         if params["database"]:
             place = params["database"]
-            self.database = Database(place["name"], place["port"], place["socket"])
+            self.database = Database(place["name"], WayIn.of(place))
         self.seen: Observed | None = None
         self.base: DatabaseState | None = None
         self._made: str | None = None
@@ -71,21 +72,21 @@ class RecoveryOperation:
     def observe(self) -> Observed:
         """The documents, one query where a database matters, and one call of restic for an expiry. Writes nothing."""
         wanted = self.wanted
-        repository = self.points.repository() if wanted.state in ("captured", "absent") else None
+        repository_id = self.points.repository() if wanted.state in ("captured", "absent") else None
         tried = True
         if wanted.state == "captured":
-            Remembered(wanted).check(repository)
+            Remembered(wanted).check(repository_id)
             tried = Remembered(wanted).tried() == self.points.store.tried
             self.base = known(self.database).observe()
             check_identity(wanted, self.base)
         points = self.points.all()
-        snapshots = self.repository.snapshots() if repository and wanted.state == "absent" else []
+        snapshots = self.restic.snapshots() if repository_id and wanted.state == "absent" else []
         target, fresh = {}, True
         if wanted.state == "restored":
             point = find(points, wanted.params["point"], wanted.source)
             target = Target(wanted, known(self.database)).observe()
             fresh = check_target(wanted, point, target)
-        return Observed(utc_now(), repository, points, snapshots, target, fresh, tried)
+        return Observed(utc_now(), repository_id, points, snapshots, target, fresh, tried)
 
     def plan(self) -> Plan:
         self.seen = self.observe()
@@ -132,16 +133,16 @@ class RecoveryOperation:
     def _handlers(self, plan: Plan) -> Handlers:
         wanted, seen = self.wanted, known(self.seen)
         if wanted.state == "captured":
-            return Capture(wanted, known(self.database), self.repository, self.points, known(self.base))
+            return Capture(wanted, known(self.database), self.restic, self.points, known(self.base))
         if wanted.state == "absent":
-            return Expire(self.repository, self.points, {point.id: point for point in seen.points})
+            return Expire(self.restic, self.points, {point.id: point for point in seen.points})
         point = find(list(seen.points), plan.facts["point"], wanted.source)
         if wanted.state == "verified":
             self.points.signer.make_key()
-            return Verify(wanted, self.repository, self.points, point, self.database)
+            return Verify(wanted, self.restic, self.points, point, self.database)
         if wanted.state == "held":
             return Hold(self.points, point, wanted.params["requested_by"], wanted.params["reason"])
-        return Restore(wanted, self.repository, point, Target(wanted, known(self.database)))
+        return Restore(wanted, self.restic, point, Target(wanted, known(self.database)))
 
     # -- what is --------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ CLOCK = 300
 class Observed:
     """What one pass over repository, documents and database found.
 
-    :param repository: the repository's id; None where there is none.
+    :param repository_id: the repository's id; None where there is none.
     :param snapshots: of the repository, where they matter.
     :param target: what is there of a restore's target; see ``Target.observe``.
     :param fresh: whether the target is to be made.
@@ -34,7 +34,7 @@ class Observed:
     """
 
     now: datetime.datetime
-    repository: str | None
+    repository_id: str | None
     points: Sequence[Point] = ()
     snapshots: Sequence[Mapping[str, Any]] = ()
     target: Mapping[str, Any] = field(default_factory=dict)
@@ -63,8 +63,8 @@ def _capture(wanted: Desired, seen: Observed) -> Plan:
     facts = {"newest": newest.id if newest else None, "age": round(age) if age is not None else None}
     steps = [] if young else [
         *([] if seen.tried else [Step("probe", "Try whether the store does what recovery points need, and take the trial away")]),
-        Step("prepare", "Make the repository" if not seen.repository else "Open the repository",
-             {"init": not seen.repository, "repository": seen.repository}),
+        Step("prepare", "Make the repository" if not seen.repository_id else "Open the repository",
+             {"init": not seen.repository_id, "repository": seen.repository_id}),
         Step("pin", "Pin all files that are referenced"),
         Step("freeze", "Lock attachments for milliseconds, export a snapshot, pin what is new"),
         Step("dump", "Dump the database as of that snapshot; prove meanwhile that every pinned file is what its name says"),
@@ -125,7 +125,7 @@ def _hold(wanted: Desired, seen: Observed) -> Plan:
 
 
 def _expire(wanted: Desired, seen: Observed) -> Plan:
-    if not seen.repository:
+    if not seen.repository_id:
         raise DomainError("no_repository", "there is no repository in {}".format(wanted.params["repository"]["location"]),
                           unchanged="Nothing was changed", advice="Look whether it is mounted or reachable")
     decision = decide(seen.points, wanted.params["retention"], wanted.params["points"], seen.now)

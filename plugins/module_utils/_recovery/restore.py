@@ -28,7 +28,7 @@ from .model import Desired, Point
 from .moment import checked, stream
 from .owners import adopt_objects
 from .pins import sha1_of
-from .repository import Repository
+from .restic import Restic
 from .schema import missing_extensions
 from .space import MARGIN, check_space
 
@@ -77,8 +77,8 @@ class Target:
 class Restore:
     """Steps of a restore; each is undone by ``undo_claim``, which removes all that was made."""
 
-    def __init__(self, wanted: Desired, repository: Repository, point: Point, target: Target) -> None:
-        self.wanted, self.repository, self.point, self.target = wanted, repository, point, target
+    def __init__(self, wanted: Desired, restic: Restic, point: Point, target: Target) -> None:
+        self.wanted, self.restic, self.point, self.target = wanted, restic, point, target
         self.context: dict[str, Any] = {}
         self.scratch = os.path.join(wanted.work, "restore")
         self.timings: dict[str, float] = {}
@@ -120,7 +120,7 @@ class Restore:
         snapshot, place = self.point.manifest["repository"]["snapshot"], self.target.filestore + ".restoring"
         os.makedirs(place, mode=0o700)
         if self.point.manifest["files"]["count"]:
-            self.repository.restore(snapshot, "files", place)
+            self.restic.restore(snapshot, "files", place)
         else:
             os.makedirs(os.path.join(place, "files"))
         uid = self.target.params["uid"]
@@ -138,7 +138,7 @@ class Restore:
 
     def _data(self) -> None:
         manifest, name, params = self.point.manifest, self.target.name, self.wanted.params
-        self.repository.restore(manifest["repository"]["snapshot"], "database", self.scratch)
+        self.restic.restore(manifest["repository"]["snapshot"], "database", self.scratch)
         directory = os.path.join(self.scratch, "database")
         if dump.summary(directory).digest != manifest["dump"]["digest"]:
             raise DomainError("dump_differs", f"the dump of {self.point.id} is not the one that was made",
@@ -150,7 +150,7 @@ class Restore:
         owners = bool(self.point.manifest["database"]["owner"] == self.target.params["owner"])
         noted = notes.read(directory)
         lacks = sorted(set((noted or {}).get("tablespaces") or ()) - set(tablespaces))
-        stages = Stages(self.target.database, params["database"], directory, self.scratch, major, params["bounds"]["dump"],
+        stages = Stages(self.target.database, directory, self.scratch, major, params["bounds"]["dump"],
                         ["--no-tablespaces"] if lacks else [])
         left = self._load(stages, noted, owners)
         with self.target.database.session(name) as cursor:

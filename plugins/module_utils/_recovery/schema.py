@@ -68,8 +68,8 @@ class SchemaLoad:
     :param directory: the dump. :param seconds: how long all may take.
     """
 
-    def __init__(self, cluster: Cluster, place: Mapping[str, Any], instance: str, manifest: Mapping[str, Any], directory: str, seconds: float) -> None:
-        self.cluster, self.place, self.manifest, self.directory = cluster, place, manifest, directory
+    def __init__(self, cluster: Cluster, instance: str, manifest: Mapping[str, Any], directory: str, seconds: float) -> None:
+        self.cluster, self.manifest, self.directory = cluster, manifest, directory
         self.name, self.seconds = name_of(instance), seconds
         self.deadline = Deadline(seconds)
         self.statements = 0
@@ -114,7 +114,7 @@ class SchemaLoad:
         """What failed, and what could not be done to extensions. The scratch database is gone again, whatever happens; killed, it goes with the next run."""
         self.statements = 0
         self.cluster.drop(self.name)
-        stages = Stages(self.cluster, self.place, self.directory, os.path.dirname(self.directory), self.manifest["postgresql"]["major"], self._left())
+        stages = Stages(self.cluster, self.directory, os.path.dirname(self.directory), self.manifest["postgresql"]["major"], self._left())
         stages.split()
         failures: list[Failure] = []
         try:

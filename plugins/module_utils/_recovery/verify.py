@@ -21,7 +21,7 @@ from .engines import dump
 from .model import Desired, Point
 from .pins import BLOCK, sha1_of
 from .points import Points
-from .repository import Repository
+from .restic import Restic
 from .space import MARGIN, check_space
 
 # What proves that the point is bad, in contrast to a repository that was out of reach and a program that could not run.
@@ -32,8 +32,8 @@ _DUMP_FILE = re.compile(r"database/[A-Za-z0-9_.]+")
 class Verify:
     """Steps of a verification."""
 
-    def __init__(self, wanted: Desired, repository: Repository, points: Points, point: Point, cluster: Cluster | None = None) -> None:
-        self.wanted, self.repository, self.points, self.point, self.cluster = wanted, repository, points, point, cluster
+    def __init__(self, wanted: Desired, restic: Restic, points: Points, point: Point, cluster: Cluster | None = None) -> None:
+        self.wanted, self.restic, self.points, self.point, self.cluster = wanted, restic, points, point, cluster
         self.context: dict[str, Any] = {}
         self.scratch = os.path.join(wanted.work, "verify")
         self.read: dict[str, Any] = {}
@@ -60,7 +60,7 @@ class Verify:
         snapshot = manifest["repository"]["snapshot"]
         self._check_repository(snapshot)
         try:
-            self.repository.unlock()
+            self.restic.unlock()
             self._compare(self._stream(snapshot))
         except tarfile.TarError as error:
             raise self._judged(self._fail(f"what was stored cannot be read back: {error}")) from None
@@ -69,7 +69,7 @@ class Verify:
 
     def _stream(self, snapshot: str) -> dict[str, Any]:
         found, digest = {"count": 0, "bytes": 0}, hashlib.sha256()
-        with self.repository.stream(["dump", "--archive", "tar", snapshot, "/"], "reading back") as stream:
+        with self.restic.stream(["dump", "--archive", "tar", snapshot, "/"], "reading back") as stream:
             for line, size in self._members(stream):
                 if line:
                     digest.update(line)
@@ -93,7 +93,7 @@ class Verify:
         """
         if error.code == "not_verified" or error.details.get("harmed", False) is None:
             try:
-                self.repository.check()
+                self.restic.check()
             except DomainError as cause:
                 error = cause
         if error.details.get("harmed"):
@@ -171,7 +171,7 @@ class Verify:
     def do_load_schema(self, step: Step) -> dict[str, Any]:
         """:raises DomainError: ``not_verified``, ``schema_not_tried``."""
         params = self.wanted.params
-        load = schema.SchemaLoad(known(self.cluster), params["database"], self.wanted.instance, self.point.manifest,
+        load = schema.SchemaLoad(known(self.cluster), self.wanted.instance, self.point.manifest,
                                  os.path.join(self.scratch, "database"), params["bounds"]["schema"])
         try:
             self.read["schema"] = load.run()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from .._image.installing import missing_modules
 from .._image.record import Module, Record
 
 # What the parts of a schema digest are called for people (plugins/module_utils/_image/digests.py makes them).
@@ -59,22 +60,6 @@ def classify(applied: Record, target: Record, installed: Mapping[str, str], lang
         elif before and before.code != after.code:
             code[name] = ("code, static files or demo data changed",)
     return Changes(update, code, missing_modules(target, installed))
-
-
-def missing_modules(target: Record, installed: Iterable[str]) -> tuple[str, ...]:
-    """Modules that are installed, or that an installed one depends on, and that the image does not offer."""
-    missing, seen, queue = set(), set(), list(installed)
-    while queue:
-        name = queue.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        module = target.modules.get(name)
-        if module is None or not module.installable:
-            missing.add(name)
-        else:
-            queue.extend(module.depends)
-    return tuple(sorted(missing))
 
 
 def translation_files(languages: Iterable[str], series: str) -> set[str]:

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._instance.cluster import QUEUE, logins_of
-from .._instance.database import COLOURS, DatabaseState
+from .._image import installing
+from .._image.installing import missing_modules
+from .._instance.data import HEADROOM
+from .._instance.database import DatabaseState
+from .._instance.names import COLOURS, QUEUE, logins_of
 from .._instance.series import series_of
-from .._kernel.errors import DomainError, known
-from .._runtime.docker import parse_memory
-from . import installing, jobs
-from .changes import full_version, missing_modules
-from .model import Desired, joined
+from .._kernel.errors import DomainError, bad_input, known
+from .._kernel.text import joined, parse_memory
+from . import queue_job
+from .changes import full_version
+from .config import REALTIME_MAXCONN
+from .model import Desired
+from .observed import Observed
 from .without_code import IMPORTER, STUDIO, against, dependents, origins, said, stuck, without_code
-
-if TYPE_CHECKING:
-    from .plan import Observed
-
-# What is left beside what a release needs, in bytes of memory and of disk: room that other tenants keep.
-HEADROOM = 128 * 1024 ** 2
 
 
 def check_identity(wanted: Desired, seen: Observed) -> None:
@@ -147,7 +146,7 @@ def check_new(wanted: Desired, seen: Observed) -> None:
             "foreign_database", f"the database {wanted.database} holds {database.tables} tables, and they are not Odoo's",
             unchanged="Nothing was changed and nothing was started", advice="Name another database, or empty this one")
     left = [f"the filestore {wanted.filestore}"] if seen.files else []
-    left += [f"the container {name}" for name, container in sorted(seen.containers.items()) if container.running]
+    left += [f"the container {found.name}" for _place, found in sorted(seen.places.items()) if found.running]
     left += ["a front that leads to a colour"] if seen.front else []
     if left:
         raise DomainError(
@@ -163,9 +162,8 @@ def check_first_password(wanted: Desired) -> None:
     :raises DomainError: ``bad_input``.
     """
     if wanted.params["admin_password"] is None and wanted.state != "planned":
-        raise DomainError(
-            "bad_input", "admin_password is None, expected a password for the user admin of the database that is to be made", unchanged="Nothing was changed",
-            advice="Give one; or an empty one, to leave the password that everybody knows")
+        raise bad_input("admin_password", None, "a password for the user admin of the database that is to be made",
+                        "Give one; or an empty one, to leave the password that everybody knows")
 
 
 def check_disk(wanted: Desired, seen: Observed) -> None:
@@ -331,7 +329,7 @@ def check_room(wanted: Desired, seen: Observed, queue: bool = False) -> None:
     """
     processes = wanted.params["processes"]
     need = parse_memory("processes.web_memory", processes["web_memory"]) // 2 + HEADROOM
-    if queue and not seen.colours_with(wanted, QUEUE):
+    if queue and not seen.colours_with(QUEUE):
         need += parse_memory("processes.queue_memory", processes["queue_memory"]) // 2
     if seen.memory and seen.memory < need:
         raise DomainError(
@@ -340,7 +338,7 @@ def check_room(wanted: Desired, seen: Observed, queue: bool = False) -> None:
     settings = seen.database.settings
     colours = len(COLOURS) * connections(processes) + processes["db_maxconn"]
     if queue:  # in one colour at a time
-        colours += jobs.capacity(wanted.params) * processes["db_maxconn"] + jobs.RUNNER_CONNECTIONS
+        colours += queue_job.capacity(wanted.params) * processes["db_maxconn"] + queue_job.RUNNER_CONNECTIONS
     have, what, more = settings.get("max_connections", 0) - settings.get("reserved", 0), "the cluster has {} (max_connections less reserved)", "max_connections"
     if 0 <= settings.get("limit", -1) < have:
         have, what, more = settings["limit"], "the database allows {}", f"the limit (ALTER DATABASE {wanted.database} CONNECTION LIMIT)"
@@ -352,6 +350,4 @@ def check_room(wanted: Desired, seen: Observed, queue: bool = False) -> None:
 
 def connections(processes: Mapping[str, Any]) -> int:
     """Database connections one colour may open: workers, the websocket process, cron."""
-    from .config import REALTIME_MAXCONN
-
     return int((processes["web_workers"] + processes["cron_threads"]) * processes["db_maxconn"] + REALTIME_MAXCONN)

@@ -38,10 +38,9 @@ def copy_of(cluster: Cluster, clone: str, scratch: str) -> None:
         for role, key, value in cluster.grants().settings:
             apply_setting(cursor, clone, role, key, value)
     run_program(
-        [dump.program("pg_dump", major), "--host", cluster.socket, "--port", str(cluster.port), "--username", "postgres", "--format", "directory",
+        [dump.program("pg_dump", major), *cluster.way.words(), "--format", "directory",
          "--jobs", "2", "--compress", "1", "--file", source, cluster.name], "clone_failed", "making the clone's dump")
     with cluster.session() as cursor, cluster.session("postgres") as aside:
         noted = members.noted(cursor, aside)
-    place = {"socket": cluster.socket, "port": cluster.port}
-    Stages(cluster, place, source, scratch, major, LONGEST).load(clone, noted["alterations"], owners=True, jobs=2)
+    Stages(cluster, source, scratch, major, LONGEST).load(clone, noted["alterations"], owners=True, jobs=2)
     shutil.rmtree(source)

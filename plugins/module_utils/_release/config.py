@@ -9,15 +9,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .._image.record import Record
-from .._instance.cluster import KINDS, QUEUE
+from .._instance.names import HTTP, KINDS, QUEUE, REALTIME
 from .._instance.series import series_of
-from .._runtime.front import HTTP, REALTIME
-from . import jobs
+from .._runtime.protocol import ETC, HOME, SESSION_SOCKETS, SOCKETS
+from . import queue_job
 
 PLATFORM_ADDONS = ("sysgenpro_session", "sysgenpro_drain", "sysgenpro_assets", "sysgenpro_ready")
-SOCKETS = "/run/postgresql-instance"
-SESSION_SOCKETS = "/run/redis-instance"
-ETC = "/etc/odoo"
 # Every address of the container, which has one, on the instance's own network.
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 # The websocket process holds a cursor for each connection that is being served.
@@ -35,14 +32,14 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
     processes = params["processes"]
     options: dict[str, Any] = {**params["config"], **params["config_secrets"]}
     loaded = [name for name in PLATFORM_ADDONS if name in record.modules] if kind in (*KINDS, QUEUE) else []
-    asked = jobs.asked_to_load(options)
+    asked = queue_job.asked_to_load(options)
     options.pop("server_wide_modules", None)
     server_wide = list(series.server_wide) + server_wide_for(params, kind, asked) + loaded
     options.update({
         "server_wide_modules": ",".join(dict.fromkeys(server_wide)),
         "db_host": SOCKETS, "db_port": params["database"]["port"], "db_user": role, "db_name": database,
         # No dbfilter: with one, Odoo lists the databases of the logged-in role, which owns none.
-        "list_db": False, "data_dir": "/var/lib/odoo",
+        "list_db": False, "data_dir": HOME,
         "addons_path": ",".join(record.addons_path), "db_maxconn": processes["db_maxconn"],
     })
     if kind == "web":
@@ -55,7 +52,7 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
         options.update({"workers": 1, "max_cron_threads": processes["cron_threads"], "http_enable": False})
     elif kind == QUEUE:
         # Only its own runner asks it anything.
-        options.update({"workers": jobs.capacity(params), "max_cron_threads": 0, "http_interface": "127.0.0.1", "http_port": HTTP,
+        options.update({"workers": queue_job.capacity(params), "max_cron_threads": 0, "http_interface": "127.0.0.1", "http_port": HTTP,
                         **_as_long_as_cron(options)})
     else:
         options.update({"workers": 0, "max_cron_threads": 0, "http_enable": False})
@@ -68,9 +65,9 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
 def server_wide_for(params: Mapping[str, Any], kind: str, asked: Iterable[str]) -> list[str]:
     """The operator's server-wide add-ons that a kind of process loads. What begins to work by itself is loaded only by the one process that is
     nowhere but in the leading colour: a job runner by the queue's, what ``processes.cron_loads`` names by cron's."""
-    alone = {**dict.fromkeys(params["processes"]["cron_loads"], "cron"), **dict.fromkeys(jobs.RUNNERS, QUEUE)}
+    alone = {**dict.fromkeys(params["processes"]["cron_loads"], "cron"), **dict.fromkeys(queue_job.RUNNERS, QUEUE)}
     found = [name for name in (*asked, *params["processes"]["cron_loads"]) if alone.get(name, kind) == kind]
-    return [*found, jobs.MODULE] if kind == QUEUE else found
+    return [*found, queue_job.MODULE] if kind == QUEUE else found
 
 
 def _as_long_as_cron(options: Mapping[str, Any]) -> dict[str, int]:
@@ -98,11 +95,11 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
     values = {key: str(value) for key, value in params["environment_variables"].items()}
     values.update({
         # The user's number is in no passwd file of the image, and Odoo 14 asks for its name (odoo/cli/server.py, check_root_user).
-        "HOME": "/var/lib/odoo", "USER": "odoo", "ODOO_RC": ETC + "/odoo.conf", "PGPASSFILE": ETC + "/pgpass", "PYTHONUNBUFFERED": "1",
+        "HOME": HOME, "USER": "odoo", "ODOO_RC": ETC + "/odoo.conf", "PGPASSFILE": ETC + "/pgpass", "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     })
     if kind == QUEUE:
-        values.update(jobs.environment(params, HTTP))
+        values.update(queue_job.environment(params, HTTP))
     if kind == "web":
         # Odoo gives a request two seconds for each piece of it; a slow line, or an edge that has two thousand to send at once, takes longer.
         values.setdefault("ODOO_HTTP_SOCKET_TIMEOUT", "10")

@@ -1,65 +1,20 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The jobs of OCA's ``queue_job``: when an instance has a process of the kind ``queue``, how large it is, and what it is told. Pure.
-
-Loaded server-wide, ``queue_job`` starts a runner by itself, in every process and every colour that loads it; so only this kind does.
-"""
+"""When an instance has a process of the kind ``queue``, and the steps that have it run in the leading colour alone. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._instance.cluster import COLOURS, QUEUE
+from .._image.record import Record
+from .._instance.names import COLOURS, QUEUE
 from .._kernel.errors import DomainError
 from .._kernel.plan import Step
-
-if TYPE_CHECKING:
-    from .._image.record import Record
-    from .model import Desired
-    from .plan import Observed, Work
-
-MODULE = "queue_job"
-# Has scheduled actions run the jobs, and must not be used beside the runner (its README).
-INSTEAD = "queue_job_cron_jobrunner"
-# What the runner opens beside its workers: its own session, and before 16.0 one for a moment that gives a job back.
-RUNNER_CONNECTIONS = 2
-# Add-ons that start a runner of jobs in every process that loads them server-wide.
-RUNNERS = (MODULE,)
-
-
-def root_capacity(channels: str) -> int:
-    """How many jobs a configuration of channels lets run at once: the capacity of ``root``, which is 1 where nothing is said
-    (``ChannelManager.parse_simple_config``).
-
-    :raises ValueError: for one that ``queue_job`` would not read either.
-    """
-    found = 1
-    for channel in channels.replace("\n", ",").split(","):
-        name, *further = (part.strip() for part in channel.split(":"))
-        if not name and further:
-            raise ValueError(f"a channel without a name in {channel!r}")
-        capacity = int(further[0]) if further and further[0] else 1
-        if name == "root":
-            found = capacity
-    return found
-
-
-def asked_to_load(config: Mapping[str, Any]) -> list[str]:
-    """The add-ons that options of odoo.conf name to be loaded server-wide."""
-    asked = config.get("server_wide_modules") or ""
-    names = asked if isinstance(asked, (list, tuple)) else str(asked).split(",")
-    return [name for name in (str(each).strip() for each in names) if name]
-
-
-def capacity(params: Mapping[str, Any]) -> int:
-    """Jobs at once, so workers of the process. Where nothing is asked for it is ``queue_job``'s own default."""
-    channels = params["processes"]["queue_channels"]
-    if channels:
-        return max(0, root_capacity(channels))
-    asked = str(params["environment_variables"].get("ODOO_QUEUE_JOB_MAX_CAPACITY", ""))  # 18.0 and later
-    return int(asked) if asked.isdigit() else 1
+from .model import Desired
+from .observed import Observed, Work
+from .queue_job import INSTEAD, MODULE, capacity
 
 
 def wanted_for(wanted: Desired, modules: Iterable[str]) -> bool:
@@ -119,14 +74,14 @@ def kinds(runs: bool) -> dict[str, Any]:
 
 def stop_steps(wanted: Desired, seen: Observed) -> list[Step]:
     """In the colour where it runs. It is asked to end at once, since jobs may come without a pause."""
-    return [_stop(colour) for colour in seen.colours_with(wanted, QUEUE)[:1]]
+    return [_stop(colour) for colour in seen.colours_with(QUEUE)[:1]]
 
 
 def mend_steps(wanted: Desired, seen: Observed, colour: str, runs: bool) -> list[Step]:
     """Have it run in the colour that leads alone, made anew where it is not as it should be."""
     if not drifted(wanted, seen, colour):
         return []
-    running = seen.colours_with(wanted, QUEUE)
+    running = seen.colours_with(QUEUE)
     return [*map(_stop, ([each for each in running if each != colour] or running)[:1]), *start_steps(colour, runs)]
 
 
@@ -140,17 +95,7 @@ def start_steps(colour: str, runs: bool) -> list[Step]:
 
 def drifted(wanted: Desired, seen: Observed, colour: str) -> bool:
     """Whether the process is not as it should be in the colour that leads."""
-    running = seen.colours_with(wanted, QUEUE)
+    running = seen.colours_with(QUEUE)
     if not wanted_for(wanted, seen.database.installed):
         return bool(running)
     return running != [colour] or not seen.fresh(wanted, colour, QUEUE)
-
-
-# -- what the process is given ------------------------------------------------------------------------
-
-def environment(params: Mapping[str, Any], port: int) -> dict[str, str]:
-    """The runner asks its own container, whatever odoo.conf or ``server_environment`` say: variables come first in every series."""
-    values = {"SYSGENPRO_KIND": QUEUE, "ODOO_QUEUE_JOB_SCHEME": "http", "ODOO_QUEUE_JOB_HOST": "127.0.0.1", "ODOO_QUEUE_JOB_PORT": str(port)}
-    if params["processes"]["queue_channels"]:
-        values["ODOO_QUEUE_JOB_CHANNELS"] = params["processes"]["queue_channels"]
-    return values

@@ -15,30 +15,30 @@ from functools import cached_property
 from typing import Any
 
 from .._image.record import Reference, parse_reference
-from .._instance.cluster import KINDS, QUEUE
-from .._instance.database import COLOURS
-from .._kernel.errors import DomainError
+from .._instance.names import (
+    COLOURS,
+    DATABASE,
+    DATABASE_SAID,
+    KINDS,
+    LOGINS,
+    NAME,
+    NAME_SAID,
+    QUEUE,
+)
+from .._kernel.errors import bad_input
 from .._kernel.plan import canonical_json, digest_of
-from .._runtime.docker import parse_memory
-from .._runtime.front import HTTP, REALTIME
-from .jobs import RUNNERS, asked_to_load, root_capacity
+from .._kernel.text import parse_memory
+from .queue_job import RUNNERS, asked_to_load, root_capacity
 
-NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 # As res.lang.csv of all series has them (ar_001, es_419, sr@Cyrl, kab_DZ, sw) and glibc's locales (ca_ES@valencia), with a script where somebody made one.
 LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_([A-Z]{2}|[0-9]{3}))?(@[A-Za-z0-9]+)?")
 MODULE = re.compile(r"[a-z0-9_]+", re.IGNORECASE)
-# PostgreSQL cuts names at 63 bytes (NAMEDATALEN); the longest made of it ends in "_rehearsal_copy".
-DATABASE = re.compile(r"[a-z][a-z0-9_]{0,47}")
 OPTION = re.compile(r"[a-z][a-z0-9_]*")
 # Names of what nobody but the process may read: options of odoo.conf (admin_passwd, smtp_password) and variables of an environment.
 SECRET = re.compile(r"(?:.*_)?(?:passwd|password|passphrase|secret|token)", re.IGNORECASE)
 # The least that makes sense, by parameter.
 LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.cron_threads": 0, "processes.db_maxconn": 1,
          "processes.web_cpus": 0, "processes.cron_cpus": 0, "processes.queue_cpus": 0, "bounds.updates_at_once": 1}
-# Host part of each process' address in the instance's network (docs/architecture.md).
-HOST_PARTS = {
-    "front": 2, "blue-web": 11, "blue-cron": 12, "blue-queue": 13, "green-web": 21, "green-cron": 22, "green-queue": 23, "update": 31, "rehearsal": 41,
-}
 # What the platform sets itself in odoo.conf.
 RESERVED = frozenset((
     "db_host", "db_port", "db_user", "db_password", "db_name", "dbfilter", "list_db", "data_dir", "addons_path",
@@ -77,15 +77,6 @@ class Desired:
     def image(self) -> str:
         """Digest of the release's image; nothing where none is named."""
         return self.reference.digest if self.reference else ""
-
-    def address(self, what: str) -> str:
-        """The address of ``front``, ``blue-web`` …"""
-        return str(ipaddress.ip_network(self.params["subnet"])[HOST_PARTS[what]])
-
-    def targets(self, colour: str) -> dict[int, str]:
-        """Where the front leads when it leads to a colour."""
-        address = self.address(colour + "-web")
-        return {port: f"{address}:{port}" for port in (HTTP, REALTIME)}
 
     @property
     def install(self) -> list[str]:
@@ -147,29 +138,29 @@ def desired(params: Mapping[str, Any]) -> Desired:
     """
     instance = params["instance"]
     if not NAME.fullmatch(instance):
-        raise _bad("instance", instance, "lower-case letters, digits and dashes, at most 40")
+        raise bad_input("instance", instance, NAME_SAID)
     try:
         network = ipaddress.ip_network(params["subnet"])
     except ValueError as error:
-        raise _bad("subnet", params["subnet"], f"an IPv4 network as 172.28.1.0/24 ({error})") from None
+        raise bad_input("subnet", params["subnet"], f"an IPv4 network as 172.28.1.0/24 ({error})") from None
     if network.version != 4 or network.num_addresses < 64:
-        raise _bad("subnet", params["subnet"], "an IPv4 network of at least 64 addresses")
+        raise bad_input("subnet", params["subnet"], "an IPv4 network of at least 64 addresses")
     reference = parse_reference(params["release"]) if params.get("release") else None
     _check_names(params)
     _check_numbers(params)
     _check_options(params)
     for kind in (*KINDS, QUEUE):
         parse_memory(f"processes.{kind}_memory", params["processes"][kind + "_memory"])
-    logins = sorted({f"{c}_{k}" for c in COLOURS for k in KINDS} | {"update"})
+    logins = sorted(LOGINS)
     absent = [key for key in logins if not params["database"]["passwords"].get(key)]
     if absent and params["state"] not in ("planned", "absent"):
-        raise _bad("database.passwords", ", ".join(absent) + " missing", "a password for each login role")
+        raise bad_input("database.passwords", ", ".join(absent) + " missing", "a password for each login role")
     if params.get("purge") and params["purge"] != instance:
-        raise _bad("purge", params["purge"], f"the name of the instance, {instance}")
+        raise bad_input("purge", params["purge"], f"the name of the instance, {instance}")
     if params.get("point") and params["state"] not in ("rolled_back", "planned"):
-        raise _bad("point", params["point"], "nothing, unless state is rolled_back")
+        raise bad_input("point", params["point"], "nothing, unless state is rolled_back")
     if params.get("point") and not params.get("recovery"):
-        raise _bad("recovery", None, "the repository that holds the point")
+        raise bad_input("recovery", None, "the repository that holds the point")
     identity = {k: params[k] for k in ("instance", "tenant", "environment", "data_class")}
     return Desired(instance, identity, params["state"], reference, params)
 
@@ -180,72 +171,48 @@ def _check_numbers(params: Mapping[str, Any]) -> None:
         outer, inner = (*name.split(".", 1), "")[:2]
         value = params[outer][inner] if inner else params[outer]
         if value < least:
-            raise _bad(name, value, f"{least} or more")
+            raise bad_input(name, value, f"{least} or more")
 
 
 def _check_options(params: Mapping[str, Any]) -> None:
     for name in ("config", "config_secrets"):
         for key in params[name]:
             if not OPTION.fullmatch(key):
-                raise _bad(name, key, "names of options of odoo.conf, in lower-case letters")
+                raise bad_input(name, key, "names of options of odoo.conf, in lower-case letters")
             if key in RESERVED:
-                raise _bad(name, key, "no option that the platform sets itself")
+                raise bad_input(name, key, "no option that the platform sets itself")
     for name in params["processes"]["cron_loads"]:
         if not MODULE.fullmatch(name):
-            raise _bad("processes.cron_loads", name, "technical names of modules")
+            raise bad_input("processes.cron_loads", name, "technical names of modules")
     for key in params["config"]:
         if SECRET.fullmatch(key):
-            raise _bad("config", key, "no secret, which everybody who reads a plan or a log would see: give it as config_secrets")
+            raise bad_input("config", key, "no secret, which everybody who reads a plan or a log would see: give it as config_secrets")
         if key in params["config_secrets"]:
-            raise _bad("config", key, "an option in one of config and config_secrets")
+            raise bad_input("config", key, "an option in one of config and config_secrets")
     try:
         root_capacity(params["processes"]["queue_channels"])
     except ValueError as error:
-        raise _bad("processes.queue_channels", params["processes"]["queue_channels"],
+        raise bad_input("processes.queue_channels", params["processes"]["queue_channels"],
                    f"channels as queue_job takes them, as root:4,root.mail:1 ({error})") from None
     for key in params["environment_variables"]:
         if key.startswith("ODOO_QUEUE_JOB_") and not key.endswith("MAX_CAPACITY"):
-            raise _bad("environment_variables", key, "no variable that the platform sets itself; channels are processes.queue_channels")
+            raise bad_input("environment_variables", key, "no variable that the platform sets itself; channels are processes.queue_channels")
         if SECRET.fullmatch(key):
-            raise _bad("environment_variables", key, "no secret, which docker inspect would show: give it as an option, in config_secrets")
+            raise bad_input("environment_variables", key, "no secret, which docker inspect would show: give it as an option, in config_secrets")
 
 
 def _check_names(params: Mapping[str, Any]) -> None:
     if not DATABASE.fullmatch(params["database"]["name"]):
-        raise _bad("database.name", params["database"]["name"], "lower-case letters, digits and _, at most 48")
+        raise bad_input("database.name", params["database"]["name"], DATABASE_SAID)
     for language in params["languages"]:
         if not LANGUAGE.fullmatch(language):
-            raise _bad("languages", language, "codes as fr_FR, ar_001 or sr@Cyrl")
+            raise bad_input("languages", language, "codes as fr_FR, ar_001 or sr@Cyrl")
     for key in ("install", "uninstall", "without_code"):
         for module in params["modules"].get(key) or ():
             if not MODULE.fullmatch(module):
-                raise _bad("modules." + key, module, "technical names of modules")
+                raise bad_input("modules." + key, module, "technical names of modules")
     modules = params["modules"]
     for other_key in ("uninstall", "without_code"):
         both = set(modules["install"]) & set(modules.get(other_key) or ())
         if both:
-            raise _bad("modules", ", ".join(sorted(both)), f"a module in one of install and {other_key}")
-
-
-def _bad(field: str, value: object, expected: str) -> DomainError:
-    return DomainError("bad_input", f"{field} is {value!r}, expected {expected}",
-                       unchanged="Nothing was changed")
-
-
-def other(colour: str | None) -> str:
-    """The colour that is free."""
-    return "green" if colour == "blue" else "blue"
-
-
-def colour_of(front: Mapping[int, str], wanted: Desired) -> str | None:
-    """The colour a front leads to, or None where it refuses or leads elsewhere."""
-    for colour in COLOURS:
-        if dict(front) == wanted.targets(colour):
-            return colour
-    return None
-
-
-def joined(names: Sequence[str], limit: int = 8) -> str:
-    """Names for a sentence, cut where there are many."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+            raise bad_input("modules", ", ".join(sorted(both)), f"a module in one of install and {other_key}")

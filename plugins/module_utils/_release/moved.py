@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
-from .._host.instances import PORT, UID, Found, observe
+from .._host.instances import Found, observe
+from .._instance.names import FIRST_PORT, FIRST_UID, HOST_PARTS
 from .._kernel.errors import DomainError
-from .model import HOST_PARTS
 
 
 def check_place(params: Mapping[str, Any], found: Mapping[str, Found] | None = None) -> None:
@@ -23,9 +23,9 @@ def check_place(params: Mapping[str, Any], found: Mapping[str, Found] | None = N
     asked = {"front": str(ipaddress.ip_network(params["subnet"])[HOST_PARTS["front"]]), "port": int(params["database"]["port"])}
     holds: dict[str, Any] = {"front": there.front}
     if there.database == params["database"]["name"] and "cluster" in there.numbers:
-        holds["port"] = PORT + there.numbers["cluster"]
+        holds["port"] = FIRST_PORT + there.numbers["cluster"]
     if params.get("uid") and "files" in there.numbers:
-        asked["uid"], holds["uid"] = int(params["uid"]), UID + there.numbers["files"]
+        asked["uid"], holds["uid"] = int(params["uid"]), FIRST_UID + there.numbers["files"]
     differ = [key for key in asked if holds.get(key) and holds[key] != asked[key]]
     if not differ:
         return
@@ -44,4 +44,4 @@ def _said(values: Mapping[str, Any], keys: list[str]) -> str:
 
 
 def _number(key: str, value: Any) -> int:
-    return int(str(value).split(".")[2]) if key == "front" else int(value) - {"port": PORT, "uid": UID}[key]
+    return int(str(value).split(".")[2]) if key == "front" else int(value) - {"port": FIRST_PORT, "uid": FIRST_UID}[key]

@@ -5,19 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from .._image.record import Release
+from .._image.installing import left_out
 from .._instance import given
-from .._instance.cluster import KINDS, QUEUE
-from .._instance.database import COLOURS, DatabaseState
+from .._instance.names import KINDS, QUEUE, other
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
-from .._runtime.docker import Container
 from . import jobs, sequences
-from .changes import Changes
 from .checks import (
     check_collation,
     check_disk,
@@ -37,84 +34,9 @@ from .checks import (
     check_writable,
     others_in,
 )
-from .installing import left_out
-from .model import Desired, colour_of, other
-from .recovery import Back
+from .model import Desired
+from .observed import MEND_RELEASE, Observed, Work, update_of
 from .without_code import stuck, without_code
-
-MEND_RELEASE = "Build a release that mends it, or mend its cause and rehearse it again"
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What one pass found.
-
-    :param target: the release asked for; None where it is the one that runs and nothing is to be installed.
-    :param filestore: whether its directory is there. :param files: whether anything lies in it; only looked at where there is no database.
-    :param memory: bytes the machine can give. :param disk: bytes free where the cluster's files lie; 0 where that is not known.
-    :param rehearsal: what a rehearsal of exactly this step measured.
-    :param back: the recovery point to go back to, where going back takes one.
-    :param stray: modules that lie in the data directory, where Odoo finds them before the release's.
-    :param origin: the recovery point of another instance that a new one is made from.
-    :param lacks: what Odoo would have given the database and it has not. :param missing: what of that the cluster cannot give.
-    """
-
-    containers: Mapping[str, Container]
-    front: Mapping[int, str]
-    database: DatabaseState
-    filestore: bool = True
-    target: Release | None = None
-    changes: Changes | None = None
-    memory: int = 0
-    rehearsal: Mapping[str, Any] | None = None
-    template: Mapping[str, Any] | None = None
-    back: Back | None = None
-    origin: Back | None = None
-    files: bool = False
-    disk: int = 0
-    lacks: Sequence[str] = ()
-    missing: Sequence[str] = ()
-    stray: Sequence[str] = ()
-
-    def container(self, wanted: Desired, colour: str, kind: str) -> Container | None:
-        return self.containers.get(f"{wanted.instance}-{colour}-{kind}")
-
-    def colours_with(self, wanted: Desired, kind: str) -> list[str]:
-        """Where a kind runs: cron and queue in one colour, unless somebody's hand was in it."""
-        return [colour for colour in COLOURS if (found := self.container(wanted, colour, kind)) and found.running]
-
-    def cron_colours(self, wanted: Desired) -> list[str]:
-        return self.colours_with(wanted, "cron")
-
-    def fresh(self, wanted: Desired, colour: str, kind: str) -> bool:
-        """Whether a kind of a colour runs as it is wanted."""
-        found = self.container(wanted, colour, kind)
-        return bool(found and found.running and found.label("image") == wanted.image and found.label("config") == wanted.digest_for(kind))
-
-
-@dataclass(frozen=True)
-class Work:
-    """What there is to do with the database, from the records and the wishes.
-
-    :param queue: whether jobs run afterwards.
-    """
-
-    kind: str
-    update: Mapping[str, Sequence[str]]
-    install: Sequence[str]
-    uninstall: Sequence[str]
-    languages: Sequence[str]
-    queue: bool = False
-
-    @property
-    def touches_database(self) -> bool:
-        return any(self.change.values())
-
-    @property
-    def change(self) -> dict[str, list[str]]:
-        """What an update carries into the database; a rehearsal is of exactly this."""
-        return {"update": sorted(self.update), "install": list(self.install), "uninstall": list(self.uninstall),
-                "languages": list(self.languages)}
 
 
 def make_plan(wanted: Desired, seen: Observed) -> Plan:
@@ -128,7 +50,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
         check_owner(wanted, seen.database)  # what is half-updated may be gone back from
     work = decide(wanted, seen) if seen.back is None else Work("restore", {}, (), (), ())
     work = replace(work, queue=jobs.runs_after(wanted, seen, work))
-    old = colour_of(seen.front, wanted)
+    old = seen.colour
     before = _before(wanted, seen, old)
     steps: tuple[Step, ...]
     given.check(seen.missing, work.kind == "create")
@@ -172,7 +94,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     elif seen.back:
         steps = sequences.back_to_point(wanted, seen, seen.back, old, new, work.queue)
     else:
-        steps = sequences.update(wanted, seen, old, new, work, strategy)
+        steps = sequences.with_update(wanted, seen, old, new, work, strategy)
     if work.kind in ("code", "adopt", "update"):
         steps = (steps[0], *giving, *steps[1:])  # before a process of the new release looks what there is
     after = {**before, "colour": new, "release": _target_id(seen), "image": wanted.image,
@@ -210,18 +132,9 @@ def decide(wanted: Desired, seen: Observed) -> Work:
     return Work(_drift(wanted, seen), {}, (), (), ())
 
 
-def update_of(wanted: Desired, seen: Observed) -> Work:
-    """What an update would carry into the database; of nothing where there is nothing to carry."""
-    installed, languages = seen.database.installed, seen.database.languages
-    uninstall = [name for name in wanted.uninstall if name in installed]
-    update = {name: why for name, why in (seen.changes.update if seen.changes else {}).items() if name not in uninstall}
-    return Work("update", update, [name for name in wanted.install if name not in installed], uninstall,
-                [code for code in wanted.languages if code not in languages])
-
-
 def _drift(wanted: Desired, seen: Observed) -> str:
     """``none``, ``cron`` (only what works beside the requests is not as it should be) or ``code``."""
-    colour = colour_of(seen.front, wanted)
+    colour = seen.colour
     applied = seen.database.applied or {}
     if colour is None or applied.get("image") != wanted.image or applied.get("config_digest") != wanted.config_digest:
         return "code"
@@ -263,7 +176,7 @@ def _target_id(seen: Observed) -> str | None:
 
 def _before(wanted: Desired, seen: Observed, colour: str | None) -> dict[str, Any]:
     applied = seen.database.applied or {}
-    cron, queue = seen.cron_colours(wanted), seen.colours_with(wanted, QUEUE)
+    cron, queue = seen.colours_with("cron"), seen.colours_with(QUEUE)
     return {
         "instance": wanted.instance, "colour": colour, "release": applied.get("release"), "image": applied.get("image"),
         "config": applied.get("config_digest"), "cron": cron[0] if len(cron) == 1 else cron or None,
@@ -317,3 +230,19 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
         subject["point"] = seen.back.point
         facts.update({"point": seen.back.point, "taken": seen.back.taken, "price": dict(seen.back.price)})
     return Plan(steps, before, after, subject, facts)
+
+
+def staged_only(plan: Plan, wanted: Desired, seen: Observed) -> Plan:
+    """The first steps of a code release: the other colour, proven and not routed.
+
+    :raises DomainError: ``cannot_stage``.
+    """
+    if plan.facts["class"] in ("none", "cron"):
+        return plan
+    if plan.facts["class"] != "code":
+        raise DomainError("cannot_stage", "this release is of class {}; only one of code can be staged beforehand".format(
+            plan.facts["class"]), unchanged="Nothing was changed", advice="Release it")
+    steps = tuple(step for step in plan.steps if step.name in ("pull", "extensions", "stage", "prove"))
+    if seen.fresh(wanted, plan.after["colour"], "web"):
+        steps = ()
+    return Plan(steps, plan.before, plan.before, {**plan.subject, "state": "staged"}, plan.facts)

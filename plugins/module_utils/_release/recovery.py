@@ -8,20 +8,15 @@ The abandoned database is kept under ``<database>_was_<yymmddhhmm>``, closed, wi
 
 from __future__ import annotations
 
-import datetime
 import os
 import re
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._image.record import Release
-from .._instance import given
 from .._instance.database import Database
 from .._kernel.arguments import filled
-from .._kernel.errors import DomainError, known
-from .._kernel.files import read_text, sync_directory
+from .._kernel.errors import DomainError
+from .._kernel.files import read_text
 from .._kernel.plan import Step
 from .._recovery.arguments import ARGUMENTS
 from .._recovery.model import NEWEST, Point
@@ -30,27 +25,13 @@ from .._recovery.points import find
 from .._recovery.restore import MARK
 from . import loss
 from .model import Desired
+from .observed import Back
 
-_MOMENT = "%y%m%d%H%M"
+MOMENT = "%y%m%d%H%M"
+Recovery = Callable[[Mapping[str, Any]], RecoveryOperation]
+
 # How the reason of a point begins that was taken before an update.
-_BEFORE = "before the release of "
-
-
-@dataclass(frozen=True)
-class Back:
-    """The recovery point that is gone back to.
-
-    :param point: its id. :param taken: its moment, ISO 8601.
-    :param applied: the row of ``sysgenpro.applied`` that was the newest at that moment.
-    :param price: what ``loss.price`` says would be lost.
-    :param gap: from when on the point may lack work; None where nothing is gone back from.
-    """
-
-    point: str
-    taken: str
-    applied: Mapping[str, Any]
-    price: Mapping[str, Any]
-    gap: loss.Gap | None = None
+BEFORE = "before the release of "
 
 
 def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
@@ -80,14 +61,14 @@ def _believed(point: Point) -> Point:
     return point
 
 
-def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | None) -> Back:
+def find_back(wanted: Desired, database: Database, opened: Recovery, target: Mapping[str, Any] | None) -> Back:
     """The point asked for, or the newest verified one of a release.
 
     :param target: the row of what was applied that is to be gone back to; None where ``point`` names the point.
     :raises DomainError: ``no_point``, ``not_verified``, and those of ``_recovery.points.find``.
     """
     asked = wanted.params["point"] or "latest"
-    operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked))
+    operation = opened(recovery_params(wanted, "verified", point=asked))
     points, note = operation.points.all(), ""
     if target is None:
         point = _believed(find(points, asked, wanted.instance))
@@ -100,7 +81,7 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
                     wanted.instance, target.get("name") or target["release"]),
                 unchanged="Nothing was changed", advice="Name another one with point; pg_recovery_point_info lists those there are")
         point = fitting[0]
-        if not str(point.manifest["taken"].get("why", "")).startswith(_BEFORE):
+        if not str(point.manifest["taken"].get("why", "")).startswith(BEFORE):
             note = "; the point that was taken before the update is not there any more, this is the newest other one of that release"
     applied = point.manifest["release"]
     if not applied:
@@ -111,13 +92,13 @@ def find_back(wanted: Desired, database: Database, target: Mapping[str, Any] | N
     return Back(point.id, point.taken.isoformat(), applied, {**price, "summary": price["summary"] + note}, gap)
 
 
-def find_origin(wanted: Desired) -> Back:
+def find_origin(wanted: Desired, opened: Recovery) -> Back:
     """The point of another instance that a new one is made from.
 
     :raises DomainError: ``not_verified``, ``no_point``, ``data_class_mismatch`` and those of ``_recovery.points.find``.
     """
     given = wanted.params["from_point"]
-    operation = RecoveryOperation(recovery_params(wanted, "verified", point=given["point"], source=given["source"]))
+    operation = opened(recovery_params(wanted, "verified", point=given["point"], source=given["source"]))
     point = _believed(find(operation.points.all(), given["point"], given["source"]))
     found, asked = point.manifest["identity"]["data_class"], wanted.identity["data_class"]
     if found != asked:
@@ -131,7 +112,7 @@ def find_origin(wanted: Desired) -> Back:
     return Back(point.id, point.taken.isoformat(), applied, {})
 
 
-def check_origin(wanted: Desired, database: Database) -> None:
+def check_origin(wanted: Desired, database: Database, opened: Recovery) -> None:
     """A database that is there already is never made anew, and is no other point's than the one asked for.
 
     :raises DomainError: ``target_exists``, and those of ``_recovery.points.find`` where the newest point is asked for.
@@ -139,7 +120,7 @@ def check_origin(wanted: Desired, database: Database) -> None:
     given = wanted.params["from_point"]
     asked = given["point"]
     if asked in NEWEST:
-        operation = RecoveryOperation(recovery_params(wanted, "verified", point=asked, source=given["source"]))
+        operation = opened(recovery_params(wanted, "verified", point=asked, source=given["source"]))
         asked = find(operation.points.all(), asked, given["source"]).id
     mark = database.comment()
     if mark != MARK.format(asked):
@@ -167,115 +148,6 @@ def back_steps(back: Back) -> tuple[Step, Step]:
             Step("exchange", f"Put {back.point} in the place of the database, which is kept", {"point": back.point, "since": back.taken}))
 
 
-class RecoverySteps:
-    """The steps of ``Steps`` that have to do with recovery points."""
-
-    wanted: Desired
-    release: Release
-    database: Database
-    context: dict[str, Any]
-    warnings: list[str]
-
-    def give_extensions(self, name: str | None = None, also: bool = False) -> list[str]:
-        """Give a database what Odoo gives its own. :param also: unaccent, whatever the configuration says."""
-        return self.database.give_extensions(also or given.wants_unaccent(self.wanted.params), name)
-
-    def do_recovery_point(self, step: Step) -> dict[str, Any]:
-        """A point that is not verified is none: then nothing is held."""
-        name = self.release.record.name or self.release.id
-        taking = RecoveryOperation(recovery_params(self.wanted, "captured", reason=_BEFORE + name, keep_until=self._kept_until()))
-        point = taking.carry_out(taking.plan(), {})
-        self.warnings.extend(taking.told.get("warnings", ()))
-        verifying = RecoveryOperation(recovery_params(self.wanted, "verified", point=point))
-        plan = verifying.plan()
-        if plan.steps:
-            verifying.carry_out(plan, {})
-        return {"point": point}
-
-    def _kept_until(self) -> str:
-        """The way back stays for as long as what was abandoned does, however few points retention keeps."""
-        days = known(self.wanted.params["recovery"])["keep_abandoned"]
-        return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).isoformat(timespec="seconds")
-
-    @property
-    def _back(self) -> str:
-        return self.wanted.database + "_back"
-
-    def _beside(self, name: str) -> str:
-        return os.path.join(os.path.dirname(self.wanted.filestore), name)
-
-    def do_restore_point(self, step: Step) -> dict[str, Any]:
-        target = {"database": self._back, "filestore": self._beside(self._back), "owner": self.database.owner,
-                  "uid": int(self.wanted.params["uid"])}
-        restoring = RecoveryOperation(recovery_params(self.wanted, "restored", point=step.parameters["point"], target=target))
-        plan = restoring.plan()
-        if plan.steps:
-            restoring.carry_out(plan, {})
-            self.warnings.extend(restoring.told.get("warnings", ()))
-        self.give_extensions(self._back)
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return {"aside": f"{self.wanted.database}_was_{now.strftime(_MOMENT)}"}
-
-    def do_restore_here(self, step: Step) -> dict[str, Any]:
-        """The database of a new instance: another one's, under this one's identity, closed until its first colour is let in."""
-        given = self.wanted.params["from_point"]
-        target = {"database": self.wanted.database, "filestore": self.wanted.filestore, "owner": self.database.owner,
-                  "uid": int(self.wanted.params["uid"])}
-        restoring = RecoveryOperation(recovery_params(
-            self.wanted, "restored", point=step.parameters["point"], source=given["source"], target=target))
-        plan = restoring.plan()
-        if plan.steps:
-            restoring.carry_out(plan, {})
-            self.warnings.extend(restoring.told.get("warnings", ()))
-        self.give_extensions()
-        self.database.take_over(self.wanted.identity)
-        return {}
-
-    def undo_restore_point(self, step: Step) -> None:
-        self.database.drop(self._back)
-        shutil.rmtree(self._beside(self._back), ignore_errors=True)
-
-    def do_exchange(self, step: Step) -> dict[str, Any]:
-        """Whoever serves has ended and the fence stands: nobody is in either."""
-        self.database.exchange(self._back, self.context["aside"])
-        exchange_directories(self.wanted.filestore, self._beside(self._back), self._beside(self.context["aside"]))
-        return {}
-
-    def undo_exchange(self, step: Step) -> None:
-        self.database.exchange(self.context["aside"], self._back)
-        exchange_directories(self.wanted.filestore, self._beside(self.context["aside"]), self._beside(self._back))
-
-    def do_export(self, step: Step) -> dict[str, Any]:
-        """What the abandoned database has and the restored one has not, for people to enter again; then it is closed for good."""
-        aside = self.context["aside"]
-        gap = loss.Gap(**step.parameters["gap"]) if "gap" in step.parameters else loss.Gap(step.parameters["since"], step.parameters["since"])
-        self.database.close(aside)
-        told = loss.price(self.database, gap, aside, self.wanted.database)
-        directory = os.path.join(self.wanted.directory, "exports", self.context["operation"])
-        rows = loss.export(self.database, aside, gap, directory, told)
-        self.warnings.append(f"{told['summary']}; {rows} rows lie in {directory}, the abandoned database is kept as {aside}")
-        return {"export": directory, "rows": rows, "loss": told}
-
-    def expire_abandoned(self) -> None:
-        """Drop abandoned databases that were kept for as long as was asked."""
-        options = self.wanted.params["recovery"]
-        if options:
-            before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=options["keep_abandoned"])
-            for name in abandoned(self.wanted.database, self.database.beside(self.wanted.database + "_was_")):
-                if datetime.datetime.strptime(name[-10:], _MOMENT).replace(tzinfo=datetime.timezone.utc) < before:
-                    self.database.drop(name)
-                    shutil.rmtree(self._beside(name), ignore_errors=True)
-
-
 def abandoned(database: str, names: Sequence[str]) -> list[str]:
     """Those of ``names`` that are abandoned databases of an instance's."""
     return [name for name in names if re.fullmatch(re.escape(database) + r"_was_[0-9]{10}", name)]
-
-
-def exchange_directories(live: str, new: str, aside: str) -> None:
-    """Put ``new`` in the place of ``live``, which is kept as ``aside``. Killed anywhere, the same call goes on."""
-    if os.path.isdir(new):
-        if os.path.isdir(live):
-            os.rename(live, aside)
-        os.rename(new, live)
-        sync_directory(os.path.dirname(live))

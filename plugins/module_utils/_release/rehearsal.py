@@ -10,31 +10,26 @@ one, so nothing of it acts outside.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import shutil
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .._image.record import Release
+from .._instance.names import REHEARSAL
 from .._instance.series import series_of
-from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
 from .._kernel.execute import carry_out, undo
 from .._kernel.files import read_text, replace_file
-from .._kernel.journal import operation_id
 from .._kernel.plan import Plan, Step, digest_of
-from . import update
+from .._kernel.wait import clock
+from . import odoo_run
+from .carrying import Carrying
 from .clone import copy_of
-from .model import HOST_PARTS, Desired
-from .plan import MEND_RELEASE, update_of
-from .prove import prove
-from .steps import Steps
-
-if TYPE_CHECKING:
-    from .operation import ReleaseOperation
-    from .plan import Observed
+from .model import Desired
+from .observed import MEND_RELEASE, Observed, update_of
+from .steps.all import Steps
 
 # Failures that are the release's own; any other (no space, out of time, killed) says nothing about it and is not kept.
 OF_THE_UPDATE = ("update_failed", "half_updated", "not_installed", "not_ready")
@@ -113,50 +108,41 @@ class RehearsalSteps(Steps):
 
     @property
     def directory(self) -> str:
-        return os.path.join(self.wanted.directory, "rehearsal")
-
-    @property
-    def container(self) -> str:
-        return self.wanted.instance + "-rehearsal"
+        return os.path.join(self.wanted.directory, REHEARSAL)
 
     def do_clone(self, step: Step) -> dict[str, Any]:
         self._remove_clone()
-        os.makedirs(os.path.join(self.directory, "filestore"), mode=0o700)
+        os.makedirs(self.directory, mode=0o700)
         copy_of(self.database, self.clone, self.directory)
         self.give_extensions(self.clone)
-        run_program(["cp", "-al", self.wanted.filestore, os.path.join(self.directory, "filestore", self.clone)], "clone_failed", "making its filestore")
-        uid = int(self.wanted.params["uid"])
-        for directory in (self.directory, os.path.join(self.directory, "filestore")):
-            os.chown(directory, uid, uid)
+        self.data.clone_to(self.directory, self.clone)
         return {}
 
     def do_measure_copy(self, step: Step) -> dict[str, Any]:
         """The undo copy is made of the clone, as a release would make it of the database."""
         trial = self.clone + "_copy"
         self.database.drop(trial)
-        started = time.monotonic()
+        started = clock.monotonic()
         with self.database.session("postgres") as cursor:
             self.database.copy(cursor, self.clone, trial)
-        seconds = round(time.monotonic() - started, 3)
+        seconds = round(clock.monotonic() - started, 3)
         self.database.drop(trial)
         return {"copy_seconds": seconds}
 
     def do_rehearse(self, step: Step) -> dict[str, Any]:
         record = self.release.record
         self.database.allow_login([self.database.update_role], True)
-        self.processes.one_off(self.container, self.release.reference, record,
-                               update.command(record, step.parameters, self.clone), self.clone, self.directory,
-                               self.database.update_role)
-        self.processes.write_script(self.container, update.script(step.parameters))
+        self.processes.once(REHEARSAL, self.release, odoo_run.command(record, step.parameters, self.clone), self.clone,
+                            files={"change.py": odoo_run.script(step.parameters)}, data=REHEARSAL)
         locks: dict[str, dict[str, Any]] = {}
         with self.database.session(self.clone) as cursor:
             cursor.execute(_NOTE_DDL)
-            seconds = update.watch(
-                self.runtime, self.container, self.bounds["update"], list, lambda: None, self.bounds["update"],
+            seconds = odoo_run.watch(
+                self.runtime, REHEARSAL, self.bounds["update"], list, lambda: None, self.bounds["update"],
                 sample=lambda: _sample_locks(cursor, locks))
-            there = type(self.database)(self.clone, self.database.port, self.database.socket)
-            self.warnings += update.settle(there, self.wanted, record, step.parameters)
-            update.check(there, step.parameters)
+            there = type(self.database)(self.clone, self.database.way)
+            self.warnings += odoo_run.settle(there, self.wanted, record, step.parameters)
+            odoo_run.check(there, step.parameters)
             cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
             ddl = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]
             # The platform's own notes are not part of what is rehearsed.
@@ -166,26 +152,20 @@ class RehearsalSteps(Steps):
             sorted({(d["tag"], d["object"], d["command"]) for d in ddl}))}
 
     def do_try_out(self, step: Step) -> dict[str, Any]:
-        network = ipaddress.ip_network(self.wanted.params["subnet"])
-        aside = ipaddress.ip_network((int(network.network_address) + 2 ** 16, network.prefixlen))
-        self.runtime.ensure_network(self.container, str(aside), internal=True)
-        address = str(aside[HOST_PARTS["rehearsal"]])
-        started = time.monotonic()
-        self.processes.one_off(self.container, self.release.reference, self.release.record,
-                               list(self.release.record.command), self.clone, self.directory,
-                               self.database.update_role, (self.container, address), kind="web")
-        self.runtime.start(self.container)
-        prove(address, series_of(self.release.record.series), self.clone, self.processes.token_of(self.container),
-              self.wanted.instance, self.bounds["ready"], lambda: self.runtime.is_running(self.container))
-        return {"start_seconds": round(time.monotonic() - started, 3)}
+        started = clock.monotonic()
+        record = self.release.record
+        self.processes.once(REHEARSAL, self.release, record.command, self.clone, data=REHEARSAL, reach="aside", kind="web")
+        self.runtime.start(REHEARSAL)
+        self.parts.prove(self.runtime.address(REHEARSAL), series_of(record.series), self.clone, self.runtime.token(REHEARSAL),
+                         self.wanted.instance, self.bounds["ready"], lambda: self.runtime.running(REHEARSAL))
+        return {"start_seconds": round(clock.monotonic() - started, 3)}
 
     def do_remove_clone(self, step: Step) -> dict[str, Any]:
         self._remove_clone()
         return {}
 
     def _remove_clone(self) -> None:
-        self.runtime.remove(self.container)
-        self.runtime.remove_network(self.container)
+        self.runtime.remove(REHEARSAL)
         for name in (self.clone, self.clone + "_copy"):
             self.database.drop(name)
         self.database.allow_login([self.database.update_role], False)
@@ -195,39 +175,35 @@ class RehearsalSteps(Steps):
         self._remove_clone()
 
 
-def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+def perform(carrying: Carrying, release: Release, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
     """Carry a rehearsal out and store what it measured, also where it failed.
 
     :raises DomainError: ``rehearsal_failed`` with the cause; the instance is untouched in any case.
     """
-    release = operation.release_to_run()
     change = next(step.parameters for step in plan.steps if step.name == "rehearse")
-    name = operation_id("rehearsed")
-    operation.begin(name, plan, release, "rehearsal")
-    handlers = RehearsalSteps(operation.wanted, release, operation.runtime, operation.front, operation.database,
-                              {"operation": name})
+    handlers = carrying.begin(plan, release, REHEARSAL, "rehearsed")
     result: dict[str, Any] = {
-        "operation": name, "from": plan.before["release"], "to": release.id, "at": operation.journal.read()[0]["at"]}
+        "operation": handlers.context["operation"], "from": plan.before["release"], "to": release.id, "at": carrying.journal.read()[0]["at"]}
     try:
-        carry_out(operation.journal, plan.steps, handlers, timings)
+        carry_out(carrying.journal, plan.steps, handlers, timings)
         found = {key: handlers.context[key] for key in (
             "copy_seconds", "update_seconds", "start_seconds", "ddl", "locks", "ddl_fingerprint")}
         pause = sum(found[key] for key in ("copy_seconds", "update_seconds", "start_seconds"))
         result.update({"ok": True, "pause": round(pause, 3), **found})
-        operation.report(name, "done", handlers)
+        carrying.report("done", handlers)
     except DomainError as error:
-        undo(operation.journal, plan.steps, handlers)
+        undo(carrying.journal, plan.steps, handlers)
         result.update({"ok": False, "error": error.message, "code": error.code})
-        operation.report(name, "undone", handlers, error=error.message)
+        carrying.report("undone", handlers, error=error.message)
         told = error.code in OF_THE_UPDATE and not error.details.get("passing")
         if told:
-            _store(operation.wanted, result, change)
+            _store(carrying.wanted, result, change)
         raise DomainError("rehearsal_failed", f"the rehearsal failed: {error.message}",
                           unchanged="The instance was not touched; the clone was removed",
                           advice=MEND_RELEASE if told else "This says nothing about the release: mend the cause, then rehearse again",
                           rehearsal=result) from None
-    _store(operation.wanted, result, change)
-    return {"rehearsal": result, **operation.result}
+    _store(carrying.wanted, result, change)
+    return {"rehearsal": result, **carrying.result}
 
 
 def _store(wanted: Desired, result: Mapping[str, Any], change: Mapping[str, Any]) -> None:
@@ -238,7 +214,7 @@ def _store(wanted: Desired, result: Mapping[str, Any], change: Mapping[str, Any]
 
 def _sample_locks(cursor: Any, locks: dict[str, dict[str, Any]]) -> None:
     cursor.execute(_LOCKS)
-    moment = time.monotonic()
+    moment = clock.monotonic()
     for table, mode in cursor.fetchall():
         lock = locks.setdefault(f"{table} {mode}", {"first": moment, "seconds": 0.0})
         lock["seconds"] = round(moment - lock["first"], 2)

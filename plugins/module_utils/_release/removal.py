@@ -8,27 +8,24 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._instance.cluster import logins_of
-from .._instance.database import COLOURS
+from .._instance.names import BESIDE, COLOURS, logins_of
 from .._kernel.errors import DomainError
 from .._kernel.execute import carry_out
 from .._kernel.plan import Plan, Step
+from .._kernel.text import joined
 from .checks import check_owner
-from .model import Desired, joined
-from .processes import Processes
+from .model import Desired
+from .observed import Observed
+from .parts import Parts
 from .recovery import abandoned
-
-if TYPE_CHECKING:
-    from .operation import ReleaseOperation
-    from .plan import Observed
 
 
 def beside(database: str, names: Iterable[str]) -> list[str]:
     """Those of ``names`` that an instance's releases left beside its database: copies, clones and what was gone back from."""
     there = list(names)
-    made = {database + end for end in ("_undo", "_failed", "_back", "_rehearsal", "_rehearsal_copy")}
+    made = {database + end for end in BESIDE}
     return sorted([*made.intersection(there), *abandoned(database, there)])
 
 
@@ -39,18 +36,18 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     steps = []
     if seen.front:
         steps.append(Step("close_front", "Lead the front nowhere"))
-    if seen.containers:
-        steps.append(Step("remove_containers", "End and remove the processes", {"containers": sorted(seen.containers)}))
+    if seen.places:
+        steps.append(Step("remove_places", "End and remove the processes", {"places": sorted(seen.places)}))
     if seen.database.exists and any(seen.database.roles.get(role) for role in logins_of(wanted.database)):
         steps.append(Step("shut_logins", "Shut the database to the instance's processes"))
     databases = [wanted.database] * seen.database.exists + beside(wanted.database, seen.database.databases)
     if purge and (databases or seen.filestore):
         steps.append(Step("purge", "Drop {} and all files of the instance's data".format(joined(databases) or "what is left"), {"databases": databases}))
     applied = seen.database.applied or {}
-    before = {"instance": wanted.instance, "release": applied.get("release"), "containers": sorted(seen.containers),
+    before = {"instance": wanted.instance, "release": applied.get("release"), "processes": sorted(found.name for found in seen.places.values()),
               "database": seen.database.exists}
     after: dict[str, Any] = {
-        "instance": wanted.instance, "release": None, "containers": [], "database": seen.database.exists and not purge}
+        "instance": wanted.instance, "release": None, "processes": [], "database": seen.database.exists and not purge}
     kind = "remove" if steps else "none"
     subject = {"identity": dict(wanted.identity), "class": kind, "purge": purge, "steps": [s.name for s in steps]}
     return Plan(tuple(steps), before, after, subject,
@@ -60,50 +57,49 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
 class Removal:
     """Each step may be done again; nothing of it is undone."""
 
-    def __init__(self, operation: ReleaseOperation) -> None:
-        self.operation = operation
+    def __init__(self, wanted: Desired, parts: Parts) -> None:
+        self.wanted, self.parts = wanted, parts
         self.context: dict[str, Any] = {}
 
     def do_close_front(self, step: Step) -> dict[str, Any]:
-        self.operation.front.forget()
+        self.parts.front.forget()
         return {}
 
-    def do_remove_containers(self, step: Step) -> dict[str, Any]:
-        operation = self.operation
-        for colour in COLOURS:
-            Processes(operation.wanted, operation.runtime, operation.database).lead(colour, False)
-        for name in step.parameters["containers"]:
-            self.operation.runtime.stop(name, 30)
-            self.operation.runtime.remove(name)
-        shutil.rmtree(os.path.join(self.operation.wanted.directory, "config"), ignore_errors=True)
+    def do_remove_places(self, step: Step) -> dict[str, Any]:
+        """What the runtime keeps beside them goes while they are there to be seen, so that a run that was killed is begun again."""
+        runtime = self.parts.runtime
+        for place in step.parameters["places"]:
+            runtime.stop(place, 30)
+        runtime.forget()
+        for place in step.parameters["places"]:
+            runtime.remove(place)
         return {}
 
     def do_shut_logins(self, step: Step) -> dict[str, Any]:
-        database = self.operation.database
+        database = self.parts.database
         database.allow_login([role for colour in COLOURS for role in database.all_roles(colour)] + [database.update_role], False)
         return {}
 
     def do_purge(self, step: Step) -> dict[str, Any]:
-        wanted = self.operation.wanted
+        wanted, data = self.wanted, self.parts.data
         for name in step.parameters["databases"]:
-            self.operation.database.drop(name)
-        stores = os.path.dirname(wanted.filestore)
-        places = [os.path.join(stores, name) for name in beside(wanted.database, os.listdir(stores) if os.path.isdir(stores) else ())]
+            self.parts.database.drop(name)
+        places = [data.beside(name) for name in beside(wanted.database, data.names())]
         places += [os.path.join(wanted.directory, name) for name in ("exports", "rehearsal")]
         # The filestore last: while it is there, the same command goes on where it was interrupted.
-        removed = [path for path in (*places, wanted.filestore) if os.path.isdir(path)]
+        removed = [path for path in (*places, data.filestore) if os.path.isdir(path)]
         for path in removed:
             shutil.rmtree(path, ignore_errors=True)
         return {"purged": {"databases": list(step.parameters["databases"]), "directories": removed}}
 
 
-def perform(operation: ReleaseOperation, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+def perform(wanted: Desired, parts: Parts, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
     """Remove. Interrupted, the same command removes the rest."""
-    removal = Removal(operation)
+    removal = Removal(wanted, parts)
     try:
         carry_out(_Silent(), plan.steps, removal, timings)
     except DomainError as error:
-        raise DomainError(error.code, f"{operation.wanted.instance} is removed in part: {error.message}",
+        raise DomainError(error.code, f"{wanted.instance} is removed in part: {error.message}",
                           advice="Mend that, then run the same command again: it removes the rest", **error.details) from None
     return {"removed": [step.name for step in plan.steps], **{key: removal.context[key] for key in ("purged",) if key in removal.context}}
 

@@ -6,16 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._kernel.plan import Step
+from .._kernel.text import joined
 from . import jobs
-from .model import Desired, joined
-from .recovery import Back, back_steps, capture_step
+from .model import Desired
+from .observed import Back, Observed, Work
+from .recovery import back_steps, capture_step
 from .without_code import stuck
-
-if TYPE_CHECKING:
-    from .plan import Observed, Work
 
 Change = Mapping[str, Any]
 
@@ -48,12 +47,12 @@ def _stop_work(wanted: Desired, seen: Observed) -> list[Step]:
 
 def _stop_cron(wanted: Desired, seen: Observed) -> list[Step]:
     """Of the colour where it runs, which is not the front's where somebody took the front away."""
-    cron = seen.cron_colours(wanted)
+    cron = seen.colours_with("cron")
     return [Step("cron_idle", "Wait until no scheduled action runs"),
             Step("stop_cron", f"End the cron process of {cron[0]}", {"colour": cron[0]})] if cron else []
 
 
-def update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
+def with_update(wanted: Desired, seen: Observed, old: str | None, new: str, work: Work, strategy: str) -> tuple[Step, ...]:
     change = work.change
     return (
         _pull(wanted),
@@ -168,7 +167,7 @@ def _pull(wanted: Desired) -> Step:
 
 
 def _prepare(colour: str, queue: bool = False) -> Step:
-    return Step("prepare", f"Make the containers of {colour}, not started", {"colour": colour, **jobs.kinds(queue)})
+    return Step("prepare", f"Make the processes of {colour}, not started", {"colour": colour, **jobs.kinds(queue)})
 
 
 def _check_modules(change: Change) -> Step:

@@ -5,42 +5,33 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from .._instance.database import COLOURS, Database
+from .._instance.database import Database
+from .._instance.names import COLOURS
 from .._kernel.files import read_text
 from .._kernel.journal import Journal, lock_holder, parse_entries
-from .._runtime.docker import DockerRuntime
-from .._runtime.front import HTTP, Front
-from .model import HOST_PARTS
-from .moved import check_place
+from .._runtime.protocol import Front, Runtime
 from .way_back import described, own
 
 
-def status(params: Mapping[str, Any]) -> dict[str, Any]:
-    """:raises DomainError: where Docker, nftables or PostgreSQL do not answer."""
-    check_place(params)
+def status(params: Mapping[str, Any], runtime: Runtime, front: Front, database: Database) -> dict[str, Any]:
+    """:raises DomainError: where runtime, front or PostgreSQL do not answer."""
     instance = params["instance"]
-    network = ipaddress.ip_network(params["subnet"])
     state = os.path.join(params["root"], instance, "state")
-    database = Database(params["database"]["name"], params["database"]["port"], params["database"]["socket"])
-    containers = DockerRuntime().observe(instance)
-    front = Front(instance, str(network[HOST_PARTS["front"]])).observe()
+    places, leads = runtime.observe(), front.leads()
     seen = database.observe()
     rows = database.history(params["history"]) if seen.applied else []
     back = database.since_another() if seen.applied else []
-    leads = front.get(HTTP, "").rsplit(":", 1)[0]
-    colour = next((c for c in COLOURS if leads == str(network[HOST_PARTS[c + "-web"]])), None)
     journal = Journal(state)
     entries = journal.read()
     return {
         "instance": {
-            "name": instance, "identity": _without(seen.identity, "singleton"), "colour": colour,
+            "name": instance, "identity": _without(seen.identity, "singleton"), "colour": leads if leads in COLOURS else None,
             "release": rows[0] if rows else None, "since": rows[0]["at"] if rows else None, "way_back": described(back),
-            "processes": {name: container.state for name, container in sorted(containers.items())},
+            "processes": {found.name: found.state for _place, found in sorted(places.items())},
             "lock": lock_holder(state), "interrupted": entries[0] if entries else None,
             "undo_database": database.undo if database.undo in seen.databases else None,
         },

@@ -124,14 +124,14 @@ def operation(params: Mapping[str, Any], check_mode: bool) -> RouteOperation:
     absent = params["state"] == "absent"
     if absent and params["purge"]:
         raise DomainError(
-            "invalid_parameters", "purge must be false with state absent", unchanged="Nothing was changed"
+            "bad_input", "purge must be false with state absent", unchanged="Nothing was changed"
         )
     names = [parse_name(value.get("name"), "routes") for value in params["routes"]] if absent else []
     names += [parse_name(name, "absent") for name in params["absent"]]
     both = {value.get("name") for value in params["routes"]} & set(params["absent"])
     if both and not absent:
         raise DomainError(
-            "invalid_parameters", "absent must not name what routes does: {0}".format(", ".join(sorted(both))), unchanged="Nothing was changed"
+            "bad_input", "absent must not name what routes does: {0}".format(", ".join(sorted(both))), unchanged="Nothing was changed"
         )
     refused: list[DomainError] = []
     return RouteOperation(
@@ -155,7 +155,7 @@ def _gid(group: str, check_mode: bool) -> int:
         if check_mode:
             return -1
         raise DomainError(
-            "invalid_parameters", "group must be a group of the machine, and {0} is none".format(group),
+            "bad_input", "group must be a group of the machine, and {0} is none".format(group),
             unchanged="Nothing was changed", advice="The role sysgenpro.odoo.traefik makes it",
         ) from None
 

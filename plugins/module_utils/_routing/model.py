@@ -18,7 +18,7 @@ from .._kernel.errors import DomainError
 from .certificates import UNFIT, Certificate
 from .names import host_name
 
-# Ports of an instance's front, docs/architecture.md.
+# Ports of an instance's front, docs/reference/machine.md.
 HTTP_PORT = 8069
 WEBSOCKET_PORT = 8072
 
@@ -111,7 +111,7 @@ def parse_routes(
 
     :param refused: takes what is wrong with certificates, whose routes are then left out; without it that is raised as well.
     :param complete: reads what a route refers to; what it raises counts as what is raised here.
-    :raises DomainError: ``invalid_route``, ``host_taken`` or a code of ``certificates``, naming route and field.
+    :raises DomainError: ``bad_input``, ``host_taken`` or a code of ``certificates``, naming route and field.
     """
     routes: list[Route] = []
     names: set[str] = set()
@@ -264,7 +264,7 @@ def _tls(name: str, hosts: tuple[str, ...], tls: Mapping[str, Any]) -> tuple[Cer
 def invalid(route: str, key: str, expected: str) -> DomainError:
     """The error for a field of a route that is not as it must be."""
     message = "route {0}: {1} must be {2}".format(route, key, expected)
-    return DomainError("invalid_route", message, unchanged=_UNCHANGED, route=route, field=key)
+    return DomainError("bad_input", message, unchanged=_UNCHANGED, route=route, field=key)
 
 
 def host_taken(host: str, route: str, owner: str) -> DomainError:

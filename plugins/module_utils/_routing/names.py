@@ -32,7 +32,7 @@ _UNCHANGED = "Nothing was changed"
 def host_name(route: str, value: str) -> str:
     """The name that a request for a host carries.
 
-    :raises DomainError: ``invalid_route``, or ``missing_library`` where only a library could tell; both name what to write instead, if there is something.
+    :raises DomainError: ``bad_input``, or ``missing_library`` where only a library could tell; both name what to write instead, if there is something.
     """
     text = value.strip()
     if text and _DOTS.match(text[-1]):
@@ -78,7 +78,7 @@ def _labels(text: str) -> str:
     return found if all(_LABEL.fullmatch(label) for label in found.split(".")) else ""
 
 
-def _refused(route: str, value: str, expected: str, *instead: str, code: str = "invalid_route") -> DomainError:
+def _refused(route: str, value: str, expected: str, *instead: str, code: str = "bad_input") -> DomainError:
     names = " or ".join(name for name in instead if name)
     advice = "If it is meant, write {0}".format(names) if names else ""
     if code == "missing_library":

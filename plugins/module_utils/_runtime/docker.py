@@ -1,367 +1,189 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Docker runtime: an instance's processes as containers on its machine."""
+"""The places of an instance as containers on its machine, with the files that each is given."""
 
 from __future__ import annotations
 
-import contextlib
-import glob
+import ipaddress
+import json
 import os
-import re
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+import shutil
+from collections.abc import Mapping
 
-from .._kernel.errors import DomainError
-from .._kernel.files import replace_file
-from .._kernel.wait import Deadline, WaitTimeout, wait_until
-
-try:
-    import docker
-    from docker.errors import APIError, DockerException, ImageNotFound, NotFound
-    from requests.exceptions import ConnectionError as RequestsConnectionError
-    from requests.exceptions import RequestException
-
-    HAS_DOCKER = True
-except ImportError:
-    HAS_DOCKER = False
-
-Result = TypeVar("Result")
-
-LABEL = "org.sysgenpro."
-# Connections that may wait to be accepted in a container's own network, listen(2): as many as addons/sysgenpro_drain/herd.py asks for.
-BACKLOG = 16384
-# A daemon that restarts is back within this time, in seconds; containers live on (live-restore).
-DAEMON_PATIENCE = 90
-# What is kept of a container's output, in lines: for a message, and as a file when the container goes, so many files of one name.
-LOG_TAIL = 2000
-LOG_KEPT = 50000
-LOG_FILES = 3
-
-
-# A daemon that restarts under running containers (live-restore) may keep an endpoint of one that ended since (libnetwork/network.go).
-_LEFT_BEHIND = re.compile(r"endpoint with name \S+ already exists in network ([\w.-]+)")
-
-
-@dataclass(frozen=True)
-class Container:
-    """What one container says of itself."""
-
-    name: str
-    state: str
-    labels: Mapping[str, str]
-    address: str
-
-    @property
-    def running(self) -> bool:
-        return self.state == "running"
-
-    def label(self, name: str) -> str:
-        return self.labels.get(LABEL + name, "")
-
-
-@dataclass(frozen=True)
-class ContainerSpec:
-    """What a container shall be.
-
-    :param memory: limit in bytes; swap is not added to it.
-    :param cpus: limit in CPUs; 0 is none.
-    :param address: fixed IPv4 address on ``network``; None is no network at all.
-    """
-
-    name: str
-    image: str
-    command: Sequence[str]
-    labels: Mapping[str, str]
-    uid: int
-    mounts: Mapping[str, tuple[str, str]]
-    environment: Mapping[str, str]
-    memory: int
-    cpus: float = 0
-    network: str | None = None
-    address: str | None = None
-    restart: bool = True
+from .._instance.names import COLOURS, HOST_PARTS, LABEL, REHEARSAL
+from .._kernel.files import read_text, remove_file, replace_file
+from .daemon import ContainerSpec, Daemon, memory_available
+from .protocol import ETC, HOME, RUN, Found, Outcome, Spec
 
 
 class DockerRuntime:
-    """A thin adapter on the Docker SDK that outlives a restart of the daemon.
+    """The places of one instance; it outlives a restart of the daemon.
 
-    :ivar logs_to: directory for the logs of containers that are removed; empty for nowhere.
+    :param directory: the instance's, ``/var/lib/sysgenpro/instances/<instance>``.
+    :param subnet: its IPv4 network. :param uid: the user, and group, that its processes run as.
+    :param sockets: where a container finds a directory of the machine: that of PostgreSQL's socket, that of Redis'.
+    :param runs: where what goes on in its colours is told.
     """
 
-    logs_to = ""
+    def __init__(self, daemon: Daemon, instance: str, directory: str, subnet: str, uid: int, sockets: Mapping[str, str],
+                 runs: str = "/run/sysgenpro") -> None:
+        self.daemon, self.instance, self.directory, self.uid, self.sockets = daemon, instance, directory, uid, sockets
+        self.network = ipaddress.ip_network(subnet)
+        self.runs = os.path.join(runs, instance)
+        daemon.logs_to = os.path.join(directory, "state", "logs")
 
-    def __init__(self) -> None:
-        if not HAS_DOCKER:
-            raise DomainError("docker_missing", "the Python library docker is not on this machine",
-                              unchanged="Nothing was changed", advice="Run the site playbook for this machine")
-        try:
-            self._client: Any = docker.from_env(timeout=120, version="auto")
-        except DockerException as error:
-            raise _daemon_down(error) from None
+    def _name(self, place: str) -> str:
+        # Whatever bears the instance's label and not its name is found, too; its place is its name.
+        return place[1:] if place.startswith("/") else f"{self.instance}-{place}"
 
-    def _call(self, call: Callable[[], Result]) -> Result:
-        try:
-            return call()
-        except (RequestsConnectionError, ConnectionError):
-            self._wait_for_daemon()
-            return call()
+    # -- what is there ------------------------------------------------------------------------
 
-    def _wait_for_daemon(self) -> None:
-        def answers() -> bool:
-            try:
-                return bool(self._client.ping())
-            except (APIError, RequestException, OSError):
-                return False
-
-        try:
-            wait_until(answers, Deadline(DAEMON_PATIENCE), interval=0.5)
-        except WaitTimeout as error:
-            raise _daemon_down(error) from None
-
-    def observe(self, instance: str) -> dict[str, Container]:
-        """All containers of an instance by name. One call."""
-        listed = self._call(lambda: self._client.api.containers(
-            all=True, filters={"label": f"{LABEL}instance={instance}"}))
+    def observe(self) -> dict[str, Found]:
         found = {}
-        for item in listed:
-            networks = (item.get("NetworkSettings") or {}).get("Networks") or {}
-            address = next((n.get("IPAddress") or "" for n in networks.values()), "")
-            name = item["Names"][0].lstrip("/")
-            found[name] = Container(name, item["State"], item.get("Labels") or {}, address)
+        for container in self.daemon.observe(self.instance):
+            own = container.name.startswith(self.instance + "-")
+            found[container.name[len(self.instance) + 1:] if own else "/" + container.name] = Found(
+                container.name, container.state, container.running, *(container.label(key) for key in ("release", "image", "config")))
         return found
 
-    def has_image(self, reference: str) -> bool:
-        try:
-            self._call(lambda: self._client.api.inspect_image(reference))
-        except ImageNotFound:
-            return False
-        return True
+    def room(self) -> int:
+        return memory_available()
 
-    def pull(self, reference: str, username: str | None, password: str | None, seconds: float) -> None:
-        """Pull an image by digest. Layers that are here are not pulled again.
+    def running(self, place: str) -> bool:
+        return self.daemon.is_running(self._name(place))
 
-        :raises DomainError: ``pull_failed``, ``pull_timeout``.
-        """
-        if self.has_image(reference):
-            return
-        repository, digest = reference.rsplit("@", 1)
-        auth = {"username": username, "password": password} if username else None
-        deadline = Deadline(seconds)
-        try:
-            for line in self._call(lambda: self._client.api.pull(
-                    repository, tag=digest, auth_config=auth, stream=True, decode=True)):
-                if "error" in line:
-                    raise DomainError("pull_failed", "pulling {}: {}".format(reference, line["error"]))
-                if deadline.passed:
-                    raise DomainError("pull_timeout", f"pulling {reference} took longer than {seconds:g} s (bounds.pull)")
-        except APIError as error:
-            raise DomainError("pull_failed", f"pulling {reference}: {error.explanation}") from None
+    def outcome(self, place: str) -> Outcome:
+        state = self.daemon.state(self._name(place))
+        if not state:
+            return Outcome(False)
+        ended = not state.get("Running") and state.get("Status") != "created"
+        return Outcome(True, ended, state.get("ExitCode") if ended else None, bool(state.get("OOMKilled")))
 
-    def create(self, spec: ContainerSpec) -> None:
-        """Make a container anew, in place of one of the same name. It is not started."""
-        self.remove(spec.name)
-        host = self._client.api.create_host_config(
-            binds={source: {"bind": target, "mode": mode} for target, (source, mode) in spec.mounts.items()},
-            init=True,
-            read_only=True,
-            tmpfs={"/tmp": "size=512m,mode=1777"},  # noqa: S108 (a file system of its own)
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
-            mem_limit=spec.memory,
-            memswap_limit=spec.memory,
-            nano_cpus=int(spec.cpus * 1e9) or None,
-            pids_limit=1024,
-            sysctls={"net.core.somaxconn": str(BACKLOG)},
-            network_mode=spec.network or "none",
-            restart_policy={"Name": "unless-stopped"} if spec.restart else None,
-        )
-        networking = None
-        if spec.network:
-            networking = self._client.api.create_networking_config({
-                spec.network: self._client.api.create_endpoint_config(ipv4_address=spec.address)})
-        self._call(lambda: self._client.api.create_container(
-            spec.image, command=list(spec.command), name=spec.name, user=f"{spec.uid}:{spec.uid}",
-            entrypoint=[], environment=dict(spec.environment), labels=dict(spec.labels),
-            host_config=host, networking_config=networking, working_dir="/var/lib/odoo"))
+    def output(self, place: str) -> str:
+        return self.daemon.output(self._name(place))
 
-    def start(self, name: str) -> None:
-        """Start a container; one that runs is left alone."""
-        try:
+    def log(self, place: str, lines: int = 2000) -> str:
+        return self.daemon.logs(self._name(place), lines)
+
+    def connections(self, place: str, port: int) -> int:
+        return self.daemon.connections(self._name(place), port)
+
+    # -- its life -----------------------------------------------------------------------------
+
+    def fetch(self, reference: str, username: str | None, password: str | None, seconds: float) -> None:
+        self.daemon.pull(reference, username, password, seconds)
+
+    def make(self, place: str, spec: Spec) -> None:
+        if spec.kind == "web" and spec.colour:
+            self.forget_calls(spec.colour)
+        self._write_files(place, spec.files)
+        if spec.reach == "aside":
+            self.daemon.ensure_network(self._name(place), str(self._aside), internal=True)
+        network = {"instance": self.instance, "aside": self._name(place)}.get(spec.reach)
+        labels = {"instance": self.instance, "colour": spec.colour, "kind": spec.kind if spec.colour else "update",
+                  "release": spec.release, "image": spec.image, "config": spec.config}
+        self.daemon.create(ContainerSpec(
+            name=self._name(place), image=spec.reference, command=spec.command, labels={LABEL + key: value for key, value in labels.items()}, uid=self.uid,
+            mounts=self._mounts(place, spec), environment=spec.environment, memory=spec.memory, cpus=spec.cpus,
+            network=network, address=self.address(place) if network else None, restart=spec.lasts))
+
+    def start(self, place: str) -> None:
+        self.daemon.start(self._name(place))
+
+    def ask_to_end(self, place: str) -> None:
+        self.daemon.terminate(self._name(place))
+
+    def ended(self, place: str, seconds: float) -> bool:
+        return self.daemon.wait_end(self._name(place), seconds)
+
+    def revive(self, place: str, seconds: float = 20) -> None:
+        self.daemon.revive(self._name(place), seconds)
+
+    def stop(self, place: str, seconds: float) -> None:
+        self.daemon.stop(self._name(place), seconds)
+
+    def remove(self, place: str) -> None:
+        self.daemon.remove(self._name(place))
+        if place == REHEARSAL:
+            self.daemon.remove_network(self._name(place))
+
+    def forget(self) -> None:
+        for colour in COLOURS:
+            self.mark_leading(colour, False)
+        shutil.rmtree(os.path.join(self.directory, "config"), ignore_errors=True)
+
+    # -- addresses, and what goes on ------------------------------------------------------------
+
+    @property
+    def _aside(self) -> ipaddress.IPv4Network:
+        """A network of the same size that no instance has: a rehearsal's process reaches nobody in it."""
+        return ipaddress.IPv4Network((int(self.network.network_address) + 2 ** 16, self.network.prefixlen))
+
+    def address(self, place: str) -> str:
+        return str((self._aside if place == REHEARSAL else self.network)[HOST_PARTS[place]])
+
+    def token(self, place: str) -> str:
+        return read_text(os.path.join(self._files(place), "probe-token")) or ""
+
+    def requests(self, colour: str) -> list[str]:
+        found = []
+        directory = self._told_in(colour)
+        for entry in sorted(os.listdir(directory)) if os.path.isdir(directory) else []:
             try:
-                self._call(lambda: self._client.api.start(name))
-            except APIError as error:
-                left = _LEFT_BEHIND.search(error.explanation or "")
-                if not left:
-                    raise
-                self._forget_endpoint(name, left.group(1))
-                self._call(lambda: self._client.api.start(name))
-        except NotFound:
-            raise DomainError("container_missing", f"there is no container {name}") from None
-        except APIError as error:
-            raise DomainError("start_failed", f"starting {name}: {error.explanation}") from None
-
-    def _forget_endpoint(self, name: str, network: str) -> None:
-        """Docker drops an endpoint by name only where no container has the name, so the new one goes by another for a moment."""
-        aside = name + "-starting"
-        self._call(lambda: self._client.api.rename(name, aside))
-        try:
-            self._call(lambda: self._client.api.disconnect_container_from_network(name, network, force=True))
-        except NotFound:
-            pass
-        finally:
-            self._call(lambda: self._client.api.rename(aside, name))
-
-    def terminate(self, name: str) -> None:
-        """Ask a container to end and do not wait; it is not restarted by the daemon any more."""
-        try:
-            self._call(lambda: self._client.api.update_container(name, restart_policy={"Name": "no"}))
-            self._call(lambda: self._client.api.kill(name, signal="SIGTERM"))
-        except NotFound:
-            return
-        except APIError as error:
-            if error.response is None or error.response.status_code != 409:
-                raise
-
-    def revive(self, name: str, seconds: float = 20) -> None:
-        """Undo ``terminate``: wait for the end that was asked for, then start again. One that nobody asked to end is left alone,
-        so that doing this again, where it could not be written down that it was done, ends nothing that serves.
-
-        :param seconds: how long it may take to end before it is made to.
-        """
-        found = self._call(lambda: self._client.api.inspect_container(name))
-        if found["State"].get("Running") and found["HostConfig"]["RestartPolicy"]["Name"] != "no":
-            return
-        if not self.wait_end(name, seconds):
-            self.stop(name, 1)
-        self._call(lambda: self._client.api.update_container(name, restart_policy={"Name": "unless-stopped"}))
-        self.start(name)
-
-    def stop(self, name: str, seconds: float) -> None:
-        """End a container, by force after ``seconds``."""
-        try:
-            self._client.api.timeout = 120 + seconds
-            self._call(lambda: self._client.api.stop(name, timeout=int(seconds)))
-        except NotFound:
-            return
-
-    def wait_end(self, name: str, seconds: float) -> bool:
-        """Whether a container ended within ``seconds``."""
-        try:
-            wait_until(lambda: not self.is_running(name), Deadline(seconds), interval=0.1)
-        except WaitTimeout:
-            return False
-        return True
-
-    def state(self, name: str) -> dict[str, Any]:
-        """Docker's ``State`` of a container; empty where there is none."""
-        try:
-            inspected = self._call(lambda: self._client.api.inspect_container(name))
-        except NotFound:
-            return {}
-        state: dict[str, Any] = inspected["State"]
-        return state
-
-    def is_running(self, name: str) -> bool:
-        return bool(self.state(name).get("Running"))
-
-    def remove(self, name: str) -> None:
-        self._keep_log(name)
-        try:
-            self._call(lambda: self._client.api.remove_container(name, force=True, v=True))
-        except NotFound:
-            return
-        except APIError as error:
-            if error.response is None or error.response.status_code != 409:
-                raise
-            # Its removal is under way.
-            wait_until(lambda: not self.state(name), Deadline(30))
-
-    def _keep_log(self, name: str) -> None:
-        """Docker forgets what a container wrote when it forgets the container. Nothing fails where that cannot be kept, as on a full disk."""
-        if not self.logs_to:
-            return
-        try:
-            raw = bytes(self._call(lambda: self._client.api.logs(name, timestamps=True, tail=LOG_KEPT)))
-        except APIError:
-            return
-        if raw:
-            with contextlib.suppress(OSError):
-                os.makedirs(self.logs_to, mode=0o700, exist_ok=True)
-                replace_file(os.path.join(self.logs_to, f"{name}.{time.time_ns()}.log"), raw)
-                for path in sorted(glob.glob(os.path.join(glob.escape(self.logs_to), f"{name}.[0-9]*.log")))[:-LOG_FILES]:
-                    os.unlink(path)
-
-    def logs(self, name: str, tail: int = LOG_TAIL) -> str:
-        try:
-            raw = self._call(lambda: self._client.api.logs(name, tail=tail))
-        except NotFound:
-            return ""
-        return bytes(raw).decode(errors="replace")
-
-    def output(self, name: str) -> str:
-        """All of a container's standard output, without what it logged."""
-        return bytes(self._call(lambda: self._client.api.logs(name, stdout=True, stderr=False))).decode()
-
-    def connections(self, name: str, port: int) -> int:
-        """How many TCP connections to ``port`` are established in a container (``/proc/<pid>/net/tcp``, proc(5))."""
-        pid = self.state(name).get("Pid")
-        if not pid:
-            return 0
-        count = 0
-        for family in ("tcp", "tcp6"):
-            try:
-                with open(f"/proc/{pid}/net/{family}", encoding="ascii") as stream:
-                    rows = stream.read().splitlines()[1:]
-            except FileNotFoundError:
+                value = json.loads(read_text(os.path.join(directory, entry)) or "")
+                found.append("{method} {path} of user {uid}, since {since}".format(**value))
+            except (ValueError, KeyError, TypeError):
                 continue
-            for row in rows:
-                columns = row.split()
-                if int(columns[1].rsplit(":", 1)[1], 16) == port and columns[3] == "01":
-                    count += 1
-        return count
+        return found
 
-    def ensure_network(self, name: str, subnet: str, internal: bool) -> None:
-        """Make a bridge network where there is none."""
-        if self._call(lambda: self._client.api.networks(names=[name])):
-            return
-        pool = docker.types.IPAMPool(subnet=subnet)
-        self._call(lambda: self._client.api.create_network(
-            name, driver="bridge", internal=internal, ipam=docker.types.IPAMConfig(pool_configs=[pool])))
+    def own_work(self, colour: str) -> list[str]:
+        return (read_text(os.path.join(self._told_in(colour), ".own-work")) or "").splitlines()
 
-    def remove_network(self, name: str) -> None:
-        try:
-            self._call(lambda: self._client.api.remove_network(name))
-        except NotFound:
-            return
+    def mark_leading(self, colour: str, leads: bool) -> None:
+        """``/run/odoo/leading`` in its containers; tmpfiles.d(5) makes it again at a boot."""
+        path = os.path.join(self._told_in(colour), "leading")
+        kept = f"/etc/tmpfiles.d/sysgenpro-{self.instance}-{colour}.conf"
+        if leads:
+            self._make_directory(self._told_in(colour), 0o750)
+            self._write(path, "")
+            text = "d {0} 0750 {1} {1}\nf {2} 0400 {1} {1}\n".format(self._told_in(colour), self.uid, path)
+            replace_file(kept, text.encode(), mode=0o644)
+        else:
+            remove_file(kept)
+            remove_file(path)
 
+    def forget_calls(self, colour: str) -> None:
+        directory = self._told_in(colour)
+        for name in os.listdir(directory) if os.path.isdir(directory) else []:
+            if name.startswith("bundle_changed"):
+                remove_file(os.path.join(directory, name))
 
-def parse_memory(field_name: str, text: str) -> int:
-    """Bytes of a size as Docker takes it: ``2g``, ``512m``.
+    # -- files ----------------------------------------------------------------------------------
 
-    :raises DomainError: ``bad_input``, naming the field.
-    """
-    units = {"b": 1, "k": 1024, "m": 1024 ** 2, "g": 1024 ** 3}
-    number, unit = text[:-1], text[-1:].lower()
-    if unit not in units or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) or float(number) * units[unit] < 1:
-        raise DomainError("bad_input", f"{field_name} is {text!r}, expected a number with a unit b, k, m or g, as 2g", unchanged="Nothing was changed")
-    return int(float(number) * units[unit])
+    def _told_in(self, colour: str) -> str:
+        return os.path.join(self.runs, colour)
 
+    def _files(self, place: str) -> str:
+        return os.path.join(self.directory, "config", place)
 
-def memory_available() -> int:
-    """Bytes of memory the machine can give to new processes (``MemAvailable``, proc(5))."""
-    with open("/proc/meminfo", encoding="ascii") as stream:
-        for line in stream:
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    return 0
+    def _make_directory(self, path: str, mode: int) -> None:
+        os.makedirs(path, mode=mode, exist_ok=True)
+        os.chown(path, self.uid, self.uid)
 
+    def _write(self, path: str, text: str) -> None:
+        replace_file(path, text.encode(), mode=0o400, uid=self.uid, gid=self.uid)
 
-def _daemon_down(error: object) -> DomainError:
-    return DomainError("docker_down", f"Docker does not answer on this machine: {error}",
-                       unchanged="Nothing was changed by this call", advice="Start Docker, then run this again")
+    def _write_files(self, place: str, files: Mapping[str, str]) -> None:
+        self._make_directory(self._files(place), 0o500)
+        for name, text in files.items():
+            self._write(os.path.join(self._files(place), name), text)
 
-
-__all__ = ["Container", "ContainerSpec", "DockerRuntime", "memory_available", "parse_memory"]
+    def _mounts(self, place: str, spec: Spec) -> dict[str, tuple[str, str]]:
+        """``{in the container: (on the machine, mode)}``."""
+        mounts = {HOME: (os.path.join(self.directory, spec.data), "rw"), ETC: (self._files(place), "ro")}
+        mounts.update({inside: (outside, "rw") for inside, outside in self.sockets.items()})
+        if spec.colour:
+            self._make_directory(self._told_in(spec.colour), 0o750)
+            mounts[RUN] = (self._told_in(spec.colour), "rw")
+        return mounts

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The front: an address of the machine that refuses (hold) or leads to one colour.
+"""The front on a machine: an address of it that refuses (hold) or leads to one colour.
 
 The truth is one nftables map (``table ip sysgenpro``, map ``fronts``); a file beside it lets the front stand after a
 reboot as it stood. Going forward the file is written first, so that a full disk stops before anything changed; going back the kernel is.
@@ -9,39 +9,67 @@ reboot as it stood. Going forward the file is written first, so that a full disk
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from .._instance.names import COLOURS, FRONT, HOST_PARTS, HTTP, REALTIME, place
 from .._kernel.commands import run_program
 from .._kernel.files import replace_file
+from .protocol import ELSEWHERE, PAGE
 
 FAMILY = ("ip", "sysgenpro", "fronts")
 DIRECTORY = "/etc/sysgenpro/fronts.d"
 
-# Ports of an Odoo process: HTTP, and websocket or longpolling.
-HTTP = 8069
-REALTIME = 8072
 
-
-class Front:
+class MachineFront:
     """The front of one instance.
 
     :param instance: its name.
-    :param address: the front's IPv4 address.
+    :param subnet: the IPv4 network of the instance, in which the front and every colour have an address.
+    :param page: ``address:port`` of the maintenance page.
     :param directory: where the map's elements are kept for the next boot.
+    :param nft: runs ``nft`` with arguments and a script; the machine's own by default.
     """
 
-    def __init__(self, instance: str, address: str, directory: str = DIRECTORY) -> None:
-        self.address = address
+    def __init__(self, instance: str, subnet: str, page: str = "", directory: str = DIRECTORY, nft: Callable[..., str] | None = None) -> None:
+        network = ipaddress.ip_network(subnet)
+        self.address = str(network[HOST_PARTS[FRONT]])
         self.path = os.path.join(directory, instance + ".nft")
+        self._nft = nft or _nft
+        self._targets: dict[str, dict[int, str]] = {
+            colour: {port: f"{network[HOST_PARTS[place(colour, 'web')]]}:{port}" for port in (HTTP, REALTIME)} for colour in COLOURS}
+        if page:
+            self._targets[PAGE] = {HTTP: page, REALTIME: page}
 
-    def observe(self) -> dict[int, str]:
-        """Where each port of the front leads, ``{8069: "172.28.1.11:8069"}``; empty while it refuses. One process.
+    def leads(self) -> str | None:
+        """One process. :raises DomainError: ``front_missing`` where the machine has no map."""
+        found = self._observe()
+        return next((to for to, targets in self._targets.items() if targets == found), ELSEWHERE if found else None)
 
-        :raises DomainError: ``front_missing`` where the machine has no map.
-        """
-        listing = _nft(["-j", "list", "map", *FAMILY])
+    def lead(self, to: str | None) -> None:
+        """In one transaction."""
+        add = self._elements(to)
+        self._keep(add)
+        self._change(add)
+
+    def lead_back(self, to: str | None) -> str:
+        add = self._elements(to)
+        self._change(add)
+        try:
+            self._keep(add)
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def forget(self) -> None:
+        self.lead(None)
+        os.unlink(self.path)
+
+    def _observe(self) -> dict[int, str]:
+        """Where each port of the front leads, ``{8069: "172.28.1.11:8069"}``."""
+        listing = self._nft(["-j", "list", "map", *FAMILY])
         leads = {}
         for item in json.loads(listing)["nftables"]:
             for key, value in item.get("map", {}).get("elem", []):
@@ -50,26 +78,8 @@ class Front:
                     leads[int(port)] = "{}:{}".format(*value["concat"])
         return leads
 
-    def lead(self, targets: Mapping[int, str]) -> None:
-        """Lead the front elsewhere in one transaction: new connections go there, open ones stay where they are.
-
-        :param targets: ``{8069: "172.28.1.21:8069"}``; empty refuses from now on.
-        """
-        add = self._elements(targets)
-        self._keep(add)
-        self._change(add)
-
-    def lead_back(self, targets: Mapping[int, str]) -> str:
-        """As ``lead``, though nothing can be written. Returns why it was not kept for the next boot; nothing where it was."""
-        add = self._elements(targets)
-        self._change(add)
-        try:
-            self._keep(add)
-        except OSError as error:
-            return str(error)
-        return ""
-
-    def _elements(self, targets: Mapping[int, str]) -> list[str]:
+    def _elements(self, to: str | None) -> list[str]:
+        targets: Mapping[int, str] = self._targets[to] if to else {}
         return ["add element {} {} {} {{ {} }}\n".format(*FAMILY, _element(self.address, port, target))
                 for port, target in sorted(targets.items())]
 
@@ -78,14 +88,9 @@ class Front:
 
     def _change(self, add: list[str]) -> None:
         remove = ["delete element {} {} {} {{ {} }}\n".format(*FAMILY, _element(self.address, port, target))
-                  for port, target in sorted(self.observe().items())]
+                  for port, target in sorted(self._observe().items())]
         if remove or add:
-            _nft(["-f", "-"], "".join(remove + add))
-
-    def forget(self) -> None:
-        """Refuse, and keep nothing for the next boot."""
-        self.lead({})
-        os.unlink(self.path)
+            self._nft(["-f", "-"], "".join(remove + add))
 
 
 def _element(address: str, port: int, target: str) -> str:

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.way_in import WayIn
+
 import re
 from collections.abc import Iterator
 
@@ -39,14 +41,14 @@ def logs_in(odoo: rigs.Odoo, login: str, password: str) -> bool:
 def test_who_may_log_in(rig: rigs.Rig, blue: rigs.Odoo, kept: None, word: str) -> None:
     known = [("admin", "admin"), ("demo", "demo")]
     assert logs_in(blue, *known[0])
-    told = first_password(Database(rigs.DATABASE, 5432, str(rig.directory / "sock")), word)
+    told = first_password(Database(rigs.DATABASE, WayIn(str(rig.directory / "sock"), 5432)), word)
     assert told["administrator"] == ["admin"] and "demo" in told["without_password"]
     assert logs_in(blue, "admin", word)
     assert not any(logs_in(blue, *each) for each in known)
     assert rig.sql("select count(*) from res_users where password is not null") == "1"
     assert rig.sql(f"select count(*) from res_users where password like '%{WORDS[0]}%'") == "0"
     # Once more, as after a kill in between.
-    first_password(Database(rigs.DATABASE, 5432, str(rig.directory / "sock")), word)
+    first_password(Database(rigs.DATABASE, WayIn(str(rig.directory / "sock"), 5432)), word)
     assert logs_in(blue, "admin", word)
 
 
@@ -55,7 +57,7 @@ def test_without_an_administrator(rig: rigs.Rig, blue: rigs.Odoo, kept: None) ->
     rig.sql("update ir_model_data set name = 'x_user_admin' where module = 'base' and name = 'user_admin'")
     try:
         with pytest.raises(DomainError) as error:
-            first_password(Database(rigs.DATABASE, 5432, str(rig.directory / "sock")), WORDS[0])
+            first_password(Database(rigs.DATABASE, WayIn(str(rig.directory / "sock"), 5432)), WORDS[0])
     finally:
         rig.sql("update ir_model_data set name = 'user_admin' where module = 'base' and name = 'x_user_admin'")
     assert error.value.code == "no_administrator" and logs_in(blue, "admin", "admin")

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg2
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.way_in import WayIn
 from sgplab import images
 
 PORT = 5431
@@ -72,7 +73,7 @@ class Server:
             for login in ("blue_web", "blue_cron", "green_web", "green_cron", "update"):
                 self.sql(f"create role {name}_{login} login in role {name}_owner")
                 self.sql(f"alter role {name}_{login} set role = '{name}_owner'")
-        return Database(name, PORT, self.socket)
+        return Database(name, WayIn(self.socket, PORT))
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,10 +17,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import given
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.data import Data
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import Desired, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.rehearsal import RehearsalSteps
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.steps import Steps
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.steps.all import Steps
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
 from cluster import NAME, PORT, Server
 from sgplab import images
@@ -59,7 +61,9 @@ class Nothing:
 
 
 def steps(wanted: Desired, database: Database, kind: Any = Steps) -> Any:
-    return kind(wanted, types.SimpleNamespace(), Nothing(), Nothing(), database, {})
+    parts = types.SimpleNamespace(runtime=Nothing(), front=Nothing(), edge=Nothing(), database=database,
+                                  data=Data(wanted.directory, wanted.database, os.getuid()))
+    return kind(wanted, types.SimpleNamespace(), parts, {})
 
 
 def have(server: Server, name: str = NAME) -> tuple[list[str], str]:
@@ -230,7 +234,7 @@ def test_odoo_itself_gives_no_more(series: str) -> None:
 
 
 TRIGRAMS = "select indexname, indexdef like '%unaccent(%' from pg_indexes where indexdef like '%gin_trgm_ops%' order by 1"
-# As docs/release.md says it, for a database that was made without them.
+# As docs/guides/trigram-indexes.md says it, for a database that was made without them.
 MAKE_INDEXES = "env.registry.check_indexes(env.cr, env.registry); env.cr.commit()"
 
 

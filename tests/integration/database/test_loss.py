@@ -143,7 +143,7 @@ def test_what_was_abandoned_is_told_by_the_row(server: Server, shop: Database, t
     work(server)
     shop.create(NAME + "_scratch")
     server.run("pg_restore", "-d", NAME + "_scratch", str(place))
-    restored = Database(NAME + "_scratch", shop.port, shop.socket)
+    restored = Database(NAME + "_scratch", shop.way)
     told = loss.price(restored, gap, NAME, NAME + "_scratch")
     assert (named(told), told["others"], told["unknown"]) == (NAMED, OTHERS, [])
     rows = loss.export(restored, NAME, gap, str(tmp_path / "export"), told)

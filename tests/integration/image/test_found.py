@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import installing
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import installing, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import odoo_run
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config import odoo_conf
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import params
@@ -127,7 +128,7 @@ def test_an_addon_out_of_the_lock_is_recorded_and_loaded(tmp_path: Path, cluster
         cluster.sql(f"create database {database} owner odoo encoding 'UTF8' template template0", "postgres")
         given = params(database__name=database, database__port=5999)
         code, output = run_odoo(cluster, release.reference, odoo_conf(given, record, "update", "odoo", database),
-                                *update.command(record, {"install": ["base", "partner_firstname"]}, database))  # fmt: skip
+                                *odoo_run.command(record, {"install": ["base", "partner_firstname"]}, database))  # fmt: skip
         assert code == 0, output[-3000:]
         assert cluster.sql("select latest_version from ir_module_module where name = 'partner_firstname' and state = 'installed'", database).startswith(series)
         assert cluster.sql("select 1 from information_schema.columns where table_name = 'res_partner' and column_name = 'firstname'", database) == "1"
@@ -138,9 +139,9 @@ def test_an_addon_out_of_the_lock_is_recorded_and_loaded(tmp_path: Path, cluster
         assert left == set(BROKEN) == set(installing.left_out(record)), "this is what held a new database up"
         said = Base(cluster, database)
         with pytest.raises(DomainError, match="to install"):
-            update.check(said, {"install": ["partner_firstname"]})
-        warnings = update.settle(said, desired(given), record, {"install": ["partner_firstname"]})
-        update.check(said, {"install": ["partner_firstname"]})
+            odoo_run.check(said, {"install": ["partner_firstname"]})
+        warnings = odoo_run.settle(said, desired(given), record, {"install": ["partner_firstname"]})
+        odoo_run.check(said, {"install": ["partner_firstname"]})
         assert all(name in warnings[0] for name in BROKEN)
         figure(f"{series}: {len(marked)} modules by themselves as told, {len(left)} left out")
     finally:

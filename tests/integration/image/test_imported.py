@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import odoo_run
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config import odoo_conf
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.without_code import without_code
@@ -46,7 +46,7 @@ def test_what_an_update_leaves_is_settled(cluster: Cluster, series: str) -> None
     conf = odoo_conf(given, offered, "update", "odoo", database).replace(",/opt/sysgenpro/addons", "")
 
     def odoo(**change: Any) -> None:
-        code, output = run_odoo(cluster, IMAGE.format(series), conf, *update.command(offered, change, database))
+        code, output = run_odoo(cluster, IMAGE.format(series), conf, *odoo_run.command(offered, change, database))
         assert code == 0, output[-3000:]
 
     cluster.sql(f"create database {database} owner odoo encoding 'UTF8' template template0", "postgres")
@@ -67,7 +67,7 @@ def test_what_an_update_leaves_is_settled(cluster: Cluster, series: str) -> None
     assert left == ("installed" if series == "14.0" else "to upgrade"), "this is what stopped scheduled actions"
     cluster.sql("update ir_module_module set state = 'to upgrade' where name = 'shop_theme'", database)
     with pytest.raises(DomainError, match="shop_theme"):
-        update.check(base, {})
-    update.settle(base, wanted, offered, {})
-    update.check(base, {})
+        odoo_run.check(base, {})
+    odoo_run.settle(base, wanted, offered, {})
+    odoo_run.check(base, {})
     assert cluster.sql("select count(*) from ir_model_data where module = 'shop_theme'", database) == "1"

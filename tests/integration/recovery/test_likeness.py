@@ -19,11 +19,12 @@ import json, os, sys, tempfile, types
 sys.path.insert(0, {PLACE!r})
 import psycopg2
 from {UNITS}._instance.database import Database
+from {UNITS}._instance.way_in import WayIn
 from {UNITS}._release.checks import check_collation
 from {UNITS}._release.clone import copy_of
 from {UNITS}._kernel.errors import DomainError
 name, what = sys.argv[1:]
-database, said = Database(name, {PORT}, {SOCKET!r}), ""
+database, said = Database(name, WayIn({SOCKET!r}, {PORT})), ""
 seen = database.observe()
 try:
     if what == "plan":

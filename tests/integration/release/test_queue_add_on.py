@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import jobs
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import queue_job
 from estate.jobs import WHEELS, unpack
 
 CHANNELS = ("root", "root:4", "root:4,root.mail:1", "mail:3", " root : 5 : sequential ,, mail", "root:2\nmail:1\n", "root:1:throttle=2", "root:0",
@@ -53,12 +53,12 @@ def channels(add_on: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 def test_channels_are_read_as_the_add_on_reads_them(channels: Any) -> None:
     for text in CHANNELS:
         found = {each["name"]: each["capacity"] for each in channels.parse_simple_config(text)}
-        assert jobs.root_capacity(text) == tuning._jobs({"queue_channels": text}) == found.get("root", 1), text
+        assert queue_job.root_capacity(text) == tuning._jobs({"queue_channels": text}) == found.get("root", 1), text
     for text in BAD:
         with pytest.raises((ValueError, TypeError)):
             channels.parse_simple_config(text)
         with pytest.raises(ValueError):
-            jobs.root_capacity(text)
+            queue_job.root_capacity(text)
 
 
 def test_variables_come_before_every_configuration(add_on: Path) -> None:

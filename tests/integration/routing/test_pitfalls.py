@@ -88,7 +88,7 @@ def test_go_templates_in_tenants_strings_stay_what_they_are(
 @pytest.mark.parametrize("host", ["{{ env `HOME` }}", "a`) || Host(`b", "a b", "", "-x.test", "x" * 64 + ".test", "*"])
 def test_hostile_host_names_are_refused(edge: Edge, route: Route, host: str) -> None:
     result = edge.run([{**route(), "hosts": [host]}])
-    assert result["code"] == "invalid_route" and "hosts" in result["msg"]
+    assert result["code"] == "bad_input" and "hosts" in result["msg"]
     assert list(edge.directory.iterdir()) == []
 
 

@@ -166,8 +166,8 @@ def test_what_is_named_goes_in_the_same_call_and_what_is_not_stays(edge: Edge, r
     assert sorted(path.name for path in edge.directory.iterdir()) == ["bodega.yml", "cantina.yml", "dulce.yml"]
     assert edge.run([route("dulce", 4, hosts=[HOST])], absent=["acme", "nobody"])["changed"] is False
     both = edge.run([route("bodega", 2)], absent=["bodega"])
-    assert both["code"] == "invalid_parameters" and "bodega" in both["msg"]
-    assert edge.run([], absent=["../x"])["code"] == "invalid_route"
+    assert both["code"] == "bad_input" and "bodega" in both["msg"]
+    assert edge.run([], absent=["../x"])["code"] == "bad_input"
 
 
 def test_a_host_moves_from_one_route_to_another(edge: Edge, route: Route) -> None:
@@ -189,7 +189,7 @@ def test_a_name_with_other_letters_leads_where_browsers_go(edge: Edge, route: Ro
     assert wrong["code"] == "certificate_wrong_host"
     for name, instead in {"GROẞ.example.test": "xn--gro-7ka.example.test or gross.example.test", "i❤.example.test": "xn--i-7iq.example.test"}.items():
         refused = edge.run([route(hosts=[name])])
-        assert refused["code"] == "invalid_route" and instead in refused["advice"]
+        assert refused["code"] == "bad_input" and instead in refused["advice"]
 
 
 def test_what_an_authority_is_asked_for_is_the_name_in_the_rule(edge: Edge, route: Route) -> None:

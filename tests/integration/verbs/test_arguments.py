@@ -28,6 +28,8 @@ SHOP: dict[str, Any] = {
 OTHER = {**SHOP, "instance_number": 2, "instance_hosts": ["other.example.test"]}
 BUILDER = {"odoo_image_registry": "vm-1:5000", "odoo_image_releases_file": "{{ lookup('ansible.builtin.env', 'PLACE') }}/releases.yml",
            "odoo_image_sources": ["{{ lookup('ansible.builtin.env', 'PLACE') }}/source.yml"]}
+INIT = {"init_environment": "test", "init_address": "192.0.2.10", "init_tenant": "acme", "init_domain": "shop.example.test",
+        "init_directory": "{{ lookup('ansible.builtin.env', 'PLACE') }}", "init_secrets": "{{ lookup('ansible.builtin.env', 'PLACE') }}/kept"}
 IMPORT = {"import_archive": "/var/tmp/shop.zip", "instance_release": REFERENCE}
 GONE = None  # for a variable of the inventory that is taken away
 
@@ -42,6 +44,15 @@ def without(given: dict[str, Any], name: str) -> dict[str, Any]:
 
 # Verb, what it must say, extra variables, changes of the instance's own variables. Every required argument of each verb is taken away once.
 SWEEP = [
+    *[verb("init", f"missing required arguments: {name}", without(INIT, name), limit="") for name in (
+        "init_environment", "init_address", "init_tenant", "init_domain")],
+    *[verb("init", f"{name} is {value}, expected", {**INIT, name: value}, limit="") for name, value in (
+        ("init_environment", "Test"), ("init_environment", "../test"), ("init_address", "root@192.0.2.10"), ("init_address", "192.0.2.10:22"),
+        ("init_tenant", "acme ltd"), ("init_domain", "shop"), ("init_domain", "192.0.2.10"), ("init_domain", "https://shop.example.test"),
+        ("init_machine", "acme-test"), ("init_series", "nineteen"), ("init_registry", "registry"), ("init_directory", "/nowhere"))],
+    verb("init", "expected a name of at most 40", {**INIT, "init_tenant": "a" * 40}, limit=""),
+    verb("init", "init_data_class", {**INIT, "init_data_class": "real"}, limit=""),
+    verb("init", "expected a file of the controller", {**INIT, "init_registry": "r:5000", "init_registry_certificate": "/nowhere.crt"}, limit=""),
     verb("import", "import_archive", without(IMPORT, "import_archive")), verb("import", "instance_release", without(IMPORT, "instance_release")),
     verb("import", "a tag may stand for another image", {**IMPORT, "instance_release": "registry:5000/odoo:latest"}),
     verb("import", "release is 'r7', expected a reference", {**IMPORT, "instance_release": "r7"}),
@@ -112,8 +123,8 @@ def run(place: Path, name: str, given: dict[str, Any], shop: dict[str, Any], lim
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "true", "PLACE": str(place), "USER": "alice",
                    "ANSIBLE_VAULT_IDENTITY_LIST": f"{'test' if more.get('vault', True) else 'other'}@{place / 'vault'}"}
     return subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), f"sysgenpro.odoo.{name}", "-i", str(place / "hosts.json"), "--limit", limit,
-         "--extra-vars", json.dumps(given)], cwd=ROOT, env=environment, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        [str(Path(sys.executable).with_name("ansible-playbook")), f"sysgenpro.odoo.{name}", "-i", str(place / "hosts.json"),
+         *(["--limit", limit] if limit else []), "--extra-vars", json.dumps(given)], cwd=ROOT, env=environment, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(("name", "said", "given", "shop", "limit", "more"), SWEEP)

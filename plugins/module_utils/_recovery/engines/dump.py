@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ..._kernel.commands import run_program
+from ..._instance.way_in import WayIn
+from ..._kernel.commands import ProgramMissing, ProgramSlow, ended, run_program
 from ..._kernel.errors import DomainError
-from ..repository import NO_PROGRAM, UNHARMED, prefix
+from ..restic import NO_PROGRAM, UNHARMED, prefix
 
 PROGRAMS = "/usr/lib/postgresql/{}/bin"
 BLOCK = 1 << 20
@@ -58,17 +57,17 @@ def compression(major: int) -> str:
     return "zstd:1" if major >= 16 else "1"
 
 
-def dump(cluster: Mapping[str, Any], major: int, snapshot: str, target: str, jobs: int, nice: int, seconds: float) -> None:
+def dump(way: WayIn, name: str, major: int, snapshot: str, target: str, jobs: int, nice: int, seconds: float) -> None:
     """Dump the database as an exported snapshot has it.
 
     :raises DomainError: ``dump_failed``, and those of ``_run``.
     """
-    _run([*prefix(nice), program("pg_dump", major), *_where(cluster), "--format", "directory", "--jobs", str(jobs),
-          "--compress", compression(major), "--snapshot", snapshot, "--lock-wait-timeout", "60s", "--file", target, cluster["name"]],
+    _run([*prefix(nice), program("pg_dump", major), *way.words(), "--format", "directory", "--jobs", str(jobs),
+          "--compress", compression(major), "--snapshot", snapshot, "--lock-wait-timeout", "60s", "--file", target, name],
          "dump_failed", "dumping the database", seconds, UNHARMED)
 
 
-def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, owners: bool, jobs: int, seconds: float,
+def restore(way: WayIn, major: int, source: str, database: str, owners: bool, jobs: int, seconds: float,
             which: Sequence[str] = ()) -> None:
     """Load a dump, or a part of it, into a database.
 
@@ -81,7 +80,7 @@ def restore(cluster: Mapping[str, Any], major: int, source: str, database: str, 
     """
     kept = [] if owners else ["--no-owner", "--no-privileges"]
     _run([*prefix(0), "env", "PGOPTIONS=-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0 -c lc_messages=C",
-          program("pg_restore", major), *_where(cluster), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *NEVER, *kept, *which, source],
+          program("pg_restore", major), *way.words(), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *NEVER, *kept, *which, source],
          "load_failed", "loading the dump", seconds, "What was loaded is removed")
 
 
@@ -124,28 +123,23 @@ def summary(directory: str) -> Dump:
     return Dump(len(lines), total, "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest())
 
 
-def _where(cluster: Mapping[str, Any]) -> list[str]:
-    return ["--host", cluster["socket"], "--port", str(cluster["port"]), "--username", "postgres", "--no-password"]
-
-
 def _run(command: Sequence[str], code: str, what: str, seconds: float, unchanged: str) -> str:
     """:raises DomainError: ``code`` where the program says that something is wrong; else ``program_…``, which proves nothing about the dump."""
     try:
-        done = subprocess.run(  # pylint: disable=ansible-bad-function
-            list(command), capture_output=True, text=True, errors="replace", check=False, timeout=seconds, stdin=subprocess.DEVNULL, cwd="/")
-    except FileNotFoundError:
+        done = ended(command, seconds=seconds)
+    except ProgramMissing:
         raise DomainError("program_missing", f"{what}: {command[0]} is not on this machine", unchanged=unchanged, advice=SITE) from None
-    except subprocess.TimeoutExpired:
+    except ProgramSlow:
         raise DomainError("program_slow", f"{what} took longer than {seconds:g} s", unchanged=unchanged,
                           advice="Give bounds.dump more seconds, or find out what keeps it") from None
-    if not done.returncode:
-        return done.stdout
-    said = "; ".join([line for line in done.stderr.strip().splitlines() if line][:3])[:1000] or f"it ended with {done.returncode}"
-    if done.returncode < 0:
-        raise DomainError("program_killed", f"{what}: the program was ended by signal {-done.returncode}", unchanged=unchanged,
+    if not done.code:
+        return done.output
+    said = "; ".join([line for line in done.complaint.strip().splitlines() if line][:3])[:1000] or f"it ended with {done.code}"
+    if done.code < 0:
+        raise DomainError("program_killed", f"{what}: the program was ended by signal {-done.code}", unchanged=unchanged,
                           advice="Look whether the machine ran out of memory, then run the same command again")
     # Debian's pg_wrapper, which stands in for a program that is not there, begins like that; the programs themselves with their name.
-    if done.returncode in NO_PROGRAM or said.startswith("Error: "):
+    if done.code in NO_PROGRAM or said.startswith("Error: "):
         raise DomainError("program_missing", f"{what}: {said}", unchanged=unchanged, advice=SITE)
     if any(text in said for text in TOO_OLD):
         raise DomainError("program_too_old", f"{what}: {said}", unchanged=unchanged,

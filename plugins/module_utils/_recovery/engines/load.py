@@ -30,14 +30,14 @@ STAGES = (("--section", "pre-data"), ("--section", "data", "--section", "post-da
 class Stages:
     """A dump in a directory, to be loaded into a new database.
 
-    :param place: host and port as the module's parameter ``database`` gives them. :param scratch: a directory for two small files.
+    :param scratch: a directory for two small files.
     :param options: of pg_restore, for all of it.
     """
 
-    def __init__(self, cluster: Cluster, place: Mapping[str, Any], source: str, scratch: str, major: int, seconds: float,
+    def __init__(self, cluster: Cluster, source: str, scratch: str, major: int, seconds: float,
                  options: Sequence[str] = ()) -> None:
         self.options = tuple(options)
-        self.cluster, self.place, self.source, self.major, self.seconds = cluster, place, source, major, seconds
+        self.cluster, self.source, self.major, self.seconds = cluster, source, major, seconds
         self.first, self.rest = os.path.join(scratch, "first.list"), os.path.join(scratch, "rest.list")
         self.left_out = 0
 
@@ -60,7 +60,7 @@ class Stages:
         self.split()
 
         def run(*which: str) -> None:
-            dump.restore(self.place, self.major, self.source, database, owners, jobs, self.seconds, (*self.options, *which))
+            dump.restore(self.cluster.way, self.major, self.source, database, owners, jobs, self.seconds, (*self.options, *which))
 
         return staged(lambda: self.cluster.session(database), alterations, loosen,
                       lambda: run("--use-list", self.first), *(lambda which=which: run("--use-list", self.rest, *which) for which in STAGES))

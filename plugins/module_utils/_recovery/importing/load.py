@@ -23,6 +23,7 @@ from ..._instance import extensions
 from ..._instance.database import Database
 from ..._instance.left_out import Gone, without_leakproof
 from ..._instance.script import Rows, Script, Statement
+from ..._kernel.commands import running
 from ..._kernel.errors import DomainError, known
 from ..._kernel.wait import Deadline
 from ..engines import dump
@@ -74,9 +75,8 @@ class Login:
     @contextlib.contextmanager
     def session(self, seconds: int) -> Iterator[Any]:
         """A cursor whose statements are the owner's. What is loaded is removed where it fails, so a commit need not wait for the disk."""
-        connection = psycopg2.connect(
-            host=self.database.socket, port=self.database.port, user=self.role, password=self._password, dbname=self.database.name,
-            application_name="sysgenpro import", connect_timeout=10,
+        connection = self.database.way.connect(
+            self.database.name, self.role, password=self._password, application_name="sysgenpro import",
             options=f"-c synchronous_commit=off -c maintenance_work_mem=256MB -c lock_timeout=0 -c statement_timeout={seconds * 1000}")
         try:
             connection.autocommit = True
@@ -228,20 +228,13 @@ class Load:
     @contextlib.contextmanager
     def _unpacked(self, file: IO[bytes], major: int) -> Iterator[IO[bytes]]:
         """``pg_restore`` makes SQL of the custom format, as nobody's user: what it reads is not believed either."""
-        with tempfile.TemporaryFile() as complaints:
+        program = [dump.program("pg_restore", major), "--no-owner", "--no-privileges", "--file", "-"]
+        with tempfile.TemporaryFile() as complaints, contextlib.ExitStack() as stack:
             try:
-                process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-                    [dump.program("pg_restore", major), "--no-owner", "--no-privileges", "--file", "-"], stdin=file, stdout=subprocess.PIPE,
-                    stderr=complaints, cwd="/", user=NOBODY, group=NOBODY, extra_groups=[])
+                process = stack.enter_context(running(program, complaints, given=file, user=NOBODY, group=NOBODY, extra_groups=[]))
             except OSError as error:
                 raise DomainError("dump_unreadable", f"pg_restore cannot be run: {error}", advice="Run the site playbook for this machine") from None
-            try:
-                yield _Checked(process, complaints)  # type: ignore[misc]
-            finally:
-                process.kill()
-                process.wait()
-                if process.stdout:
-                    process.stdout.close()
+            yield _Checked(process, complaints)  # type: ignore[misc]
 
 
 class _Checked:

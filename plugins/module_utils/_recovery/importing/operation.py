@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..._instance.database import Database
+from ..._instance.names import DATABASE, DATABASE_SAID, NAME, NAME_SAID
+from ..._instance.way_in import WayIn
 from ..._kernel.arguments import CLUSTER
-from ..._kernel.errors import DomainError
+from ..._kernel.errors import DomainError, bad_input
 from ..._kernel.execute import carry_out, undo
 from ..._kernel.journal import Journal, locked
 from ..._kernel.plan import Plan, Step
 from ..._kernel.run import guard_digest
-from ..model import DATABASE, NAME, Desired, bad
+from ..model import Desired
 from ..restore import Target
 from ..space import MARGIN, check_space
 from .archive import Archive, Contents, series_in
@@ -63,16 +65,16 @@ def wish(params: Mapping[str, Any]) -> Desired:
     """
     name = params["database"]["name"]
     if not NAME.fullmatch(params["instance"]):
-        raise bad("instance", params["instance"], "lower-case letters, digits and dashes, at most 40")
+        raise bad_input("instance", params["instance"], NAME_SAID)
     if not DATABASE.fullmatch(name):
-        raise bad("database.name", name, "lower-case letters, digits and _, at most 63")
+        raise bad_input("database.name", name, DATABASE_SAID)
     if not os.path.isabs(params["archive"]):
-        raise bad("archive", params["archive"], "an absolute path")
+        raise bad_input("archive", params["archive"], "an absolute path")
     for field_, value in (("uid", params["uid"]), ("bounds.load", params["bounds"]["load"])):
         if value < 1:
-            raise bad(field_, value, "1 or more")
+            raise bad_input(field_, value, "1 or more")
     if params["series"] and not SERIES.fullmatch(params["series"]):
-        raise bad("series", params["series"], "a series as 19.0")
+        raise bad_input("series", params["series"], "a series as 19.0")
     wanted = Desired(params["instance"], "imported", params)
     # As a restore's, which this is but for where it comes from.
     target = {"database": name, "filestore": wanted.filestore, "owner": name + "_owner", "uid": params["uid"]}
@@ -133,7 +135,7 @@ class ImportOperation:
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.wanted = wish(params)
         place = params["database"]
-        self.database = Database(place["name"], place["port"], place["socket"])
+        self.database = Database(place["name"], WayIn.of(place))
         self.target = Target(self.wanted, self.database)
         self.archive = Archive(params["archive"])
         self.result: dict[str, Any] = {}

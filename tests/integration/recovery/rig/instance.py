@@ -20,8 +20,9 @@ _RECORD = """
 import sys
 sys.path.insert(0, {place!r})
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.way_in import WayIn
 name, instance, tenant = sys.argv[1:]
-Database(name, {port}, {socket!r}).record_applied(
+Database(name, WayIn({socket!r}, {port})).record_applied(
     dict(instance=instance, tenant=tenant, environment="production", data_class="synthetic"),
     dict(release="sha256:" + "1" * 64, image="sha256:" + "2" * 64, reference="registry:5000/odoo@sha256:" + "2" * 64, record={{}},
          config_digest="sha256:" + "3" * 64, operation="test", who="test", reason="test", **{{"class": "create"}}))

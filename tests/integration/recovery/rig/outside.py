@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import neutralize
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import ContainerSpec, DockerRuntime
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import ContainerSpec, Daemon
 from sgplab import images, template
 
 from .machine import PLACE, PORT, SOCKET, Machine
@@ -29,12 +29,13 @@ sys.path.insert(0, {PLACE!r})
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._odoo import neutralize
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.way_in import WayIn
 name, role, scripts = json.load(open("/var/tmp/neutral.json"))
 try:
     if role == "cut_off":
-        print(json.dumps({{"done": neutralize.cut_off(Database(name, {PORT}, {SOCKET!r}))}}))
+        print(json.dumps({{"done": neutralize.cut_off(Database(name, WayIn({SOCKET!r}, {PORT})))}}))
         sys.exit()
-    with neutralize.as_owner(Database(name, {PORT}, {SOCKET!r}), role, "") as cursor:
+    with neutralize.as_owner(Database(name, WayIn({SOCKET!r}, {PORT})), role, "") as cursor:
         print(json.dumps({{"done": neutralize.neutralize(cursor, scripts)}}))
 except DomainError as error:
     print(json.dumps({{**error.result(), "message": error.message}}))
@@ -103,7 +104,7 @@ def told(series: str, command: list[str], modules: list[str], work: Path) -> str
     name = f"sgp-lab-told-{uuid.uuid4().hex[:8]}"
     (work / "socket").mkdir()
     (work / "socket").chmod(0o777)
-    runtime = DockerRuntime()
+    runtime = Daemon()
     try:
         template._postgresql(name, work)
         sql = "create table ir_module_module (name varchar, state varchar); insert into ir_module_module select unnest(string_to_array('{}', ',')), 'installed'"

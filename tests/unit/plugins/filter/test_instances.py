@@ -60,7 +60,7 @@ def test_lower_environments_keep_their_mail_in():
     ({"instance_exposure": "open"}, "instance_exposure"),
     ({"instance_hosts": "shop.example.test"}, "instance_hosts"),
     ({"instance_database": "Acme"}, "instance_database"),
-    ({"instance_database": "a" * 48}, "instance_database"),
+    ({"instance_database": "a" * 49}, "instance_database"),
     ({"machine_subnet": "172.28.0.0/24"}, "machine_subnet"),
     ({"machine_subnet": "here"}, "machine_subnet"),
     ({"inventory_hostname": "Acme_production"}, "expected a name"),

@@ -12,7 +12,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config imp
 from hypothesis import given
 from hypothesis import strategies as st
 
-WORDS = dict.fromkeys(tuning.LOGIN_ROLES, "x")
+WORDS = dict.fromkeys(tuning.LOGINS, "x")
 
 
 def machine(**further: Any) -> dict[str, Any]:
@@ -74,7 +74,7 @@ def test_never_promises_more_memory_than_the_share(memory: int, cores: int, shar
         ([cluster(number=251)], "acme-production: number is 251, expected 1 to 250"),
         ([cluster(share=0)], "share is 0.0, expected more than 0"),
         ([cluster(database="Acme")], "database is 'Acme'"),
-        ([cluster(database="x" * 48)], "expected up to 47"),
+        ([cluster(database="x" * 49)], "expected lower-case letters, digits and _, a letter first, at most 48"),
         ([cluster(passwords={})], "passwords is 'without blue_web, blue_cron, green_web, green_cron, update'"),
         ([cluster(listen_addresses=["10.0.0.1"])], "networks is"),
         ([cluster(), cluster(number=2)], "instance acme-production is given twice"),

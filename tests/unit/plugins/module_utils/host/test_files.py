@@ -63,9 +63,9 @@ def test_a_directory_with_something_in_it_stays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("further", "code"),
     [
-        ({"path": "relative"}, "path_invalid"),
-        ({"path": "/etc/../x"}, "path_invalid"),
-        ({"mode": "644"}, "mode_invalid"),
+        ({"path": "relative"}, "bad_input"),
+        ({"path": "/etc/../x"}, "bad_input"),
+        ({"mode": "644"}, "bad_input"),
         ({"owner": "no-such-user"}, "user_unknown"),
     ],
 )

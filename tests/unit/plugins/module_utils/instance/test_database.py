@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.way_in import WayIn
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from psycopg2 import OperationalError, errors
 
@@ -39,7 +40,7 @@ class Broken(Database):
     """A cluster whose one database fails to be opened or to be read."""
 
     def __init__(self, there: bool, opening: Exception | None, reading: Exception | None) -> None:
-        super().__init__("acme", 5501, "/run")
+        super().__init__("acme", WayIn("/run", 5501))
         self.there, self.opening, self.reading = there, opening, reading
 
     @contextmanager

@@ -50,7 +50,7 @@ CREATE = ["pull", "create_database", "update", "check_modules"]
 
 
 @pytest.mark.parametrize(("asked", "found", "kind", "steps"), [
-    ({}, {}, "none", ["extensions"]), ({}, {"containers": boxes(box("blue", "web"))}, "cron", ["extensions", "start_cron"]),
+    ({}, {}, "none", ["extensions"]), ({}, {"places": boxes(box("blue", "web"))}, "cron", ["extensions", "start_cron"]),
     ({"release_": R2}, R2_CODE, "code", ["pull", "extensions", *CODE_STEPS[1:]]),
     ({"release_": R2}, R2_UPDATE, "update", ["pull", "extensions", *UPDATE_STEPS[1:]])])
 def test_a_plan_tells_it_as_a_step(asked: dict[str, Any], found: dict[str, Any], kind: str, steps: list[str]) -> None:

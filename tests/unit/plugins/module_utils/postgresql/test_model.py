@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import LOGINS, QUEUE_LOGINS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._postgresql.model import (
     CLOSED,
-    LOGIN_ROLES,
-    QUEUE_ROLES,
     Cluster,
     Role,
     Seen,
@@ -20,9 +19,9 @@ VERIFIER = (
     "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$"
     "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
 )
-CLUSTER = Cluster("acme-production", "acme", 5501, 17, dict.fromkeys(LOGIN_ROLES, "pencil"))
+CLUSTER = Cluster("acme-production", "acme", 5501, 17, dict.fromkeys(LOGINS, "pencil"))
 LOGIN = Role(VERIFIER, (), "acme_owner", True)
-CONVERGED = {"acme_owner": Role(None, (), None, False), **{f"acme_{login}": LOGIN for login in LOGIN_ROLES}}
+CONVERGED = {"acme_owner": Role(None, (), None, False), **{f"acme_{login}": LOGIN for login in LOGINS}}
 
 
 def steps(roles: dict[str, Role], stale: bool = False) -> list[str]:
@@ -32,7 +31,7 @@ def steps(roles: dict[str, Role], stale: bool = False) -> list[str]:
 def test_a_new_cluster_gets_owner_and_five_logins() -> None:
     found = steps({})
     assert found[0] == "create role acme_owner"
-    assert len(found) == 1 + 3 * len(LOGIN_ROLES)
+    assert len(found) == 1 + 3 * len(LOGINS)
 
 
 def test_a_converged_one_needs_nothing() -> None:
@@ -62,7 +61,7 @@ def test_no_secret_is_in_the_plan() -> None:
     assert "pencil" not in repr(CLUSTER)
 
 
-@pytest.mark.parametrize(("word", "code"), [("", "password_missing"), (None, "password_missing"), ("a\0b", "password_invalid")])
+@pytest.mark.parametrize(("word", "code"), [("", "password_missing"), (None, "password_missing"), ("a\0b", "bad_input")])
 def test_refuses_passwords_that_nobody_could_use(word: str | None, code: str) -> None:
     passwords = {**CLUSTER.passwords, "blue_web": word}
     with pytest.raises(DomainError) as error:
@@ -73,12 +72,12 @@ def test_refuses_passwords_that_nobody_could_use(word: str | None, code: str) ->
 
 def test_the_queues_logins_are_made_where_there_are_passwords() -> None:
     """Of a cluster from before they are all that is new; they may log in only while odoo_release lets them."""
-    words = dict.fromkeys((*LOGIN_ROLES, *QUEUE_ROLES), "pencil")
+    words = dict.fromkeys((*LOGINS, *QUEUE_LOGINS), "pencil")
     cluster = Cluster("acme-production", "acme", 5501, 17, words)
     found = plan([cluster], {"acme-production": Seen(True, CONVERGED)}).steps
-    assert {step.parameters["role"] for step in found} == {f"acme_{login}" for login in QUEUE_ROLES} and len(found) == 6
-    assert set(QUEUE_ROLES) < set(CLOSED)
+    assert {step.parameters["role"] for step in found} == {f"acme_{login}" for login in QUEUE_LOGINS} and len(found) == 6
+    assert set(QUEUE_LOGINS) < set(CLOSED)
     entry = {"instance": "acme-production", "database": "acme", "port": 5501, "major": 17}
     with pytest.raises(DomainError, match=r"passwords\.blue_queue"):
         parse({**entry, "passwords": {**words, "blue_queue": ""}})
-    assert parse({**entry, "passwords": dict.fromkeys(LOGIN_ROLES, "pencil")}).logins == list(LOGIN_ROLES)
+    assert parse({**entry, "passwords": dict.fromkeys(LOGINS, "pencil")}).logins == list(LOGINS)

@@ -35,7 +35,7 @@ OWN = "300; 1259 16500 TABLE cron job owner\n"
 @pytest.mark.parametrize(("more", "left_out"), [("", 0), (CRON, 4), (OWN, 0)])
 def test_what_comes_first_and_what_never(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, left_out: int) -> None:
     monkeypatch.setattr(dump, "listed", lambda *_arguments: LISTED.format(cron=more))
-    stages = load.Stages(None, {}, "/dump", str(tmp_path), 17, 60)  # type: ignore[arg-type]
+    stages = load.Stages(None, "/dump", str(tmp_path), 17, 60)  # type: ignore[arg-type]
     stages.split()
     assert [line.split(" - ")[1] for line in Path(stages.first).read_text().splitlines()] == ["ext postgres", "unaccent"]
     rest = Path(stages.rest).read_text()
@@ -86,7 +86,7 @@ def test_whether_a_failure_is_the_machines(statement: str, code: str, said: str,
 
 
 def test_a_scratch_database_is_no_instances() -> None:
-    from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import DATABASE
+    from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import DATABASE
 
     longest = schema.name_of("a" * 40)
     assert len(longest) <= 63 and not DATABASE.fullmatch(longest) and schema.name_of("acme") != schema.name_of("acme-a")

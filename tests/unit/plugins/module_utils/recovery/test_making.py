@@ -15,7 +15,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.store im
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.making import CONFIG, made_in, make_repository
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import desired
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.repository import Repository
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restic import Restic
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import params
 
 
@@ -46,7 +46,7 @@ class Store(LocalStore):
         super().remove(name)
 
 
-class Played(Repository):
+class Played(Restic):
     """restic's ``init``: key, then config, each time others; ``ends`` kills it in between."""
 
     ends = False
@@ -65,11 +65,11 @@ class Rig:
     def __init__(self, place: Path) -> None:
         wanted = desired(params(root=str(place / "root"), repository__location=str(place / "store")))
         os.makedirs(wanted.work)
-        self.repository, self.store = Played(wanted), Store(str(place / "store"))
+        self.restic, self.store = Played(wanted), Store(str(place / "store"))
         self.made_in = Path(made_in(wanted))
 
     def make(self) -> None:
-        make_repository(self.repository, self.store)
+        make_repository(self.restic, self.store)
 
     def is_whole(self) -> bool:
         """One key, and the config that it belongs to."""
@@ -102,10 +102,10 @@ def test_ended_while_it_was_brought(rig: Rig, ends: tuple[int, str], guarded: bo
 
 
 def test_ended_while_it_was_made(rig: Rig) -> None:
-    rig.repository.ends = True
+    rig.restic.ends = True
     with pytest.raises(Killed):
         rig.make()
-    rig.repository.ends = False
+    rig.restic.ends = False
     rig.make()
     assert rig.is_whole()
 
@@ -116,7 +116,7 @@ def test_what_was_made_for_another_place_is_not_brought_here(rig: Rig, tmp_path:
     with pytest.raises(Killed):
         rig.make()
     other = Store(str(tmp_path / "other"))
-    make_repository(rig.repository, other)
+    make_repository(rig.restic, other)
     assert not set(other.names("restic/keys/")) & set(rig.store.names("restic/keys/"))
 
 

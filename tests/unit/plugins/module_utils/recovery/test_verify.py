@@ -22,7 +22,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.engines import dump
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.model import Desired, Point, desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.points import Points
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.repository import failed
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restic import failed
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.verify import Verify
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.recovery.samples import params
 

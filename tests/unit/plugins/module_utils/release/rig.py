@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Sets the real operation on a machine in memory (``world``)."""
+"""Sets the real operation on a world in memory."""
 
 from __future__ import annotations
 
@@ -10,31 +10,36 @@ import datetime
 import errno
 import os
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import people
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.data import Data as Files
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.way_in import WayIn
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import journal as journal_module
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import wait
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import Journal
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import operation as operation_module
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import recovery, rehearsal, removal, steps, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import loss, rehearsal
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.answered import Edge
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import Desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import ReleaseOperation
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import front as front_module
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import Front
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.parts import Parts
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import MachineFront
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.memory import MemoryFront, MemoryRuntime
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.world import (
     INSTANCE,
     NAME,
     Box,
     Data,
     FakeDatabase,
-    FakeProcesses,
-    FakeRuntime,
     Killed,
     World,
+    WorldDocker,
 )
 
 JOBS = {"queue_job": samples.module(), "queue_job_cron_jobrunner": samples.module(depends=("queue_job",))}
@@ -98,48 +103,66 @@ class FakeRecovery:
         return point
 
 
-class Rig:
-    """One machine. :param patch: puts everything back after the test."""
+class RigData(Files):
+    """Files below the test's own directory, which are as they should be where the test says nothing else."""
 
-    def __init__(self, directory: Path, patch: pytest.MonkeyPatch) -> None:
-        self.directory, self.patch = directory, patch
+    rig: Rig
+
+    def check(self) -> None:
+        self.rig.check_data()
+
+    def clone_to(self, directory: str, name: str) -> None:
+        with self.rig.world.effect("cp"):
+            os.makedirs(os.path.join(directory, "filestore", name))
+
+
+class Rig:
+    """One world.
+
+    :param patch: puts everything back after the test.
+    :param kind: ``memory``; or ``docker``, with the real runtime and front of a machine on a daemon and an nftables that are in memory.
+    """
+
+    def __init__(self, directory: Path, patch: pytest.MonkeyPatch, kind: str = "memory") -> None:
+        self.directory, self.patch, self.kind = directory, patch, kind
         directory.mkdir(parents=True, exist_ok=True)
         self.world = World(directory, RELEASES, dict(SCHEMAS))
         # What an operation that was undone may leave beside what it found, and what it may leave otherwise.
         self.also: dict[str, Any] = {}
         self.ignored: set[str] = set()
+        self.check_data: Callable[[], None] = lambda: None
         self._connect()
 
+    def parts(self, wanted: Desired) -> Parts:
+        """The parts of an instance in this world."""
+        world, params = self.world, wanted.params
+        runtime: Any = MemoryRuntime(world)
+        front: Any = MemoryFront(world)
+        if self.kind == "docker":
+            runtime = WorldDocker(world, wanted.instance, wanted.directory, params["subnet"], int(params["uid"]))
+            front = MachineFront(wanted.instance, params["subnet"], params["edge"]["maintenance"], str(self.directory), world.nft)
+        else:
+            runtime.tokens = self.tokens
+        data = RigData(wanted.directory, wanted.database, int(params["uid"]))
+        data.rig = self
+        return Parts(
+            runtime=runtime, front=front, database=FakeDatabase(wanted.database, WayIn("", 0)), data=data, journal=TickingJournal(wanted.state_directory),
+            edge=Edge(params["edge"], wanted.instance), where=lambda: None, record=world.releases.__getitem__, sessions=lambda: None,
+            prove=self._prove, request=self._request, recovery=lambda asked: FakeRecovery(world, asked))  # type: ignore[arg-type,return-value]
+
     def _connect(self) -> None:
+        """Time, the disk and what is pure SQL of other tests' subjects."""
         world, patch = self.world, self.patch
-        clock = types.SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic, time=world.monotonic)
-        for module in (steps, update, rehearsal):
-            patch.setattr(module, "time", clock)
-        patch.setattr(wait.wait_until, "__defaults__", (0.1, world.sleep))
-        patch.setattr(wait.Deadline.__init__, "__defaults__", (world.monotonic,))
+        self.tokens: dict[str, str] = {}
+        for name, stands_in in {"sleep": world.sleep, "monotonic": world.monotonic, "time": world.monotonic}.items():
+            patch.setattr(wait.clock, name, stands_in, raising=False)
         patch.setattr(os, "fsync", lambda handle: None)
-        patch.setattr(front_module, "_nft", world.nft)
-        for double in (TickingJournal, FakeProcesses, FakeDatabase):
+        for double in (TickingJournal, FakeDatabase):
             patch.setattr(double, "world", world, raising=False)
-        patch.setattr(operation_module, "DockerRuntime", lambda: FakeRuntime(world))
-        patch.setattr(operation_module, "Database", FakeDatabase)
-        patch.setattr(operation_module, "Journal", TickingJournal)
-        patch.setattr(operation_module, "Front", lambda name, address: Front(name, address, str(self.directory)))
-        patch.setattr(operation_module, "check_session", lambda options: None)
-        patch.setattr(operation_module, "check_filestore", lambda wanted: None)
-        patch.setattr(operation_module, "memory_available", lambda: 8 * 1024 ** 3)
-        patch.setattr(operation_module, "fetch_record", lambda reference, *_login: world.releases[reference])
-        patch.setattr(steps.people, "first_password", self._first_password)
-        for module in (steps, removal):
-            patch.setattr(module, "Processes", FakeProcesses)
-        patch.setattr(rehearsal, "run_program", self._clone)
+        patch.setattr(people, "first_password", self._first_password)
         patch.setattr(rehearsal, "copy_of", self._copied)
-        for module in (steps, rehearsal):
-            patch.setattr(module, "prove", self._prove)
-        patch.setattr(steps, "request", self._request)
-        patch.setattr(recovery, "RecoveryOperation", lambda params: FakeRecovery(world, params))
-        patch.setattr(recovery.loss, "price", lambda *_a: {"since": "2026-11-21", "documents": [], "summary": "nothing"})
-        patch.setattr(recovery.loss, "export", self._export)
+        patch.setattr(loss, "price", lambda *_a: {"since": "2026-11-21", "documents": [], "summary": "nothing"})
+        patch.setattr(loss, "export", self._export)
         keep = os.replace
 
         def replace(source: Any, target: Any) -> None:
@@ -175,21 +198,17 @@ class Rig:
             self.world.databases[clone] = copy.deepcopy(self.world.databases[NAME])
             self.world.databases[clone].connect = kept
 
-    def _clone(self, arguments: list[str], code: str, what: str) -> None:
-        with self.world.effect(arguments[0]):
-            os.makedirs(arguments[-1])
-
     def _prove(self, address: str, series: Any, database: str, token: str, *_rest: Any) -> dict[str, Any]:
-        box = next((b for b in self.world.boxes.values() if b.spec.address == address), None)
+        box = next((b for b in self.world.boxes.values() if b.address == address), None)
         if not box or not box.running or box.ending or not token:
             raise DomainError("not_ready", f"{address} is not ready: its process ended while starting")
         clone = box.label("kind") == "update"
         data = self.world.databases[database]
-        if box.spec.image in self.world.not_ready | self.world.spoilt or not (clone or self.world.may_connect(box)):
+        if box.image in self.world.not_ready | self.world.spoilt or not (clone or self.world.may_connect(box)):
             raise DomainError("not_ready", f"{address} is not ready: web client: 500")
-        if data.half or data.schema != self.world.schemas[box.spec.image]:
+        if data.half or data.schema != self.world.schemas[box.image]:
             raise DomainError("not_ready", f"{address} is not ready: registry: a column is missing")
-        self.world.proven.add(box.spec.name)
+        self.world.proven.add(box.name)
         return {"assets": 3, "checks": []}
 
     # -- what tests do with it ------------------------------------------------------------------
@@ -204,7 +223,7 @@ class Rig:
         return values
 
     def operation(self, params: dict[str, Any]) -> ReleaseOperation:
-        return ReleaseOperation(params)
+        return ReleaseOperation(params, self.parts)
 
     def run(self, params: dict[str, Any]) -> dict[str, Any]:
         """As the module does, each run a process of its own."""

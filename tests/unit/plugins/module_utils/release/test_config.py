@@ -14,7 +14,9 @@ import psycopg2
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.series import series_of
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, odoo_run
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.cause import cause
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Outcome
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import (
     PASSWORDS,
     module,
@@ -154,7 +156,7 @@ def test_the_command(series: str) -> None:
     odoo = "/usr/bin/odoo -d acme --stop-after-init --no-http"
 
     def command(**change: Any) -> str:
-        shell, options, text = update.command(record("r1", series), change, "acme")
+        shell, options, text = odoo_run.command(record("r1", series), change, "acme")
         assert (shell, options) == ("sh", "-ec")
         return text
 
@@ -170,10 +172,10 @@ def test_the_command(series: str) -> None:
 @given(st.lists(st.text()), st.lists(st.text()))
 def test_the_script_is_python_with_these_names(languages: list[str], uninstall: list[str]) -> None:
     found: dict[str, Any] = {}
-    head = update.script({"languages": languages, "uninstall": uninstall}).split("if languages:")[0]
+    head = odoo_run.script({"languages": languages, "uninstall": uninstall}).split("if languages:")[0]
     exec(compile(head, "change.py", "exec"), found)
     assert found["languages"] == languages and found["uninstall"] == uninstall
-    compile(update.script({"languages": languages}), "change.py", "exec")
+    compile(odoo_run.script({"languages": languages}), "change.py", "exec")
 
 
 # What Odoo 19 said (outputs/) when an add-on with this fault was installed.
@@ -200,7 +202,7 @@ CAUSES = {
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in OUTPUTS.glob("*.txt")))
 def test_the_cause_of_a_failure(name: str) -> None:
-    found = update.cause((OUTPUTS / (name + ".txt")).read_text(encoding="utf-8"), {"ExitCode": 3})
+    found = cause((OUTPUTS / (name + ".txt")).read_text(encoding="utf-8"), Outcome(True, True, 3))
     if name == "csv":
         assert "could not be processed: No matching record found for external id 'model_no_such'" in found
     else:
@@ -208,13 +210,13 @@ def test_the_cause_of_a_failure(name: str) -> None:
 
 
 def test_the_cause_without_output() -> None:
-    assert update.cause("", {"ExitCode": 137}) == "Odoo ended with code 137"
-    assert update.cause("ValueError: x", {"OOMKilled": True}) == "it needed more memory than it may have"
+    assert cause("", Outcome(True, True, 137)) == "Odoo ended with code 137"
+    assert cause("ValueError: x", Outcome(True, True, 137, True)) == "it needed more memory than it may have"
 
 
 @given(st.text())
 def test_any_output_has_a_cause(output: str) -> None:
-    assert 0 < len(update.cause(output, {"ExitCode": 1})) <= 540
+    assert 0 < len(cause(output, Outcome(True, True, 1))) <= 540
 
 
 @pytest.mark.parametrize("name", ["13.0", "20.0", "", "x", "saas~13.1"])

@@ -14,12 +14,13 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import machine_parts
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record import Record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HOST_PARTS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import digest_of
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import HOST_PARTS, desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs, queue_job
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.observed import Back
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import Back
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import R1 as RIG_R1
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
     R2 as RIG_R2,
@@ -70,7 +71,7 @@ def with_jobs(**changes: Any) -> Any:
     """r1 runs in blue, and jobs with it."""
     applied = {"id": 1, "release": R1.id, "image": R1.image_digest, "reference": R1.reference, "class": "create", "config_digest": wish(R1).config_digest}
     running = boxes(box("blue", "web", R1), box("blue", "cron", R1), queue_box())
-    return seen(**{"containers": running, "database": state(modules=JOBS, roles=LOGINS, applied=applied), **changes})
+    return seen(**{"places": running, "database": state(modules=JOBS, roles=LOGINS, applied=applied), **changes})
 
 
 def before(steps: list[str], name: str, *further: str) -> list[str]:
@@ -93,12 +94,12 @@ TABLE: list[tuple[str, dict[str, Any], Any, str, list[str]]] = [
     ("its password", {"database__passwords": {**params()["database"]["passwords"], "blue_queue": "new"}}, with_jobs(), "cron",
      ["stop_queue", "start_queue"]),
     ("no channels any more", {"processes__queue_channels": "root:0"}, with_jobs(), "cron", ["stop_queue"]),
-    ("gone", {}, with_jobs(containers=boxes(*WEB_CRON)), "cron", ["start_queue"]),
-    ("ended", {}, with_jobs(containers=boxes(*WEB_CRON, queue_box(state_="exited"))), "cron", ["start_queue"]),
-    ("in the other colour", {}, with_jobs(containers=boxes(*WEB_CRON, queue_box("green"))), "cron", ["stop_queue", "start_queue"]),
-    ("in both", {}, with_jobs(containers=boxes(*WEB_CRON, queue_box(), queue_box("green"))), "cron", ["stop_queue", "start_queue"]),
-    ("cron gone, too", {}, with_jobs(containers=boxes(box("blue", "web", R1))), "cron", ["start_cron", "start_queue"]),
-    ("an update while it does not run", {"release_": R2}, with_jobs(target=R2, changes=UPDATE, containers=boxes(*WEB_CRON)), "update",
+    ("gone", {}, with_jobs(places=boxes(*WEB_CRON)), "cron", ["start_queue"]),
+    ("ended", {}, with_jobs(places=boxes(*WEB_CRON, queue_box(state_="exited"))), "cron", ["start_queue"]),
+    ("in the other colour", {}, with_jobs(places=boxes(*WEB_CRON, queue_box("green"))), "cron", ["stop_queue", "start_queue"]),
+    ("in both", {}, with_jobs(places=boxes(*WEB_CRON, queue_box(), queue_box("green"))), "cron", ["stop_queue", "start_queue"]),
+    ("cron gone, too", {}, with_jobs(places=boxes(box("blue", "web", R1))), "cron", ["start_cron", "start_queue"]),
+    ("an update while it does not run", {"release_": R2}, with_jobs(target=R2, changes=UPDATE, places=boxes(*WEB_CRON)), "update",
      [name for name in UPDATE_JOBS if name != "stop_queue"]),
     ("uninstalled", {"modules__uninstall": ["queue_job"]}, with_jobs(), "update", [name for name in UPDATE_JOBS if name != "start_queue"]),
     ("uninstalled by hand", {}, with_jobs(database=dataclasses.replace(with_jobs().database, modules=MODULES)), "cron", ["stop_queue"]),
@@ -110,7 +111,7 @@ TABLE: list[tuple[str, dict[str, Any], Any, str, list[str]]] = [
     ("a new database with it", {"modules__install": ["sale"]},
      seen(**{**NOTHING, "target": R1, "database": dataclasses.replace(NOTHING["database"], roles=LOGINS)}), "create", before(CREATE, "settle", "start_queue")),
     ("offered and not installed", {"release_": R2}, seen(target=R2, changes=CODE), "code", CODE_STEPS),
-    ("adopted", {"adopt": True}, with_jobs(target=R1, front={}, containers={}, database=state(applied=None, identity=None, modules=JOBS, roles=LOGINS)),
+    ("adopted", {"adopt": True}, with_jobs(target=R1, front=None, places={}, database=state(applied=None, identity=None, modules=JOBS, roles=LOGINS)),
      "adopt", ["pull", "stage", "prove", "switch", "record", "start_cron", "start_queue", "settle"]),
 ]
 
@@ -128,7 +129,7 @@ def test_what_is_planned(wished: dict[str, Any], found: Any, kind: str, steps: l
 
 def test_the_wrong_colour_is_ended_first() -> None:
     for running in ((queue_box("green"),), (queue_box(), queue_box("green"))):
-        plan = make_plan(wish(R1), with_jobs(containers=boxes(*WEB_CRON, *running)))
+        plan = make_plan(wish(R1), with_jobs(places=boxes(*WEB_CRON, *running)))
         assert [(step.name, step.parameters["colour"]) for step in plan.steps] == [("stop_queue", "green"), ("start_queue", "blue")]
 
 
@@ -183,7 +184,7 @@ def test_nothing_changes_where_there_are_no_jobs() -> None:
     ("root:1:throttle=2", 1), ("root:0", 0), ("mail:1,root:3", 3),
 ])
 def test_capacity(channels: str, expected: int) -> None:
-    assert jobs.capacity(params(processes__queue_channels=channels)) == expected
+    assert queue_job.capacity(params(processes__queue_channels=channels)) == expected
     if channels:
         assert tuning._jobs({"queue_channels": channels}) == expected
     assert jobs.wanted_for(wish(R1, processes__queue_channels=channels), JOBS) == (expected > 0)
@@ -191,14 +192,14 @@ def test_capacity(channels: str, expected: int) -> None:
 
 def test_capacity_of_the_series_that_take_it_from_the_environment() -> None:
     values = {"environment_variables": {"ODOO_QUEUE_JOB_MAX_CAPACITY": "3"}}
-    assert jobs.capacity(params(**values)) == 3 and jobs.capacity(params(processes__queue_channels="root:2", **values)) == 2
+    assert queue_job.capacity(params(**values)) == 3 and queue_job.capacity(params(processes__queue_channels="root:2", **values)) == 2
     assert not jobs.wanted_for(wish(R1, environment_variables={"ODOO_QUEUE_JOB_MAX_CAPACITY": "0"}), JOBS)
 
 
 @pytest.mark.parametrize("channels", ["root:x", "root:4:", ":4", "root: 4 4"])
 def test_channels_that_cannot_be(channels: str) -> None:
     if channels == "root:4:":
-        assert jobs.root_capacity(channels) == 4
+        assert queue_job.root_capacity(channels) == 4
         return
     with pytest.raises(DomainError) as error:
         desired(params(processes__queue_channels=channels))
@@ -259,7 +260,7 @@ def test_a_job_may_take_as_long_as_a_scheduled_action(options: dict[str, Any], r
 
 def test_it_has_an_address_of_its_own() -> None:
     assert len(set(HOST_PARTS.values())) == len(HOST_PARTS)
-    assert (wish().address("blue-queue"), wish().address("green-queue")) == ("172.28.1.13", "172.28.1.23")
+    assert (HOST_PARTS["blue-queue"], HOST_PARTS["green-queue"]) == (13, 23)
 
 
 def test_room_and_connections_count_it() -> None:
@@ -270,20 +271,20 @@ def test_room_and_connections_count_it() -> None:
     with pytest.raises(DomainError) as error:
         make_plan(wish(R2), with_jobs(target=R2, changes=CODE, database=tight))
     assert error.value.code == "connection_limit"
-    room = need + 4 * 8 + jobs.RUNNER_CONNECTIONS
+    room = need + 4 * 8 + queue_job.RUNNER_CONNECTIONS
     enough = dataclasses.replace(database, settings={"version": 170000, "max_connections": room + 3, "reserved": 3})
     make_plan(wish(R2, processes__queue_channels="root:4"), with_jobs(target=R2, changes=CODE, database=enough))
     # In memory it counts where it did not run before.
     half = (2 * 1024 ** 3) // 2 + 128 * 1024 ** 2
     make_plan(wish(R2), with_jobs(target=R2, changes=CODE, memory=half))
     with pytest.raises(DomainError) as error:
-        make_plan(wish(R2), with_jobs(target=R2, changes=CODE, memory=half, containers=boxes(*WEB_CRON)))
+        make_plan(wish(R2), with_jobs(target=R2, changes=CODE, memory=half, places=boxes(*WEB_CRON)))
     assert error.value.code == "no_room"
 
 
 def test_the_cluster_has_as_many_connections_as_a_release_asks_for() -> None:
     """The default's few are within the reserve; more are added where the inventory speaks of channels."""
-    words = dict.fromkeys(tuning.LOGIN_ROLES, "x")
+    words = dict.fromkeys(tuning.LOGINS, "x")
     cluster = {"instance": "acme-production", "number": 1, "share": 0.5, "passwords": words}
     machine = {"memory": 16384, "cores": 8, "major": 17}
     for given in ({}, {"queue_channels": "root:1"}, {"queue_channels": "root:9"}):
@@ -291,7 +292,7 @@ def test_the_cluster_has_as_many_connections_as_a_release_asks_for() -> None:
         settings = {"version": 170000, "max_connections": int(tuned["max_connections"]), "reserved": int(tuned["superuser_reserved_connections"])}
         database = dataclasses.replace(with_jobs().database, settings=settings)
         make_plan(wish(R2, **{f"processes__{key}": value for key, value in given.items()}), with_jobs(target=R2, changes=CODE, database=database))
-    assert tuning.RUNNER_CONNECTIONS == jobs.RUNNER_CONNECTIONS
+    assert tuning.RUNNER_CONNECTIONS == queue_job.RUNNER_CONNECTIONS
 
 
 def test_secrets_of_before_give_the_cluster_of_before() -> None:
@@ -345,7 +346,8 @@ def test_staging_starts_none(rig: Rig) -> None:
 
 
 def test_what_began_to_work_by_itself_is_told(rig: Rig) -> None:
-    place = rig.directory / "run" / "green"
+    rig.kind = "docker"
+    place = rig.directory / "run" / "acme-production" / "green"
     place.mkdir(parents=True)
     (place / ".own-work").write_text("telegram_poller: thread poller\n")
     said = rig.run(rig.params(RIG_R2))["operation"]["warnings"]

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import ReleaseOperation
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.carrying import Carrying
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
     R1,
     R2,
@@ -174,8 +174,8 @@ UNDOES_ITSELF = [name for name in CASES if not name.startswith("removal")]
 class Trial:
     """Fresh machines for one case, and the look at each undo."""
 
-    def __init__(self, case: Case, directory: Path, patch: pytest.MonkeyPatch) -> None:
-        self.case, self.directory, self.patch = case, directory, patch
+    def __init__(self, case: Case, directory: Path, patch: pytest.MonkeyPatch, kind: str = "docker") -> None:
+        self.case, self.directory, self.patch, self.kind = case, directory, patch, kind
         self.number = 0
         self.before: dict[str, Any] = {}
         self.also: dict[str, Any] = {}
@@ -185,7 +185,7 @@ class Trial:
         if self.number:
             shutil.rmtree(self.directory / str(self.number))
         self.number += 1
-        rig = Rig(self.directory / str(self.number), self.patch)
+        rig = Rig(self.directory / str(self.number), self.patch, self.kind)
         self.case.start(rig)
         rig.world.effects.clear()
         self.before, self.also, self.ignored = rig.world.snapshot(), rig.also, rig.ignored
@@ -232,14 +232,14 @@ def trial(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 def undone(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Each time an interrupted operation was undone, what is not as it was before."""
     seen: list[str] = []
-    recover = ReleaseOperation._recover
+    recover = Carrying.recover
 
-    def looked(self: ReleaseOperation, timings: dict[str, float]) -> None:
+    def looked(self: Carrying, timings: dict[str, float]) -> None:
         recover(self, timings)
         if self.result["operation"]["outcome"] == "undone":
-            seen.extend(trial.difference(self.runtime.world))  # type: ignore[attr-defined]
+            seen.extend(trial.difference(self.parts.runtime.world))  # type: ignore[attr-defined]
 
-    monkeypatch.setattr(ReleaseOperation, "_recover", looked)
+    monkeypatch.setattr(Carrying, "recover", looked)
     return seen
 
 
@@ -253,6 +253,20 @@ def test_killed_anywhere(trial: Trial, undone: list[str], between: str) -> None:
         assert said.startswith("killed"), said
         rig.mend()
         _between(rig, between)
+        said = f"{number}, {said}, then {_attempt(rig, trial.case.params(rig))}"
+        assert undone == [], said
+        trial.reached(rig, said)
+
+
+@pytest.mark.parametrize("trial", CASES, indirect=True)
+def test_killed_anywhere_on_any_runtime(trial: Trial, undone: list[str]) -> None:
+    """The same with places and a front that know nothing of Docker: a release rests on the protocol's contracts alone."""
+    trial.kind = "memory"
+    for number in range(1, trial.effects() + 1):
+        rig = trial.fresh()
+        rig.fail_at(number, "kill")
+        said = _attempt(rig, trial.case.params(rig))
+        rig.mend()
         said = f"{number}, {said}, then {_attempt(rig, trial.case.params(rig))}"
         assert undone == [], said
         trial.reached(rig, said)

@@ -8,14 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import other
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import (
-    RESERVED,
-    colour_of,
-    desired,
-    joined,
-    other,
-)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import joined
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import RESERVED, desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import Daemon
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import DockerRuntime
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import MachineFront
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import (
     PASSWORDS,
     params,
@@ -94,16 +93,13 @@ def test_a_plan_needs_no_passwords(state: str) -> None:
 
 def test_addresses_follow_the_number() -> None:
     wanted = desired(params(subnet="172.28.7.0/24"))
-    assert wanted.address("front") == "172.28.7.2" and wanted.address("update") == "172.28.7.31"
-    assert wanted.targets("green") == {8069: "172.28.7.21:8069", 8072: "172.28.7.21:8072"}
+    runtime = DockerRuntime(Daemon.__new__(Daemon), wanted.instance, wanted.directory, wanted.params["subnet"], 20007, {})
+    assert (runtime.address("green-web"), runtime.address("update"), runtime.address("rehearsal")) == ("172.28.7.21", "172.28.7.31", "172.29.7.41")
+    assert MachineFront(wanted.instance, wanted.params["subnet"]).address == "172.28.7.2"
     assert wanted.filestore == "/var/lib/sysgenpro/instances/acme-production/data/filestore/acme_production"
 
 
-def test_which_colour_leads() -> None:
-    wanted = desired(params())
-    assert colour_of(wanted.targets("blue"), wanted) == "blue"
-    assert colour_of({}, wanted) is None
-    assert colour_of({8069: wanted.targets("blue")[8069]}, wanted) is None
+def test_the_other_colour() -> None:
     assert (other("blue"), other("green"), other(None)) == ("green", "blue", "blue")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import locked
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import update
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import odoo_run
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.way_back import described
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
@@ -227,12 +227,12 @@ def test_a_module_that_odoo_passed_over_is_no_endless_plan(rig: Rig) -> None:
     ({"uninstall": ["sale"]}, ""), ({}, "")])
 def test_what_an_update_left_is_compared_with_what_was_asked(rig: Rig, change: dict[str, Any], said: str) -> None:
     running_r1(rig)
-    database = rig.operation(rig.params(R1)).database
+    database = rig.operation(rig.params(R1)).parts.database
     if not said:
-        update.check(database, change)
+        odoo_run.check(database, change)
         return
     with pytest.raises(DomainError, match=said) as error:
-        update.check(database, change)
+        odoo_run.check(database, change)
     assert error.value.code == "not_installed"
 
 

@@ -55,7 +55,7 @@ def said(rig: Rig, *arguments: Any, **more: Any) -> str:
 
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
-    return Rig(tmp_path, monkeypatch)
+    return Rig(tmp_path, monkeypatch, "docker")
 
 
 def name(release: Any) -> str:
@@ -131,13 +131,13 @@ def test_what_was_interrupted_says_which(rig: Rig) -> None:
     title = rig.run(rig.params(R1, state="planned"))["plan"].steps[0].title
     assert title.startswith("Undo the operation " + entries[0]["operation"]) and "that was interrupted in '" in title
     told: list[str] = []
-    wrote = type(rig.operation(rig.params(R1)).journal).write
+    wrote = type(rig.operation(rig.params(R1)).parts.journal).write
 
     def write(self: Any, event: str, **data: Any) -> None:
         told.append(data.get("title", "") if event == "recover" else "")
         wrote(self, event, **data)
 
-    rig.patch.setattr(type(rig.operation(rig.params(R1)).journal), "write", write)
+    rig.patch.setattr(type(rig.operation(rig.params(R1)).parts.journal), "write", write)
     assert "undone, class update" in said(rig, rig.params(R1))
     assert title in told
 
@@ -168,7 +168,7 @@ def test_browsers_are_told_by_the_release(rig: Rig) -> None:
         rig.world.called.clear()
         rig.run(rig.params(release))
         assert rig.world.called and set(rig.world.called) == {colour}
-    kept = rig.directory / "run" / "green" / "bundle_changed"
+    kept = rig.directory / "run" / "acme-production" / "green" / "bundle_changed"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text("{}")
     rig.world.not_ready = {R2.reference}

@@ -17,9 +17,9 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import reh
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.changes import Changes
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.checks import connections
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import Observed, make_plan
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import Back
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import LABEL, Container
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.observed import Back, Observed
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Found
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.samples import module, params, release
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,24 +49,22 @@ def state(**changes: Any) -> DatabaseState:
                       ("en_US",), IDENTITY, applied), **changes)
 
 
-def box(colour: str, kind: str, release_: Any = R1, state_: str = "running", config: str | None = None) -> Container:
-    labels = {"colour": colour, "kind": kind, "release": release_.id, "image": release_.image_digest,
-              "config": config or wish().config_digest}
-    return Container(f"acme-production-{colour}-{kind}", state_, {LABEL + key: value for key, value in labels.items()}, "")
+def box(colour: str, kind: str, release_: Any = R1, state_: str = "running", config: str | None = None) -> Found:
+    return Found(f"acme-production-{colour}-{kind}", state_, state_ == "running", release_.id, release_.image_digest, config or wish().config_digest)
 
 
-def boxes(*found: Container) -> dict[str, Container]:
-    return {each.name: each for each in found}
+def boxes(*found: Found) -> dict[str, Found]:
+    return {each.name[len("acme-production-"):]: each for each in found}
 
 
 def seen(**changes: Any) -> Observed:
     """r1 runs in blue."""
-    values: dict[str, Any] = {"containers": boxes(box("blue", "web"), box("blue", "cron")), "front": wish().targets("blue"),
+    values: dict[str, Any] = {"places": boxes(box("blue", "web"), box("blue", "cron")), "front": "blue",
                               "database": state(), "memory": 8 * 1024 ** 3}
     return Observed(**{**values, **changes})
 
 
-NOTHING = {"containers": {}, "front": {}, "database": DatabaseState(False, settings=SETTINGS), "filestore": False}
+NOTHING = {"places": {}, "front": None, "database": DatabaseState(False, settings=SETTINGS), "filestore": False}
 R2_CODE = {"target": R2, "changes": CODE}
 R2_UPDATE = {"target": R2, "changes": UPDATE}
 
@@ -91,13 +89,13 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str, str, list[str]]] = [
     ("a template that lacks a module", {"template": "/t", "modules__install": ["stock"]},
      {**NOTHING, "target": R1, "template": {"modules": ["base"]}}, "create", "switch",
      ["pull", "restore_template", "update", "check_modules", "first_password", "stage", "prove", "record", "let_go", "start_cron", "settle"]),
-    ("adopted", {"adopt": True}, {"database": state(applied=None, identity=None), "target": R1, "front": {}, "containers": {}},
+    ("adopted", {"adopt": True}, {"database": state(applied=None, identity=None), "target": R1, "front": None, "places": {}},
      "adopt", "switch", ["pull", "stage", "prove", "switch", "record", "start_cron", "settle"]),
-    ("adopted, a copy", {"adopt": True, "neutralize": True}, {"database": state(applied=None, identity=None), "target": R1, "front": {}, "containers": {}},
+    ("adopted, a copy", {"adopt": True, "neutralize": True}, {"database": state(applied=None, identity=None), "target": R1, "front": None, "places": {}},
      "adopt", "switch", ["pull", "neutralize", "stage", "prove", "switch", "record", "start_cron", "settle"]),
     ("a copy, released before", {"adopt": True, "neutralize": True, "release_": R2}, R2_CODE, "code", "switch", CODE_STEPS),
     ("adopted, and a language more", {"adopt": True, "languages": ["fr_FR"]},
-     {"database": state(applied=None, identity=None), "target": R1, "front": {}, "containers": {}},
+     {"database": state(applied=None, identity=None), "target": R1, "front": None, "places": {}},
      "update", "hold", [name for name in UPDATE_STEPS if name not in ("cron_idle", "stop_cron")]),
     ("other code beside replication", {"release_": R2}, {**R2_CODE, "database": state(replication=("slot bi",))}, "code", "switch", CODE_STEPS),
     ("other code beside other sessions", {"release_": R2}, {**R2_CODE, "database": state(sessions=("bi",))}, "code", "switch", CODE_STEPS),
@@ -109,16 +107,16 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str, str, list[str]]] = [
     ("a language that is there", {"languages": ["en_US"]}, {}, "none", "none", []),
     ("configuration", {"config": {"limit_time_real": 9}}, {}, "code", "switch", CODE_STEPS),
     ("a changed password", {"session__password": "new"}, {}, "code", "switch", CODE_STEPS),
-    ("web gone", {}, {"containers": boxes(box("blue", "cron"))}, "code", "switch", CODE_STEPS),
-    ("web ended", {}, {"containers": boxes(box("blue", "web", state_="exited"), box("blue", "cron"))}, "code", "switch", CODE_STEPS),
-    ("cron gone", {}, {"containers": boxes(box("blue", "web"))}, "cron", "none", ["start_cron"]),
-    ("cron of another image", {}, {"containers": boxes(box("blue", "web"), box("blue", "cron", R2))}, "cron", "none",
+    ("web gone", {}, {"places": boxes(box("blue", "cron"))}, "code", "switch", CODE_STEPS),
+    ("web ended", {}, {"places": boxes(box("blue", "web", state_="exited"), box("blue", "cron"))}, "code", "switch", CODE_STEPS),
+    ("cron gone", {}, {"places": boxes(box("blue", "web"))}, "cron", "none", ["start_cron"]),
+    ("cron of another image", {}, {"places": boxes(box("blue", "web"), box("blue", "cron", R2))}, "cron", "none",
      ["start_cron"]),
-    ("the front refuses", {}, {"front": {}}, "code", "switch",
+    ("the front refuses", {}, {"front": None}, "code", "switch",
      ["pull", "stage", "prove", "cron_idle", "stop_cron", "switch", "record", "start_cron", "settle"]),
     ("half a front", {}, {"front": {8069: "172.28.1.11:8069"}}, "code", "switch",
      ["pull", "stage", "prove", "cron_idle", "stop_cron", "switch", "record", "start_cron", "settle"]),
-    ("an update without cron", {"release_": R2}, {**R2_UPDATE, "containers": boxes(box("blue", "web"))}, "update", "hold",
+    ("an update without cron", {"release_": R2}, {**R2_UPDATE, "places": boxes(box("blue", "web"))}, "update", "hold",
      [name for name in UPDATE_STEPS if name not in ("cron_idle", "stop_cron")]),
 ]
 
@@ -138,7 +136,7 @@ def test_what_is_planned(wished: dict[str, Any], found: dict[str, Any], kind: st
         assert plan.before == plan.after
 
 
-ADOPTED: dict[str, Any] = {"target": R1, "front": {}, "containers": {}, "database": state(
+ADOPTED: dict[str, Any] = {"target": R1, "front": None, "places": {}, "database": state(
     applied=None, identity=None, sessions=("acme_production_blue_web", "acme_production_owner", "odoo"))}
 NOT_INSTALLABLE = release("r4", sale={**module(), "installable": False})
 LACKING = release("r4", sale=module(depends=("base", "sales_team")))
@@ -175,8 +173,8 @@ REFUSED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ("another series", "other_series", {"release_": R2}, {"target": release("r2", "18.0"), "changes": CODE}),
     ("an unknown series", "unknown_series", {"release_": R2}, {"target": release("r2", "13.0"), "changes": CODE}),
     ("no database where files are", "database_missing", {}, {**NOTHING, "target": R1, "filestore": True, "files": True}),
-    ("no database where processes run", "database_missing", {}, {**NOTHING, "target": R1, "containers": boxes(box("blue", "web"))}),
-    ("no database where a front leads", "database_missing", {}, {**NOTHING, "target": R1, "front": wish().targets("blue")}),
+    ("no database where processes run", "database_missing", {}, {**NOTHING, "target": R1, "places": boxes(box("blue", "web"))}),
+    ("no database where a front leads", "database_missing", {}, {**NOTHING, "target": R1, "front": "blue"}),
     ("an empty database where files are", "database_missing", {}, {
         **NOTHING, "database": state(odoo=False, modules={}, applied=None, identity=None), "target": R1, "files": True}),
     ("somebody else's tables", "foreign_database", {}, {
@@ -288,7 +286,7 @@ def test_no_two_different_plans_share_a_digest() -> None:
 @pytest.mark.parametrize("found", [
     {"memory": 9 * 1024 ** 3}, {"rehearsal": {"ok": True, "pause": 12.5, "update_seconds": 9.1, "copy_seconds": 1, "at": "x"}},
     {"database": state(settings={**SETTINGS, "max_connections": 301})},
-    {"containers": boxes(*(dataclasses.replace(each, address="172.28.1.99") for each in (box("blue", "web"), box("blue", "cron"))))},
+    {"places": {place: dataclasses.replace(each, name="another name") for place, each in boxes(box("blue", "web"), box("blue", "cron")).items()}},
     {"changes": Changes({"stock": ("another reason",)}, {}, ())}])
 def test_the_digest_covers_no_timings_sizes_or_addresses(found: dict[str, Any]) -> None:
     assert base_plan(**found).digest == base_plan().digest
@@ -307,7 +305,7 @@ def test_a_plan_carried_out_leaves_nothing_to_do(colour: str, install: bool, lan
     target = release("r2", sale=module())
     wanted = wish(target, modules__install=["sale"] if install else [], languages=["fr_FR"] if language else [],
                   config={"limit_time_real": limit})
-    start = seen(containers=boxes(box(colour, "web"), box(colour, "cron")), front=wanted.targets(colour),
+    start = seen(places=boxes(box(colour, "web"), box(colour, "cron")), front=colour,
                  target=target, changes=changes)
     plan = make_plan(wanted, start)
     new = str(plan.after["colour"])
@@ -315,8 +313,8 @@ def test_a_plan_carried_out_leaves_nothing_to_do(colour: str, install: bool, lan
     applied = {**(state().applied or {}), "release": plan.after["release"], "image": plan.after["image"],
                "config_digest": plan.after["config"]}
     modules = {**MODULES, **({"sale": ("installed", "19.0.1.0")} if install else {})}
-    end = seen(containers=boxes(*(box(new, kind, target, config=wanted.config_digest) for kind in ("web", "cron"))),
-               front=wanted.targets(new),
+    end = seen(places=boxes(*(box(new, kind, target, config=wanted.config_digest) for kind in ("web", "cron"))),
+               front=new,
                database=state(applied=applied, modules=modules, languages=("en_US", *(["fr_FR"] if language else []))))
     again = make_plan(wanted, end)
     assert again.steps == () and again.before == again.after
@@ -348,21 +346,21 @@ def test_that_a_rehearsal_is_required_is_said_before_it_is_demanded(state_: str,
 
 
 REMOVALS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
-    ("all of it", {}, {}, ["close_front", "remove_containers", "shut_logins"]),
-    ("with its data", {"purge": "acme-production"}, {}, ["close_front", "remove_containers", "shut_logins", "purge"]),
-    ("nothing left", {}, {"containers": {}, "front": {}, "database": state(roles={})}, []),
+    ("all of it", {}, {}, ["close_front", "remove_places", "shut_logins"]),
+    ("with its data", {"purge": "acme-production"}, {}, ["close_front", "remove_places", "shut_logins", "purge"]),
+    ("nothing left", {}, {"places": {}, "front": None, "database": state(roles={})}, []),
     ("nothing left, purge", {"purge": "acme-production"}, NOTHING, []),
     ("only a filestore", {"purge": "acme-production"}, {**NOTHING, "filestore": True}, ["purge"]),
     ("only an undo copy", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
         False, databases=("acme_production_undo",))}, ["purge"]),
-    ("nothing left but a person's role", {}, {"containers": {}, "front": {}, "database": state(roles={
+    ("nothing left but a person's role", {}, {"places": {}, "front": None, "database": state(roles={
         "acme_production_bi": True, "acme_production_update": False})}, []),
     ("only what was abandoned", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
         False, databases=("acme_production_was_2611211530",))}, ["purge"]),
     ("another's database", {"purge": "acme-production"}, {**NOTHING, "database": DatabaseState(
         False, databases=("acme_production_bi", "acme_production_was_x"))}, []),
     ("half-updated data", {"purge": "acme-production"}, {"database": state(partially_updated="x")},
-     ["close_front", "remove_containers", "shut_logins", "purge"]),
+     ["close_front", "remove_places", "shut_logins", "purge"]),
 ]
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.data import Data
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import loss
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import abandoned, exchange_directories
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import abandoned
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
     NAME,
     R1,
@@ -163,7 +164,9 @@ def test_whose_abandoned_databases_are_whose() -> None:
 
 @pytest.mark.parametrize("stop", [0, 1, 2])
 def test_directories_change_places_though_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int) -> None:
-    live, new, aside = (str(tmp_path / name) for name in ("live", "new", "aside"))
+    data = Data(str(tmp_path), "live", 20001)
+    live, new, aside = (data.beside(name) for name in ("live", "new", "aside"))
+    os.makedirs(os.path.dirname(live))
     for path in (live, new):
         os.mkdir(path)
         Path(path, os.path.basename(path)).touch()
@@ -177,11 +180,11 @@ def test_directories_change_places_though_killed(tmp_path: Path, monkeypatch: py
 
     monkeypatch.setattr(os, "rename", dying)
     with contextlib.suppress(KeyboardInterrupt):
-        exchange_directories(live, new, aside)
+        data.exchange("new", "aside")
     monkeypatch.setattr(os, "rename", rename)
-    exchange_directories(live, new, aside)
+    data.exchange("new", "aside")
     assert os.listdir(live) == ["new"] and os.listdir(aside) == ["live"] and not os.path.exists(new)
-    exchange_directories(live, aside, new)
+    data.exchange("aside", "new")
     assert os.listdir(live) == ["live"] and os.listdir(new) == ["new"] and not os.path.exists(aside)
 
 

@@ -38,7 +38,7 @@ def with_module(name: str = "theme_shop", state_: str = "installed", version: st
 
 
 IMPORTED: dict[str, Any] = {"imported": ("theme_shop",)}
-ADOPTED = {"target": R1, "front": {}, "containers": {}}
+ADOPTED = {"target": R1, "front": None, "places": {}}
 HOLDS = release("r2", theme_shop=module())
 
 PLANNED: list[tuple[str, dict[str, Any], dict[str, Any], str, list[str]]] = [
@@ -55,7 +55,7 @@ PLANNED: list[tuple[str, dict[str, Any], dict[str, Any], str, list[str]]] = [
     ("uninstalled on purpose", {"release_": R2, "modules__uninstall": ["theme_shop"]}, {
         "target": R2, "changes": CODE, "database": with_module(**IMPORTED)}, "update", UPDATE_STEPS),
     ("left on its way, same release", {}, {"database": with_module(state_="to upgrade", **IMPORTED)}, "cron", ["mark_installed"]),
-    ("left on its way, and cron gone", {}, {"database": with_module(state_="to upgrade", **IMPORTED), "containers": boxes(box("blue", "web"))}, "cron",
+    ("left on its way, and cron gone", {}, {"database": with_module(state_="to upgrade", **IMPORTED), "places": boxes(box("blue", "web"))}, "cron",
      ["mark_installed", "start_cron"]),
     ("left on its way, other code", {"release_": R2}, {"target": R2, "changes": CODE, "database": with_module(state_="to upgrade", **IMPORTED)}, "code",
      ["pull", "mark_installed", *CODE_STEPS[1:]]),

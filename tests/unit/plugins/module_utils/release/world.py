@@ -1,8 +1,10 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A machine in memory: front, containers, roles and databases, on which the real operation, steps, journal, lock, front
-and SQL of a release work. It can be killed, or fail, at its n-th effect, and after each effect it looks at what must hold.
+"""A world in memory: front, places, roles and databases, on which the real operation, steps, journal, lock and SQL of a release work. It can be
+killed, or fail, at its n-th effect, and after each effect it looks at what must hold.
+
+Its places are either the real ``DockerRuntime`` on a daemon that is in memory, with the real ``MachineFront``, or in memory altogether (``memory``).
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ from typing import Any
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import given
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database, DatabaseState, Origins
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.processes import Processes
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import (
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import (
     Container,
     ContainerSpec,
-    DockerRuntime,
+    Daemon,
     NotFound,
 )
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import DockerRuntime
 from psycopg2 import errors, sql
 
 NAME = "acme_production"
@@ -44,9 +46,17 @@ class Broken(BaseException):
 
 @dataclass
 class Box:
-    """A container."""
+    """A process.
 
-    spec: ContainerSpec
+    :param image: reference of its image. :param database: what its odoo.conf names.
+    """
+
+    name: str
+    labels: Mapping[str, str]
+    image: str
+    command: Sequence[str]
+    address: str
+    database: str
     state: str = "created"
     ending: bool = False
     restart: bool = True
@@ -54,7 +64,7 @@ class Box:
     work: int = 0
 
     def label(self, name: str) -> str:
-        return self.spec.labels.get("org.sysgenpro." + name, "")
+        return self.labels.get("org.sysgenpro." + name, "")
 
     @property
     def running(self) -> bool:
@@ -156,7 +166,7 @@ class World:
             if box.label("kind") in ("web", "cron", "queue") and box.running and not box.ending and data and self.may_connect(box):
                 if data.half:
                     raise Broken(f"{name} is in a database that is half-updated")
-                if data.schema != self.schemas[box.spec.image]:
+                if data.schema != self.schemas[box.image]:
                     raise Broken(f"{name} works on the schema {data.schema}")
         self._serve(data)
         if self.purging:
@@ -172,7 +182,7 @@ class World:
         box = self.boxes.get(f"{INSTANCE}-{colour}-web")
         if not box or not box.running or box.ending:
             raise Broken(f"the front leads to {colour}, which does not run")
-        if box.spec.name not in self.proven and box.spec.image not in self.spoilt:
+        if box.name not in self.proven and box.image not in self.spoilt:
             raise Broken(f"the front leads to {colour}, which was not proven")
         if data is None or not self.may_connect(box):
             raise Broken(f"{colour} serves and cannot reach the database")
@@ -224,7 +234,7 @@ class World:
         return self.clock
 
     def _target(self, box: Box) -> str:
-        return box.spec.labels["test.database"]
+        return box.database
 
     def begin_work(self, box: Box) -> None:
         data = self.databases[self._target(box)]
@@ -246,7 +256,7 @@ class World:
         if self.update_ends == "well":
             data = self.databases[self._target(box)]
             (self.root / "instances" / INSTANCE / "data" / "filestore" / self._target(box)).mkdir(parents=True, exist_ok=True)
-            data.half, data.schema = False, self.schemas[box.spec.image]
+            data.half, data.schema = False, self.schemas[box.image]
             data.modules = {"base": ("installed", "19.0.1.3"), "stock": ("installed", "19.0.1.1"),
                             **({"queue_job": ("installed", "19.0.1.0")} if self.jobs else {})}
 
@@ -264,6 +274,43 @@ class World:
         self.map = {}
         for line in self.front_file().splitlines():
             self.nft_line(line)
+
+    # -- processes -----------------------------------------------------------------------------
+
+    def start(self, name: str) -> None:
+        box = self.boxes.get(name)
+        if box is None:
+            raise DomainError("place_missing", f"there is no container {name}")
+        with self.effect("start " + name):
+            if not box.running:
+                box.state, box.ending, box.by_hand = "running", False, False
+                self.proven.discard(name)
+                if "update" in name or ("rehearsal" in name and "sh" in box.command):
+                    self.begin_work(box)
+
+    def ask_to_end(self, name: str) -> None:
+        box = self.boxes.get(name)
+        if box is None:
+            return
+        with self.effect("terminate " + name):
+            box.restart = False
+            box.ending = box.running
+
+    def stop(self, name: str) -> None:
+        box = self.boxes.get(name)
+        if box:
+            with self.effect("stop " + name):
+                box.state, box.ending, box.by_hand = ("exited" if box.running else box.state), False, True
+
+    def remove(self, name: str) -> None:
+        if name in self.boxes:
+            with self.effect("remove " + name):
+                del self.boxes[name]
+                self.proven.discard(name)
+
+    def tell(self, colour: str, leads: bool) -> None:
+        with self.effect("tell"):
+            (self.leading.add if leads else self.leading.discard)(colour)
 
     # -- nftables --------------------------------------------------------------------------------
 
@@ -288,7 +335,7 @@ class World:
             self.map[key] = f"{found[4]}:{found[5]}"
 
 
-class FakeRuntime(DockerRuntime):
+class FakeDaemon(Daemon):
     """Docker; what is above its calls is the real thing."""
 
     def __init__(self, world: World) -> None:
@@ -308,9 +355,8 @@ class FakeRuntime(DockerRuntime):
             raise NotFound("no such container")
         return {"State": {"Running": box.running}, "HostConfig": {"RestartPolicy": {"Name": "unless-stopped" if box.restart else "no"}}}
 
-    def observe(self, instance: str) -> dict[str, Container]:
-        return {name: Container(name, box.state, box.spec.labels, box.spec.address or "")
-                for name, box in self.world.boxes.items()}
+    def observe(self, instance: str) -> list[Container]:
+        return [Container(name, box.state, box.labels) for name, box in self.world.boxes.items()]
 
     def pull(self, *_arguments: Any) -> None:
         with self.world.effect("pull"):
@@ -318,33 +364,18 @@ class FakeRuntime(DockerRuntime):
 
     def create(self, spec: ContainerSpec) -> None:
         self.remove(spec.name)
+        config = (Path(spec.mounts["/etc/odoo"][0]) / "odoo.conf").read_text()
         with self.world.effect("create " + spec.name):
-            self.world.boxes[spec.name] = Box(spec, restart=spec.restart)
+            self.world.boxes[spec.name] = Box(spec.name, spec.labels, spec.image, spec.command, spec.address or "", named_in(config), restart=spec.restart)
 
     def start(self, name: str) -> None:
-        box = self.world.boxes.get(name)
-        if box is None:
-            raise DomainError("container_missing", f"there is no container {name}")
-        with self.world.effect("start " + name):
-            if not box.running:
-                box.state, box.ending, box.by_hand = "running", False, False
-                self.world.proven.discard(name)
-                if "update" in name or ("rehearsal" in name and "sh" in box.spec.command):
-                    self.world.begin_work(box)
+        self.world.start(name)
 
     def terminate(self, name: str) -> None:
-        box = self.world.boxes.get(name)
-        if box is None:
-            return
-        with self.world.effect("terminate " + name):
-            box.restart = False
-            box.ending = box.running
+        self.world.ask_to_end(name)
 
     def stop(self, name: str, seconds: float) -> None:
-        box = self.world.boxes.get(name)
-        if box:
-            with self.world.effect("stop " + name):
-                box.state, box.ending, box.by_hand = ("exited" if box.running else box.state), False, True
+        self.world.stop(name)
 
     def state(self, name: str) -> dict[str, Any]:
         box = self.world.boxes.get(name)
@@ -353,10 +384,7 @@ class FakeRuntime(DockerRuntime):
         return {"Running": box.running, "Status": box.state, "ExitCode": self.world.exit_code if box.work < 0 else 0, "Pid": 1}
 
     def remove(self, name: str) -> None:
-        if name in self.world.boxes:
-            with self.world.effect("remove " + name):
-                del self.world.boxes[name]
-                self.world.proven.discard(name)
+        self.world.remove(name)
 
     def logs(self, name: str, tail: int = 0) -> str:
         return "ValueError: it cannot be"
@@ -372,22 +400,24 @@ class FakeRuntime(DockerRuntime):
         self.world.networks.discard(name)
 
 
-class FakeProcesses(Processes):
-    """Files below the test's own directory; which colour leads is told to the world."""
+class WorldDocker(DockerRuntime):
+    """Docker's places, on that daemon. Which colour leads is told to the world, and memory is as it says."""
 
-    world: World
+    def __init__(self, world: World, instance: str, directory: str, subnet: str, uid: int) -> None:
+        super().__init__(FakeDaemon(world), instance, directory, subnet, uid, {}, str(world.root / "run"))
+        self.daemon.logs_to = ""
+        self.world = world
 
-    def run_directory(self, colour: str) -> str:
-        return str(self.world.root / "run" / colour)
+    def room(self) -> int:
+        return 8 * 1024 ** 3
 
-    def lead(self, colour: str, leads: bool) -> None:
-        with self.world.effect("tell"):
-            (self.world.leading.add if leads else self.world.leading.discard)(colour)
+    def mark_leading(self, colour: str, leads: bool) -> None:
+        self.world.tell(colour, leads)
 
-    def one_off(self, name: str, image: str, record: Any, arguments: list[str], database: str, *further: Any, **more: Any) -> None:
-        super().one_off(name, image, record, arguments, database, *further, **more)
-        box = self.world.boxes[name]
-        box.spec.labels["test.database"] = database  # type: ignore[index]
+
+def named_in(config: str) -> str:
+    """The database that an odoo.conf names."""
+    return next(line.split(" = ")[1] for line in config.splitlines() if line.startswith("db_name = "))
 
 
 class FakeDatabase(Database):

@@ -60,7 +60,7 @@ def test_a_name_is_what_a_browser_asks_for(given: str) -> None:
 def test_a_name_that_is_none_is_refused_and_what_may_be_meant_is_named(given: str, instead: str) -> None:
     with pytest.raises(DomainError) as caught:
         names.host_name("acme", given)
-    assert (caught.value.code, caught.value.details["field"], caught.value.unchanged) == ("invalid_route", "hosts", "Nothing was changed")
+    assert (caught.value.code, caught.value.details["field"], caught.value.unchanged) == ("bad_input", "hosts", "Nothing was changed")
     assert instead in caught.value.advice if instead else "acme" in caught.value.message
     if instead:
         for name in instead.split(" or "):

@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import (
-    APIError,
-    DockerRuntime,
-    NotFound,
-    parse_memory,
-)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import parse_memory
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import APIError, Daemon, NotFound
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +38,7 @@ def test_any_text_gives_a_size_or_the_error(text: str) -> None:
         assert error.code == "bad_input"
 
 
-class Daemon:
+class LeftBehind:
     """Has an endpoint of a container that is gone; forgets it only by a name that no container has."""
 
     def __init__(self, left: bool, reason: str = "endpoint with name acme-blue-web already exists in network acme") -> None:
@@ -66,21 +62,21 @@ class Daemon:
         self.left = False
 
 
-def runtime(daemon: Daemon) -> Any:
-    made = DockerRuntime.__new__(DockerRuntime)
+def runtime(daemon: LeftBehind) -> Any:
+    made = Daemon.__new__(Daemon)
     made._client = types.SimpleNamespace(api=daemon)
     return made
 
 
 @pytest.mark.parametrize("left", [True, False])
 def test_an_endpoint_left_behind_does_not_keep_a_container_from_starting(left: bool) -> None:
-    daemon = Daemon(left)
+    daemon = LeftBehind(left)
     runtime(daemon).start("acme-blue-web")
     assert daemon.containers == {"acme-blue-web": "running"}
 
 
 def test_another_reason_is_told() -> None:
-    daemon = Daemon(True, "driver failed programming external connectivity")
+    daemon = LeftBehind(True, "driver failed programming external connectivity")
     with pytest.raises(DomainError, match="starting acme-blue-web: driver failed"):
         runtime(daemon).start("acme-blue-web")
     assert daemon.containers == {"acme-blue-web": "created"}

@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sizes that people write, and parts of sentences that they read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from .errors import bad_input
+
+
+def joined(names: Sequence[str], limit: int = 8) -> str:
+    """Names for a sentence, cut where there are many."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def parse_memory(field_name: str, text: str) -> int:
+    """Bytes of a size such as ``2g`` or ``512m``.
+
+    :raises DomainError: ``bad_input``, naming the field.
+    """
+    units = {"b": 1, "k": 1024, "m": 1024 ** 2, "g": 1024 ** 3}
+    number, unit = text[:-1], text[-1:].lower()
+    if unit not in units or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) or float(number) * units[unit] < 1:
+        raise bad_input(field_name, text, "a number with a unit b, k, m or g, such as 2g")
+    return int(float(number) * units[unit])

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The world of a release, part by part. It is handed in by ``main()`` and built nowhere else, so that the same release runs on whatever has these parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .._image.record import Release
+from .._image.registry import fetch_record
+from .._instance.data import Data
+from .._instance.database import Database
+from .._instance.way_in import WayIn
+from .._kernel.journal import Journal
+from .._recovery.operation import RecoveryOperation
+from .._runtime.daemon import Daemon
+from .._runtime.docker import DockerRuntime
+from .._runtime.front import MachineFront
+from .._runtime.protocol import SESSION_SOCKETS, SOCKETS, Front, Runtime
+from .answered import Edge
+from .model import Desired
+from .moved import check_place
+from .prove import prove, request
+from .session import check_session
+
+
+@dataclass
+class Parts:
+    """:param where: sees, before anything else is asked, whether the instance is where it is looked for.
+    :param record: the release that a reference names, out of its registry.
+    :param sessions: sees whether the session store lets the instance in.
+    :param prove: ``prove.prove``. :param request: ``prove.request``.
+    :param recovery: what takes, verifies and restores recovery points, from parameters of ``pg_recovery_point``.
+    """
+
+    runtime: Runtime
+    front: Front
+    database: Database
+    data: Data
+    journal: Journal
+    edge: Edge
+    where: Callable[[], None]
+    record: Callable[[str], Release]
+    sessions: Callable[[], None]
+    prove: Callable[..., dict[str, Any]] = prove
+    request: Callable[..., Any] = request
+    recovery: Callable[[Mapping[str, Any]], RecoveryOperation] = RecoveryOperation
+
+
+def on_this_machine(wanted: Desired) -> Parts:
+    """The parts of an instance whose machine runs this."""
+    params = wanted.params
+    registry, session = params["registry"], params["session"]
+    return Parts(
+        **opened(params), data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
+        edge=Edge(params["edge"], wanted.instance), where=lambda: check_place(params), sessions=lambda: check_session(session),
+        record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
+
+
+def opened(params: Mapping[str, Any]) -> dict[str, Any]:
+    """``runtime``, ``front`` and ``database`` of an instance whose machine runs this: as much as ``odoo_release_info`` needs.
+
+    :raises DomainError: ``docker_missing``, ``docker_down``, ``psycopg2_missing``.
+    """
+    instance, place, session = params["instance"], params["database"], params.get("session")
+    sockets = {SOCKETS: place["socket"], **({SESSION_SOCKETS: os.path.dirname(session["socket"])} if session else {})}
+    return {
+        "runtime": DockerRuntime(Daemon(), instance, os.path.join(params["root"], instance), params["subnet"], int(params.get("uid") or 0), sockets),
+        "front": MachineFront(instance, params["subnet"], (params.get("edge") or {}).get("maintenance") or ""),
+        "database": Database(place["name"], WayIn.of(place)),
+    }
