@@ -46,7 +46,7 @@ def compare(wanted: Mapping[str, Any], run: RunCommand) -> Differences:
     """All that differs, by one call of ``dpkg-query``, two of ``systemctl`` and one of the script, however much is asked for.
 
     :param wanted: ``packages``, ``files``, ``units`` and ``script``, as the module ``machine_state_info`` has them.
-    :raises DomainError: for what ``files`` says wrongly, as ``host_files`` does.
+    :raises DomainError: ``bad_input``, as ``host_files`` does.
     """
     sentences = [*_packages(wanted["packages"], run), *_files(wanted["files"])]
     of_units, reload = _units(wanted["units"], run)

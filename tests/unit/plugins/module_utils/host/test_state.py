@@ -126,7 +126,7 @@ def test_files_differ_in_what_is_named(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_is_refused() -> None:
     with pytest.raises(DomainError) as error:
         differs(Answers(), files=[file(Path("relative"), content="x")])
-    assert error.value.code == "path_invalid"
+    assert error.value.code == "bad_input"
 
 
 def test_a_script_says_what_it_finds_and_how_it_failed() -> None:
