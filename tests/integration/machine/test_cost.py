@@ -25,7 +25,7 @@ ROUNDS: list[dict[str, tuple[str, str]]] = [
         "recovery_point": ("systemctl disable --now --quiet sysgenpro-recovery-check@shop-one.timer",
                            "systemctl is-active --quiet sysgenpro-recovery-check@shop-one.timer"),
         "traefik": ("systemctl stop traefik-pages", "systemctl is-active --quiet traefik-pages"),
-        "odoo_instance": ("ip address del 172.28.2.2/32 dev lo", "ip -o address show dev lo to 172.28.2.2/32 | grep -q ."),
+        "odoo_instance": ("chown 0:0 /var/lib/sysgenpro/instances/shop-one/data", "test $(stat -c %u /var/lib/sysgenpro/instances/shop-one/data) = 20001"),
     },
     {
         "container_host": ("echo >>/etc/sysctl.d/60-sysgenpro.conf", "tail -n 1 /etc/sysctl.d/60-sysgenpro.conf | grep -q ."),
@@ -54,7 +54,7 @@ ROUNDS: list[dict[str, tuple[str, str]]] = [
                            "grep -q Persistent=true /etc/systemd/system/sysgenpro-recovery-capture@shop-one.timer"),
         "traefik": ("touch /etc/traefik/traefik.yml",
                     "test $(date -d \"$(systemctl show -P InactiveExitTimestamp traefik)\" +%s) -ge $(stat -c %Z /etc/traefik/traefik.yml)"),
-        "odoo_instance": ("chown 0:0 /var/lib/sysgenpro/instances/shop-one/data", "test $(stat -c %u /var/lib/sysgenpro/instances/shop-one/data) = 20001"),
+        "odoo_instance": ("ip address del 172.28.2.2/32 dev lo", "ip -o address show dev lo to 172.28.2.2/32 | grep -q ."),
     },
     {
         "container_host": ("dpkg --remove --force-depends --no-triggers pigz >/dev/null 2>&1", "command -v pigz >/dev/null"),
@@ -66,7 +66,7 @@ ROUNDS: list[dict[str, tuple[str, str]]] = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def converged(site: Site) -> Site:
     site.play(both(site))
     return site
