@@ -359,6 +359,10 @@ def test_every_page_can_be_reached() -> None:
     assert [named(path) for path in CHECKED if path not in reached] == []
 
 
+def test_the_readme_names_every_verb() -> None:
+    assert set(re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "README.md").read_text())) == set(VERBS)
+
+
 @pytest.mark.parametrize("path", CHECKED, ids=named)
 def test_names_in_the_text_are_names_that_there_are(path: Path) -> None:
     """``-e`` and variables of an instance in a sentence, and codes in the columns of that name."""
