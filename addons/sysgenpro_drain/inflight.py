@@ -26,7 +26,7 @@ from .jobs import is_queue
 
 _logger = logging.getLogger(__name__)
 
-#: A tmpfs directory of the colour (docs/architecture.md). Where it is missing nothing is written.
+#: A tmpfs directory of the colour (docs/reference/machine.md). Where it is missing nothing is written.
 DIRECTORY = "/run/odoo"
 #: Longest path that is written, in characters.
 PATH_LIMIT = 500

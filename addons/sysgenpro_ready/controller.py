@@ -17,6 +17,7 @@ from . import proof
 _logger = logging.getLogger(__name__)
 
 HEADER = "X-Sysgenpro-Token"
+PART = "X-Sysgenpro-Part"
 
 
 def _allowed(given: str) -> bool:
@@ -42,6 +43,6 @@ class Ready(http.Controller):
         request = http.request
         if not _allowed(request.httprequest.headers.get(HEADER, "")):
             return http.Response("Not Found", status=404)
-        found = proof.prove(request)
+        found = proof.prove(request, request.httprequest.headers.get(PART, ""))
         headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
         return http.Response(json.dumps(found), status=200 if found["ok"] else 503, headers=headers)

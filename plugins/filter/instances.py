@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that follows from an instance's variables: the tables of docs/architecture.md, in one place."""
+"""Everything that follows from an instance's variables: docs/reference/inventory.md and docs/reference/machine.md tell it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 import subprocess
 import sys
@@ -35,6 +36,20 @@ pg_dump -Fd -j2 --compress=zstd:1 -h {1} -p {2} -U postgres -f {0}/dump fault_on
 restic -q -r {0}/restic backup --host bench {0}/dump {3}
 """
 """From nothing, as ours: a repository that is not there is made, and the dump lies in it as well."""
+
+_BARE_RESTORE = """
+set -eu
+export RESTIC_PASSWORD=bench
+rm -rf {0}/back
+restic -q -r {0}/restic restore latest --target {0}/back --include {0}/dump
+restic -q -r {0}/restic restore latest --target {0}/back --include {3} & files=$!
+psql -qX -h {1} -p {2} -U postgres -d postgres -c 'create database {4} owner {4}'
+pg_restore -j2 -h {1} -p {2} -U postgres --no-owner --no-acl --role={4} --exclude-schema=sysgenpro -d {4} {0}/back{0}/dump
+wait $files
+mv {0}/back{3} {5}/data/filestore/{4}
+chown -R --reference={5}/data {5}/data/filestore
+"""
+"""Each tool as fast as it goes, side by side: no list of contents, no comparison, no neutralizing, nothing proven."""
 
 
 class RecoveryBench:
@@ -78,7 +93,9 @@ class RecoveryBench:
             f"capture, first: ratio to the bare tools {took['capture, first: ours'] / bare_first:.2f}",
             f"capture, 1 % new: ratio to the bare tools {took['capture, 1 % new: ours'] / bare_next:.2f}, "
             f"Odoo's dump takes {took['dump: Odoo, zip'] / took['capture, 1 % new: ours']:.1f} times as long",
-            f"restore to a first login: Odoo takes {theirs / took['restore to a first login: ours']:.1f} times as long",
+            f"restore to a first login: Odoo takes {theirs / took['restore to a first login: ours']:.1f} times as long; "
+            f"ratio to the bare tools {took['restore to a first login: ours'] / took['restore to a first login: bare tools']:.2f}",
+            "of ours: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in self.facts["steps"].items()),
             "a load's p99 {quiet:.3f} s without, {meanwhile:.3f} s while captured and verified ({requests} requests, {failed} failed); "
             "attachments locked for {lock:.0f} ms".format(**self.facts["load"])]
 
@@ -149,6 +166,13 @@ class RecoveryBench:
             self._timed(f"dump: {name}", lambda command=dump: self._in_odoo(command))  # type: ignore[misc]
             self._gone()
             self._timed(f"restore to a first login: {name}", lambda command=load: self._served(command))  # type: ignore[misc]
+        self._gone()
+        self._timed("restore to a first login: bare tools", self._bare)
+
+    def _bare(self) -> None:
+        self.machine.sh(_BARE_RESTORE.format(BARE, today.SOCKET, today.PORT, shop.FILESTORE, today.NAME, today.ROOT))
+        self.place.start("one-a")
+        self._login(today.HOST, today.NAME)
 
     def _in_odoo(self, command: str) -> None:
         self.place.once(command, f"-v {BARE}/out:/out -v {BARE}/click:/click:ro -e PYTHONPATH=/click")
@@ -174,6 +198,13 @@ class RecoveryBench:
             self._login(NEIGHBOUR_HOST, "fault_two")
 
         self._timed("restore to a first login: ours", restore)
+        self.facts["steps"] = self._steps(NEIGHBOUR)
+
+    def _steps(self, instance: str) -> dict[str, float]:
+        """Seconds by step of an instance's newest operation, out of its journal."""
+        history = f"/var/lib/sysgenpro/instances/{instance}/state/history"
+        entries = [json.loads(line) for line in self.machine.sh(f"cat {history}/$(ls {history} | tail -1)").splitlines()]
+        return {entry["step"]: entry["took"] for entry in entries if entry["event"] == "done" and entry.get("took", 0) >= 0.1}
 
     def _back(self) -> None:
         """Over an update, by its recovery point."""

@@ -274,7 +274,7 @@ class S3Store:
         return DomainError(
             "store_lacks", f"the S3 {self.place} does not do what recovery points need: {requirement}" + (f" ({error})" if error else ""),
             unchanged="Nothing was captured; earlier recovery points are as they were",
-            advice="Use a store that does it (docs/recovery.md lists what is needed), or a directory that is mounted")
+            advice="Use a store that does it (docs/guides/recovery-points-in-s3.md lists what is needed), or a directory that is mounted")
 
     def remove(self, name: str) -> None:
         with self._told("removing " + name):

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which instances a machine carries, by what is there of them, and how that agrees with an inventory. Reads only.
 
-An instance's addresses, ports and uid derive from its name and number (docs/architecture.md), so what is there tells both.
+An instance's addresses, ports and uid derive from its name and number (docs/reference/machine.md), so what is there tells both.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def check(found: Mapping[str, Found], wanted: Sequence[Mapping[str, Any]], absen
         left = found[name].named(("containers", "front", "cluster", "session store"))
         if left:
             raise _error("still_there", name, "it is to be absent, and here are still {0}".format(left),
-                         "Put it back into the inventory, take it away by playbook and roles (docs/instances.md), and then out of the inventory")
+                         "Put it back into the inventory, take it away by playbook and roles (docs/guides/remove-an-instance.md), and then out of the inventory")
     for one in wanted:
         for other in found.values():
             if other.name not in names and other.name not in absent and int(one["number"]) in other.numbers.values():

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A release and its record: what an image says about itself (docs/architecture.md, "The image and its record")."""
+"""A release and its record: what an image says about itself (docs/reference/release-record.md)."""
 
 from __future__ import annotations
 

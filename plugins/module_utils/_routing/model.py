@@ -18,7 +18,7 @@ from .._kernel.errors import DomainError
 from .certificates import UNFIT, Certificate
 from .names import host_name
 
-# Ports of an instance's front, docs/architecture.md.
+# Ports of an instance's front, docs/reference/machine.md.
 HTTP_PORT = 8069
 WEBSOCKET_PORT = 8072
 

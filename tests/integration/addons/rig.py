@@ -32,7 +32,7 @@ TOKEN = "probe-token-42"
 #: Images that can print; Odoo 14's can by its packages.
 PRINTING = {"19.0": "odoo-19.0-print"}
 ADDONS = ("sysgenpro_session", "sysgenpro_drain", "sysgenpro_assets", "sysgenpro_ready")
-#: What docs/addons.md says the ACL has to allow; the tests would fail if it were too little.
+#: What docs/reference/add-ons.md says the ACL has to allow; the tests would fail if it were too little.
 ACL = "~sgp:session:* -@all +get +set +mget +del +exists +expire +sadd +srem +smembers +scan"
 _POSTGRESQL = (
     "pg_createcluster {version} rig -- --auth-local=trust --auth-host=trust -N && "
@@ -285,8 +285,8 @@ class Odoo:
     def remove(self) -> None:
         docker("rm", "--force", "--volumes", self.name, check=False)
 
-    def ready(self, token: str = TOKEN, timeout: float = 300) -> requests.Response:
-        return requests.post(f"{self.url}/sysgenpro/ready", headers={"X-Sysgenpro-Token": token}, timeout=timeout)
+    def ready(self, token: str = TOKEN, timeout: float = 300, part: str = "") -> requests.Response:
+        return requests.post(f"{self.url}/sysgenpro/ready", headers={"X-Sysgenpro-Token": token, "X-Sysgenpro-Part": part}, timeout=timeout)
 
     def requests_under_way(self) -> list[dict[str, Any]]:
         found = []

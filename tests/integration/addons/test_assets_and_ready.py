@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +79,17 @@ def test_ready_says_what_it_proved(rig: rigs.Rig, ready: dict) -> None:
     assert any("point_of_sale" in url for url in ready["assets"])
 
 
+def test_two_workers_prove_all_of_it_at_the_same_time(rig: rigs.Rig, blue: rigs.Odoo, ready: dict) -> None:
+    """In halves, which have only their beginning in common."""
+    with ThreadPoolExecutor(2) as workers:
+        login, pages = (answer.json() for answer in workers.map(lambda part: blue.ready(part=part), ("login", "pages")))
+    first, second = ([check["name"] for check in found["checks"]] for found in (login, pages))
+    assert login["ok"] and pages["ok"], (login, pages)
+    assert {*first, *second} == {check["name"] for check in ready["checks"]}
+    assert {*first} & {*second} == {"add-ons", "registry", "sessions"}
+    assert {*login["assets"], *pages["assets"]} == {*ready["assets"]}
+
+
 def test_ready_leaves_nothing_behind(rig: rigs.Rig, blue: rigs.Odoo, ready: dict) -> None:
     def state() -> tuple[str, ...]:
         device = "res_device_log" if rig.major >= 18 else "res_users_log"
@@ -88,6 +100,8 @@ def test_ready_leaves_nothing_behind(rig: rigs.Rig, blue: rigs.Odoo, ready: dict
 
     before = state()
     assert blue.ready().json()["ok"]
+    with ThreadPoolExecutor(2) as workers:
+        assert all(answer.json()["ok"] for answer in workers.map(lambda part: blue.ready(part=part), ("login", "pages")))
     assert state() == before
 
 

@@ -234,7 +234,7 @@ def test_odoo_itself_gives_no_more(series: str) -> None:
 
 
 TRIGRAMS = "select indexname, indexdef like '%unaccent(%' from pg_indexes where indexdef like '%gin_trgm_ops%' order by 1"
-# As docs/release.md says it, for a database that was made without them.
+# As docs/guides/trigram-indexes.md says it, for a database that was made without them.
 MAKE_INDEXES = "env.registry.check_indexes(env.cr, env.registry); env.cr.commit()"
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The class of real changes to real modules of Odoo 14 and 19, beside what click-odoo-update would choose.
 
-Needs Docker with the lab's images, and click-odoo-contrib. With ``SYSGENPRO_WRITE_CLASSES=docs/classes.md`` it writes
+Needs Docker with the lab's images, and click-odoo-contrib. With ``SYSGENPRO_WRITE_CLASSES=docs/reference/classes.md`` it writes
 that page.
 """
 
@@ -129,12 +129,12 @@ def test_the_framework_counts_into_base(trees: Trees, series: str) -> None:
 
 
 def page(rows: list[tuple[Case, str, str, str]]) -> str:
-    """docs/classes.md."""
+    """docs/reference/classes.md."""
     head = """# Which change makes which release
 
 Made by `tests/integration/image/test_classes.py` from real modules of Odoo 14.0 and 19.0; do not edit. `update` means
-hold and `-u`, `code` means blue-green, `none` means that the module is as it was. What click-odoo-update would choose
-comes from its own hash function; it knows `update` and nothing.
+hold and `-u`, `code` means blue-green, `none` means that the module is as it was. click-odoo-update chooses by
+its own hash function; it knows `update` and nothing.
 
 | change | series | class | click-odoo-update | where they differ |
 |---|---|---|---|---|
