@@ -21,7 +21,7 @@ from .model import Desired
 from .without_code import stuck
 
 # Seconds between two looks at an update; each look is one Docker call and, now and then, one query.
-LOOK = 0.25
+LOOK = 0.1
 LOOK_FOR_LOCKS = 2.0
 
 _SCRIPT = """\

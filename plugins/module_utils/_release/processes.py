@@ -26,7 +26,7 @@ class Processes:
     def __init__(self, wanted: Desired, runtime: Runtime, database: Database) -> None:
         self.wanted, self.runtime, self.database = wanted, runtime, database
 
-    def prepare(self, colour: str, kind: str, release: Release) -> None:
+    def prepare(self, colour: str, kind: str, release: Release, waits: bool = False) -> None:
         """A colour's kind, not started. What ran there is gone afterwards.
 
         The login role is given its password here, so a changed password reaches the incoming colour and no other.
@@ -42,16 +42,16 @@ class Processes:
             reference=release.reference, command=list(release.record.command),
             files=self._files(release, kind, role, password, self.wanted.database),
             environment={**config.environment(params, kind), "SYSGENPRO_REPORT_URL": reports},
-            memory=parse_memory(f"processes.{kind}_memory", processes[kind + "_memory"]), cpus=float(processes[kind + "_cpus"])))
+            memory=parse_memory(f"processes.{kind}_memory", processes[kind + "_memory"]), cpus=float(processes[kind + "_cpus"]), waits=waits))
 
     def once(self, where: str, release: Release, command: Sequence[str], database: str, *, files: Mapping[str, str] | None = None,
-             data: str = "data", reach: str = "database", kind: str = UPDATE) -> None:
+             data: str = "data", reach: str = "database", kind: str = UPDATE, waits: bool = False) -> None:
         """A place that runs once: an update, a rehearsal. :param files: beside those that Odoo is given."""
         role, password = self.database.update_role, self.let_update_in()
         self.runtime.make(where, Spec(
             kind=kind, colour="", release="", image="", config=self.wanted.digest_for(UPDATE), reference=release.reference, command=list(command),
             files={**self._files(release, kind, role, password, database), **(files or {})}, environment=config.environment(self.wanted.params, kind),
-            memory=_UPDATE_MEMORY, data=data, reach=reach, lasts=False))
+            memory=_UPDATE_MEMORY, data=data, reach=reach, lasts=False, waits=waits))
 
     def let_update_in(self) -> str:
         """Give the update's role its password. Returns it."""

@@ -56,7 +56,7 @@ def with_update(wanted: Desired, seen: Observed, old: str | None, new: str, work
     change = work.change
     return (
         _pull(wanted),
-        _prepare(new, work.queue),
+        _prepare(new, work.queue, change),
         *capture_step(wanted),
         *_stop_work(wanted, seen),
         *_let_wait(old, strategy),
@@ -166,8 +166,9 @@ def _pull(wanted: Desired) -> Step:
     return Step("pull", "Have the image on the machine", {"image": wanted.image})
 
 
-def _prepare(colour: str, queue: bool = False) -> Step:
-    return Step("prepare", f"Make the processes of {colour}, not started", {"colour": colour, **jobs.kinds(queue)})
+def _prepare(colour: str, queue: bool = False, change: Change | None = None) -> Step:
+    what = f"Make the processes of {colour}" + (", and the update's," if change else "") + " and have them wait"
+    return Step("prepare", what, {"colour": colour, **jobs.kinds(queue), **({"change": change} if change else {})})
 
 
 def _check_modules(change: Change) -> Step:

@@ -16,6 +16,10 @@ from .._kernel.files import read_text, remove_file, replace_file
 from .daemon import ContainerSpec, Daemon, memory_available
 from .protocol import ETC, HOME, RUN, Found, Outcome, Spec
 
+WAIT = "wait"
+"""A file beside those of a place: while it is there, what was started waits."""
+_GATE = f'while [ -e {ETC}/{WAIT} ]; do sleep 0.05; done; exec "$@"'
+
 
 class DockerRuntime:
     """The places of one instance; it outlives a restart of the daemon.
@@ -78,17 +82,23 @@ class DockerRuntime:
         if spec.kind == "web" and spec.colour:
             self.forget_calls(spec.colour)
         self._write_files(place, spec.files)
+        remove_file(os.path.join(self._files(place), WAIT))
         if spec.reach == "aside":
             self.daemon.ensure_network(self._name(place), str(self._aside), internal=True)
         network = {"instance": self.instance, "aside": self._name(place)}.get(spec.reach)
         labels = {"instance": self.instance, "colour": spec.colour, "kind": spec.kind if spec.colour else "update",
                   "release": spec.release, "image": spec.image, "config": spec.config}
         self.daemon.create(ContainerSpec(
-            name=self._name(place), image=spec.reference, command=spec.command, labels={LABEL + key: value for key, value in labels.items()}, uid=self.uid,
+            name=self._name(place), image=spec.reference, command=["sh", "-c", _GATE, "sh", *spec.command] if spec.waits else spec.command, labels={LABEL + key: value for key, value in labels.items()}, uid=self.uid,
             mounts=self._mounts(place, spec), environment=spec.environment, memory=spec.memory, cpus=spec.cpus,
             network=network, address=self.address(place) if network else None, restart=spec.lasts))
 
+    def warm(self, place: str) -> None:
+        self._write(os.path.join(self._files(place), WAIT), "")
+        self.daemon.start(self._name(place))
+
     def start(self, place: str) -> None:
+        remove_file(os.path.join(self._files(place), WAIT))
         self.daemon.start(self._name(place))
 
     def ask_to_end(self, place: str) -> None:

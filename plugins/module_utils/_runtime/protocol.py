@@ -69,6 +69,7 @@ class Spec:
     :param reach: ``instance``: its network. ``database``: nothing but PostgreSQL. ``aside``: PostgreSQL and whoever makes it, nobody else.
     :param memory: limit in bytes, swap included. :param cpus: limit; 0 is none.
     :param lasts: started again after a boot or a crash, until it is asked to end.
+    :param waits: it may be warmed before it is started.
     """
 
     kind: str
@@ -85,6 +86,7 @@ class Spec:
     data: str = "data"
     reach: str = "instance"
     lasts: bool = True
+    waits: bool = False
 
 
 class Runtime(Protocol):
@@ -105,8 +107,11 @@ class Runtime(Protocol):
     def make(self, place: str, spec: Spec) -> None:
         """Make a place anew, with its files, and do not start it. What was there under its name is gone afterwards, its log is kept."""
 
+    def warm(self, place: str) -> None:
+        """Have what was made with ``waits`` ready, so that ``start`` costs least. Until then nothing of Odoo runs in it. It may do nothing."""
+
     def start(self, place: str) -> None:
-        """Start what was made; what runs is left alone. :raises DomainError: ``place_missing``, ``start_failed``."""
+        """Start what was made, or what waits; what runs is left alone. :raises DomainError: ``place_missing``, ``start_failed``."""
 
     def ask_to_end(self, place: str) -> None:
         """Ask it to end what it does and then itself, and do not wait. From here on nothing starts it again by itself. Nothing where none is there."""

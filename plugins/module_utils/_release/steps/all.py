@@ -8,11 +8,10 @@ Each is idempotent and each undo works whether or not its step took effect, so a
 
 from __future__ import annotations
 
-from .database import DatabaseSteps
 from .new import NewSteps
 from .places import PlaceSteps
 from .queue import QueueSteps
 
 
-class Steps(PlaceSteps, QueueSteps, DatabaseSteps, NewSteps):
+class Steps(PlaceSteps, QueueSteps, NewSteps):
     """Carries out steps by name: ``do_<name>`` and, where there is something to undo, ``undo_<name>``."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..._instance.cluster import Grants
@@ -63,13 +64,17 @@ class DatabaseSteps(FrontSteps):
 
     def do_update(self, step: Step) -> dict[str, Any]:
         self.admit(self.database.update_role)
-        self.processes.once(UPDATE, self.release, odoo_run.command(self.release.record, step.parameters, self.wanted.database), self.wanted.database,
-                            files={"change.py": odoo_run.script(step.parameters)})
+        if not self.context.get("prepared"):
+            self.prepare_update(step.parameters)
         holds = "hold" in self.context["begun"]
         seconds = odoo_run.watch(
             self.runtime, UPDATE, self.bounds["update"], lambda: self.database.blockers(self.database.update_role),
             self._overdue if holds else lambda: None, self._pause_left() if holds else self.bounds["update"])
         return {"seconds": round(seconds, 3)}
+
+    def prepare_update(self, change: Mapping[str, Any], waits: bool = False) -> None:
+        self.processes.once(UPDATE, self.release, odoo_run.command(self.release.record, change, self.wanted.database), self.wanted.database,
+                            files={"change.py": odoo_run.script(change)}, waits=waits)
 
     def _pause_left(self) -> float:
         held_at = float(self.context.get("held_at", clock.monotonic()))

@@ -14,11 +14,11 @@ from ..._kernel.plan import Step
 from ..._kernel.text import joined
 from ..._kernel.wait import Deadline, WaitTimeout, wait_until
 from .base import kinds_of
-from .front import FrontSteps
+from .database import DatabaseSteps
 from .recovery import RecoverySteps
 
 
-class PlaceSteps(FrontSteps, RecoverySteps):
+class PlaceSteps(DatabaseSteps, RecoverySteps):
     """Part of ``Steps``."""
 
     def do_pull(self, step: Step) -> dict[str, Any]:
@@ -27,17 +27,26 @@ class PlaceSteps(FrontSteps, RecoverySteps):
         return {}
 
     def do_prepare(self, step: Step) -> dict[str, Any]:
+        """Whatever can be done before somebody has to wait: web and update are started so far that they wait for the database."""
+        colour, change = step.parameters["colour"], step.parameters.get("change")
         for kind in kinds_of(step):
-            self.processes.prepare(step.parameters["colour"], kind, self.release)
-        return {}
+            self.processes.prepare(colour, kind, self.release, waits=kind == "web")
+        if change:
+            self.prepare_update(change, waits=True)
+            self.runtime.warm(UPDATE)
+        self.runtime.warm(place(colour, "web"))
+        return {"prepared": True}
 
     def undo_prepare(self, step: Step) -> None:
+        if step.parameters.get("change"):
+            self.runtime.remove(UPDATE)
         self.take_away(step.parameters["colour"])
 
     def do_stage(self, step: Step) -> dict[str, Any]:
         colour = step.parameters["colour"]
         if not self.is_staged(colour, kinds_of(step)):
-            self.do_prepare(step)
+            for kind in kinds_of(step):
+                self.processes.prepare(colour, kind, self.release)
         self.database.allow_login(self.database.roles(colour), True)
         self.runtime.start(place(colour, "web"))
         return {}

@@ -55,6 +55,9 @@ class MemoryRuntime:
                 name, {LABEL + key: value for key, value in labels.items()}, spec.reference, spec.command, self.address(place),
                 named_in(spec.files["odoo.conf"]), restart=spec.lasts)
 
+    def warm(self, place: str) -> None:
+        self.world.warm(self._name(place))
+
     def start(self, place: str) -> None:
         self.world.start(self._name(place))
 

@@ -200,7 +200,7 @@ class Rig:
 
     def _prove(self, address: str, series: Any, database: str, token: str, *_rest: Any) -> dict[str, Any]:
         box = next((b for b in self.world.boxes.values() if b.address == address), None)
-        if not box or not box.running or box.ending or not token:
+        if not box or not box.running or box.waits or box.ending or not token:
             raise DomainError("not_ready", f"{address} is not ready: its process ended while starting")
         clone = box.label("kind") == "update"
         data = self.world.databases[database]

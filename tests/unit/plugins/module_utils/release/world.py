@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
@@ -57,10 +58,12 @@ class Box:
     command: Sequence[str]
     address: str
     database: str
+    files: str = ""
     state: str = "created"
     ending: bool = False
     restart: bool = True
     by_hand: bool = False
+    waits: bool = False
     work: int = 0
 
     def label(self, name: str) -> str:
@@ -163,7 +166,7 @@ class World:
                 raise Broken(f"jobs run in {twice}, the front leads to {self.front_colour()}")
         data = self.databases.get(NAME)
         for name, box in self.boxes.items():
-            if box.label("kind") in ("web", "cron", "queue") and box.running and not box.ending and data and self.may_connect(box):
+            if box.label("kind") in ("web", "cron", "queue") and box.running and not box.ending and not box.waits and data and self.may_connect(box):
                 if data.half:
                     raise Broken(f"{name} is in a database that is half-updated")
                 if data.schema != self.schemas[box.image]:
@@ -282,11 +285,16 @@ class World:
         if box is None:
             raise DomainError("place_missing", f"there is no container {name}")
         with self.effect("start " + name):
-            if not box.running:
-                box.state, box.ending, box.by_hand = "running", False, False
+            if not box.running or box.waits:
+                box.state, box.ending, box.by_hand, box.waits = "running", False, False, False
                 self.proven.discard(name)
                 if "update" in name or ("rehearsal" in name and "sh" in box.command):
                     self.begin_work(box)
+
+    def warm(self, name: str) -> None:
+        with self.effect("warm " + name):
+            box = self.boxes[name]
+            box.state, box.ending, box.waits = "running", False, True
 
     def ask_to_end(self, name: str) -> None:
         box = self.boxes.get(name)
@@ -364,12 +372,17 @@ class FakeDaemon(Daemon):
 
     def create(self, spec: ContainerSpec) -> None:
         self.remove(spec.name)
-        config = (Path(spec.mounts["/etc/odoo"][0]) / "odoo.conf").read_text()
+        files = spec.mounts["/etc/odoo"][0]
+        config = (Path(files) / "odoo.conf").read_text()
         with self.world.effect("create " + spec.name):
-            self.world.boxes[spec.name] = Box(spec.name, spec.labels, spec.image, spec.command, spec.address or "", named_in(config), restart=spec.restart)
+            self.world.boxes[spec.name] = Box(spec.name, spec.labels, spec.image, spec.command, spec.address or "", named_in(config), files=files, restart=spec.restart)
 
     def start(self, name: str) -> None:
-        self.world.start(name)
+        box = self.world.boxes.get(name)
+        if box and os.path.exists(os.path.join(box.files, "wait")):
+            self.world.warm(name)
+        else:
+            self.world.start(name)
 
     def terminate(self, name: str) -> None:
         self.world.ask_to_end(name)

@@ -5,14 +5,27 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import subprocess
+import time
 import types
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import LABEL
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import parse_memory
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import APIError, Daemon, NotFound
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import docker
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.daemon import (
+    APIError,
+    Container,
+    Daemon,
+    NotFound,
+)
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.docker import DockerRuntime
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Found, Outcome, Spec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -168,3 +181,75 @@ def test_a_log_that_cannot_be_kept_keeps_nobody(tmp_path: Path) -> None:
         made.logs_to = place
         made.remove("acme-blue-web")
         assert not made._client.api.said
+
+
+class Kept:
+    """Takes what it is asked for, and keeps it."""
+
+    def __init__(self) -> None:
+        self.made: list[Any] = []
+        self.did: list[tuple[str, ...]] = []
+
+    def create(self, spec: Any) -> None:
+        self.made.append(spec)
+
+    def __getattr__(self, what: str) -> Any:
+        return lambda *given, **_more: self.did.append((what, *map(str, given)))
+
+
+def places(tmp_path: Path) -> tuple[DockerRuntime, Kept]:
+    kept: Any = Kept()
+    return DockerRuntime(kept, "acme-production", str(tmp_path / "acme"), "172.28.1.0/24", os.getuid(), {"/run/pg": "/run/x"}, str(tmp_path / "run")), kept
+
+
+SPEC = Spec(kind="web", colour="blue", release="sha256:r", image="sha256:i", config="sha256:c", reference="r/odoo@sha256:i", command=["/usr/bin/odoo"],
+            files={"odoo.conf": "[options]\n"}, environment={}, memory=1 << 30, waits=True)
+
+
+def test_what_is_made_to_wait_waits_for_its_start_and_through_a_boot(tmp_path: Path) -> None:
+    """The file that it waits for lies on the disk, and a place that is made anew does not inherit it."""
+    runtime, kept = places(tmp_path)
+    runtime.make("blue-web", SPEC)
+    wait = tmp_path / "acme" / "config" / "blue-web" / "wait"
+    assert not wait.exists() and kept.made[0].command[3:] == ["sh", "/usr/bin/odoo"]
+    runtime.warm("blue-web")
+    assert wait.exists() and kept.did[-1] == ("start", "acme-production-blue-web")
+    runtime.start("blue-web")
+    assert not wait.exists() and kept.did[-1] == ("start", "acme-production-blue-web")
+    runtime.warm("blue-web")
+    runtime.make("blue-web", dataclasses.replace(SPEC, waits=False))
+    assert not wait.exists() and kept.made[-1].command == ["/usr/bin/odoo"]
+
+
+def test_the_gate_passes_on_arguments_signals_and_the_exit_code(tmp_path: Path) -> None:
+    """With a real shell."""
+    gate = docker._GATE.replace(docker.ETC, str(tmp_path))
+    (tmp_path / "wait").touch()
+    command = ["sh", "-c", gate, "sh", "sh", "-c", 'trap "exit 7" TERM; echo "$1"; while :; do sleep 0.02; done', "sh", "two words"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        time.sleep(0.3)
+        assert process.poll() is None
+        (tmp_path / "wait").unlink()
+        assert process.stdout is not None and process.stdout.readline() == "two words\n"
+        process.terminate()
+        assert process.wait(10) == 7
+
+
+def test_places_and_whatever_else_bears_the_label(tmp_path: Path) -> None:
+    runtime, kept = places(tmp_path)
+    labels = {LABEL + "release": "r", LABEL + "image": "i", LABEL + "config": "c"}
+    kept.observe = lambda instance: [Container("acme-production-blue-web", "running", labels), Container("by-hand", "exited", {})]  # type: ignore[method-assign]
+    assert runtime.observe() == {"blue-web": Found("acme-production-blue-web", "running", True, "r", "i", "c"), "/by-hand": Found("by-hand", "exited", False)}
+    runtime.remove("/by-hand")
+    runtime.remove("rehearsal")
+    assert kept.did[-3:] == [("remove", "by-hand"), ("remove", "acme-production-rehearsal"), ("remove_network", "acme-production-rehearsal")]
+
+
+@pytest.mark.parametrize(("state", "outcome"), [
+    ({}, Outcome(False)), ({"Running": True, "Status": "running", "ExitCode": 0}, Outcome(True)),
+    ({"Running": False, "Status": "created", "ExitCode": 0}, Outcome(True)), ({"Running": False, "Status": "exited", "ExitCode": 3}, Outcome(True, True, 3)),
+    ({"Running": False, "Status": "exited", "ExitCode": 137, "OOMKilled": True}, Outcome(True, True, 137, True))])
+def test_how_a_place_stands(tmp_path: Path, state: dict[str, Any], outcome: Outcome) -> None:
+    runtime, kept = places(tmp_path)
+    kept.state = lambda name: state  # type: ignore[attr-defined]
+    assert runtime.outcome("update") == outcome
