@@ -29,12 +29,13 @@ from walk import USER, Block, Walk, blocks, done  # noqa: E402
 
 pytestmark = pytest.mark.slow
 CONTROLLER, MACHINE, SECOND, STORE = "guide-controller", "guide-shop", "guide-uat", "guide-store"
+STORE_NAME = f"{STORE}.lab.test"
 ALL = (CONTROLLER, MACHINE, SECOND, STORE)
 BASE = "odoo-19.0"
 FROM = int(os.environ.get("SYSGENPRO_GUIDE_FROM") or 0)
 
 
-def _controller(addresses: dict[str, str]) -> None:
+def _controller() -> None:
     """Somebody who may use sudo, with a key for the machines, and Git that finds this checkout where the guide says it is."""
     done(CONTROLLER, "apt-get -qq update && apt-get -qq install --yes sudo >/dev/null")
     done(CONTROLLER, f"useradd --create-home --shell /bin/bash {USER} && echo '{USER} ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/{USER}")
@@ -49,13 +50,13 @@ def _controller(addresses: dict[str, str]) -> None:
     done(CONTROLLER, f"su - {USER} -c \"printf '[url \\\"/srv/odoo.bundle\\\"]\\n  insteadOf = https://github.com/sysgenpro/odoo.git\\n' >.gitconfig\"")
 
 
-def _store(place: Path, addresses: dict[str, str]) -> None:
-    """A store with a bucket, made by the role; the machines know its name and trust its certificate."""
-    issued = certificates.issue(["s3.example.com"])
+def _store(place: Path) -> None:
+    """A store with a bucket, made by the role. The lab's machines know its name and trust its certificate."""
+    issued = certificates.issue([STORE_NAME])
     inventory = machines.ansible_inventory()
     lab = inventory["machines"]["hosts"][STORE]
     variables = {
-        **lab, **inventory["machines"]["vars"], "container_host_firewall_ports": [{"port": 22}, {"port": 7070}], "object_store_name": "s3.example.com",
+        **lab, **inventory["machines"]["vars"], "container_host_firewall_ports": [{"port": 22}, {"port": 7070}], "object_store_name": STORE_NAME,
         "object_store_source": "file", "object_store_file": str(tools.ensure("versitygw")),
         "object_store_tls_certificate": Path(issued["certificate"]).read_text(encoding="utf-8"),
         "object_store_tls_key": Path(issued["key"]).read_text(encoding="utf-8"), "object_store_root": {"access_key": "root", "secret_key": "of a test"},
@@ -65,8 +66,6 @@ def _store(place: Path, addresses: dict[str, str]) -> None:
         "machines": {"hosts": {STORE: variables}}, "object_stores": {"hosts": {STORE: {}}}}}}), encoding="utf-8")
     subprocess.run([str(Path(sys.executable).with_name("ansible-playbook")), "sysgenpro.odoo.site", "-i", str(place / "store.json")],
                    cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
-    for machine in (MACHINE, SECOND):
-        done(machine, f"echo '{addresses[STORE]} s3.example.com' >>/etc/hosts")
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +78,8 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
             machines.up([STORE], "debian13-warm")
         found = {name: machines.inspect()[name]["address"] for name in ALL}
         if not FROM:
-            _controller(found)
-            _store(tmp_path_factory.mktemp("store"), found)
+            _controller()
+            _store(tmp_path_factory.mktemp("store"))
         yield found
         if not os.environ.get("KEEP"):
             machines.down(list(ALL))
@@ -94,7 +93,7 @@ def _stand_in(block: Block) -> None:
 
 
 def test_every_block_of_the_guide(addresses: dict[str, str], figure: Callable[[str], None]) -> None:
-    walk = Walk(CONTROLLER, {"192.0.2.10": addresses[MACHINE], "192.0.2.11": addresses[SECOND], "s3.example.com": "s3.example.com:7070"})
+    walk = Walk(CONTROLLER, {"192.0.2.10": addresses[MACHINE], "192.0.2.11": addresses[SECOND], "s3.example.com": f"{STORE_NAME}:7070"})
     all_of_it = time.monotonic()
     for number, block in enumerate(blocks((ROOT / "docs/getting-started.md").read_text(encoding="utf-8"))):
         if number < FROM:
