@@ -25,5 +25,6 @@ before=$(systemctl show -p MainPID --value docker)
 systemctl reload docker
 [ "$(systemctl show -p MainPID --value docker)" = "$before" ] && echo docker-same-process=yes
 echo "container-survives-restart=$(docker info --format '{{ .LiveRestoreEnabled }}')"
+echo "registry-certificate=$(tail --lines 1 /etc/docker/certs.d/registry.example.test:5000/ca.crt)"
 echo "password-logins=$(sshd -T | sed -n 's/^passwordauthentication //p')"
 kill $server

@@ -116,7 +116,7 @@ def check(found: Mapping[str, Found], wanted: Sequence[Mapping[str, Any]], absen
         left = found[name].named(("containers", "front", "cluster", "session store"))
         if left:
             raise _error("still_there", name, "it is to be absent, and here are still {0}".format(left),
-                         "Put it back into the inventory, take it away by playbook and roles (docs/guides/remove-an-instance.md), and then out of the inventory")
+                         "Put it back into the inventory, take it away as docs/guides/remove-an-instance.md says, and then out of the inventory")
     for one in wanted:
         for other in found.values():
             if other.name not in names and other.name not in absent and int(one["number"]) in other.numbers.values():

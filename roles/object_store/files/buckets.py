@@ -33,8 +33,9 @@ def policy(bucket):
 def lock(bucket):
     """The rule for objects whose writer names none."""
     rule = {"ObjectLockEnabled": "Enabled"}
-    if bucket["lock_days"]:
-        rule["Rule"] = {"DefaultRetention": {"Mode": bucket["lock_mode"].upper(), "Days": bucket["lock_days"]}}
+    # A role's specification checks what is within a list, and fills in no defaults there.
+    if bucket.get("lock_days"):
+        rule["Rule"] = {"DefaultRetention": {"Mode": (bucket.get("lock_mode") or "governance").upper(), "Days": bucket["lock_days"]}}
     return rule
 
 
