@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import local_time
+
 NEW = ("create_database", "restore_template")
 """Steps that make a database with Odoo's own users."""
 SHOWN = 12
@@ -58,7 +60,7 @@ def _price(plan: Mapping[str, Any]) -> list[str]:
     price = plan.get("price")
     if not price:
         return []
-    return [f"  back to recovery point {plan['point']}, taken {plan['taken']}", f"  {price['summary']}", *(
+    return [f"  back to recovery point {plan['point']}, taken {local_time(plan['taken'])}", f"  {price['summary']}", *(
         f"    {item['given_out']} numbers of {item['name']} were given out: {item['numbers'][0]} to {item['last']}"
         for item in price["documents"] if item["numbers"])]
 
@@ -67,9 +69,9 @@ def _rehearsal(found: Mapping[str, Any] | None) -> list[str]:
     if not found:
         return []
     if not found.get("ok", True):
-        return [f"  rehearsed at {found.get('at')}: failed, {found.get('error')}"]
+        return [f"  rehearsed at {local_time(found.get('at'))}: failed, {found.get('error')}"]
     lines = [
-        f"  rehearsed at {found.get('at')}: predicted pause {found['pause']:.1f} s "
+        f"  rehearsed at {local_time(found.get('at'))}: predicted pause {found['pause']:.1f} s "
         f"(copy {found['copy_seconds']:.1f}, update {found['update_seconds']:.1f}, start {found['start_seconds']:.1f})"
     ]
     lines += _few([f"    {item['tag']} {item['object']}" for item in found.get("ddl") or []])
@@ -157,7 +159,7 @@ def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     back = instance.get("way_back") or {}
     lines = [
         f"{name}: {release.get('name') or short(release.get('release'))} ({short(release.get('release'))}) "
-        f"on {instance.get('colour') or 'no colour'}, since {instance.get('since') or 'never'}"
+        f"on {instance.get('colour') or 'no colour'}, since {local_time(instance.get('since')) or 'never'}"
     ]
     if release:
         lines.append(f"  by {release.get('who') or 'unknown'}" + (f": {release['reason']}" if release.get("reason") else ""))
@@ -166,7 +168,7 @@ def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     lines += [f"  {process}: {state}" for process, state in sorted((instance.get("processes") or {}).items())]
     lock = instance.get("lock")
     if lock:
-        lines.append(f"  locked by {lock.get('who')} for {lock.get('operation')} since {lock.get('since')}")
+        lines.append(f"  locked by {lock.get('who')} for {lock.get('operation')} since {local_time(lock.get('since'))}")
     if instance.get("interrupted"):
         lines.append("  interrupted: " + str(instance["interrupted"].get("operation")))
     return lines
@@ -185,7 +187,7 @@ def points_summary(result: Mapping[str, Any], name: str) -> list[str]:
     lines += _few([
         f"  {point['id']}: {point['state']}{_reserved(point)}, {point['age'] // 60} min old"
         + (f", {point['files']} files, {point['bytes'] / 1e6:.0f} MB, {point['added'] / 1e6:.1f} MB of it new" if "files" in point else "")
-        + (f", held until {point['hold']}" if point.get("hold") else "") + (f": {point['problem']}" if point.get("problem") else "")
+        + (f", held until {local_time(point['hold'])}" if point.get("hold") else "") + (f": {point['problem']}" if point.get("problem") else "")
         for point in points])
     return lines
 

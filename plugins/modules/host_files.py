@@ -34,18 +34,23 @@ options:
         required: true
       state:
         description:
-          - V(file) has O(files[].content); V(directory) exists; V(absent) does not exist.
+          - V(file) has O(files[].content); V(directory) exists; V(link) leads to O(files[].target); V(absent) does not exist.
           - V(absent) removes a directory only where it is empty.
         type: str
-        choices: [file, directory, absent]
+        choices: [file, directory, link, absent]
         default: file
       content:
         description:
           - The whole text of a file, written as UTF-8. Required for V(file).
           - Where it is a secret, also set C(no_log) on the task.
         type: str
+      target:
+        description:
+          - Where a symbolic link leads. Required for V(link).
+          - A unit that leads to C(/dev/null) is one that systemd never starts.
+        type: str
       mode:
-        description: Permissions as four octal digits in quotes.
+        description: Permissions as four octal digits in quotes. A link has none of its own.
         type: str
       owner:
         description: User name or number.
@@ -81,21 +86,12 @@ paths:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._host.files import (
+    FILE,
     FilesOperation,
 )
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
     run,
 )
-
-FILE = {
-    "path": {"type": "path", "required": True},
-    "state": {"type": "str", "choices": ["file", "directory", "absent"], "default": "file"},
-    "content": {"type": "str", "no_log": False},
-    "mode": {"type": "str"},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-    "secret": {"type": "bool", "default": False, "no_log": False},
-}
 
 
 def main() -> None:
@@ -106,7 +102,7 @@ def main() -> None:
                 "elements": "dict",
                 "required": True,
                 "options": FILE,
-                "required_if": [("state", "file", ["content"])],
+                "required_if": [("state", "file", ["content"]), ("state", "link", ["target"])],
             }
         },
         supports_check_mode=True,

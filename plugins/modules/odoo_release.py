@@ -29,6 +29,7 @@ attributes:
 extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup
+  - sysgenpro.odoo.repository.release
 options:
   instance:
     description: Name of the instance, as in the inventory. Lower-case letters, digits and C(-), at most 40 characters.
@@ -343,142 +344,11 @@ options:
         description: Address and port that answer every request with the maintenance page.
         type: str
         default: 172.28.0.2:8069
-  recovery:
-    description:
-      - Where the instance's recovery points lie; see M(sysgenpro.odoo.pg_recovery_point).
-      - With it, an update takes a recovery point and verifies it before any request is held, and V(rolled_back) can go back across an update.
-    type: dict
-    suboptions:
-      repository:
-        description: The repository, as O(sysgenpro.odoo.pg_recovery_point#module:repository).
-        type: dict
-        required: true
-        suboptions:
-          location:
-            description: A directory, or C(s3:https://host[:port]/bucket[/prefix]). It is made at the first capture.
-            type: str
-            required: true
-          password:
-            description: Password of the restic repository.
-            type: str
-            required: true
-          access_key:
-            description: S3 access key of the writer.
-            type: str
-          secret_key:
-            description: Its secret.
-            type: str
-          region:
-            description: S3 region.
-            type: str
-            default: us-east-1
-          ca_path:
-            description: File with the certificate authority to trust.
-            type: path
-          lock_mode:
-            description: Object Lock's mode for the documents.
-            type: str
-            choices: [governance, compliance]
-          lock_days:
-            description: For how many days the documents are locked.
-            type: int
-            default: 0
-      trusted_signers:
-        description: Public keys whose recovery points are believed, beside the machine's own.
-        type: list
-        elements: str
-        default: []
-      before_update:
-        description: Whether an update takes a recovery point first. V(never) leaves no way back across it.
-        type: str
-        choices: [always, never]
-        default: always
-      keep_abandoned:
-        description:
-          - For how many days a database that was gone back from is kept. A later release drops what is older.
-          - The recovery point before an update is held for as long.
-        type: int
-        default: 14
-      jobs:
-        description: How many processes dump and load.
-        type: int
-        default: 2
-      secret_names:
-        description: Names, never values, of the secrets that a rebuild of the instance needs. Recorded in each point's manifest.
-        type: list
-        elements: str
-        default: []
-      accepted_losses:
-        description: As O(sysgenpro.odoo.pg_recovery_point#module:accepted_losses).
-        type: list
-        elements: str
-        default: []
   point:
     description:
       - With O(state=rolled_back), the recovery point to go back to, an id or V(latest_verified).
       - Default is the release before; where an update lies between, the newest verified point that was taken while it ran.
     type: str
-  from_point:
-    description:
-      - Another instance's recovery point that a new instance is made from, with the release that ran there. O(release) is not needed then.
-      - The point must hold data of this instance's O(data_class).
-      - Where the database exists already nothing is done if it came from that point, and it is refused with V(target_exists) if it did not.
-        V(latest_verified) means the newest one of now.
-    type: dict
-    suboptions:
-      source:
-        description: The instance whose point it is.
-        type: str
-        required: true
-      point:
-        description: Id, or V(latest_verified). It must be verified.
-        type: str
-        default: latest_verified
-      repository:
-        description: The source's repository, as O(recovery.repository).
-        type: dict
-        required: true
-        suboptions:
-          location:
-            description: A directory, or C(s3:https://host[:port]/bucket[/prefix]).
-            type: str
-            required: true
-          password:
-            description: Password of the restic repository.
-            type: str
-            required: true
-          access_key:
-            description: S3 access key.
-            type: str
-          secret_key:
-            description: Its secret.
-            type: str
-          region:
-            description: S3 region.
-            type: str
-            default: us-east-1
-          ca_path:
-            description: File with the certificate authority to trust.
-            type: path
-          lock_mode:
-            description: Not used for reading.
-            type: str
-            choices: [governance, compliance]
-          lock_days:
-            description: Not used for reading.
-            type: int
-            default: 0
-      trusted_signers:
-        description: Public keys whose recovery points are believed, beside the machine's own.
-        type: list
-        elements: str
-        default: []
-      neutralize:
-        description:
-          - Whether mail, scheduled actions, webhooks and payments are switched off before any process starts.
-          - V(false) only where the source is gone for good and this instance takes its place.
-        type: bool
-        default: true
   requested_by:
     description: Who wants this. Recorded.
     type: str

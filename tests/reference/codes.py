@@ -5,7 +5,8 @@
 
 A code is the first argument of ``DomainError``. Some functions pass a parameter on as that argument, such as ``run_program``; then the code stands
 where they are called. A module can end with a code when its ``main`` reaches the code by name: through the functions and classes that it uses, and
-those that they use. A class counts as a whole.
+those that they use. A method of a class that is reached counts where somebody who is reached names it, or the beginning of its name (``getattr``).
+So a module may be said to end with a code that it never meets, and not the reverse.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ class File:
         for statement in self.tree.body:
             for name in _defined(statement):
                 self.top[name].append(statement)
+            if isinstance(statement, ast.ClassDef):
+                for method in _methods(statement):
+                    self.top[f"{statement.name}.{method.name}"].append(method)
         for node in ast.walk(self.tree):
             if isinstance(node, ast.ImportFrom):
                 self._import(node)
@@ -56,20 +60,49 @@ class File:
             elif (base / f"{alias.name}.py").is_file():
                 self.names[alias.asname or alias.name] = (base / f"{alias.name}.py", None)
 
+    def nodes(self, name: str) -> Iterator[ast.AST]:
+        """What stands in one of this file's places; of a class all except its methods."""
+        for statement in self.top.get(name, ()):
+            if isinstance(statement, ast.ClassDef):
+                for one in [*statement.bases, *statement.decorator_list, *(one for one in statement.body if not isinstance(one, ast.FunctionDef))]:
+                    yield from ast.walk(one)
+            else:
+                yield from ast.walk(statement)
+
+    def methods(self, name: str) -> list[str]:
+        return [method.name for statement in self.top.get(name, ()) if isinstance(statement, ast.ClassDef) for method in _methods(statement)]
+
+    def attributes(self, name: str) -> Iterator[str]:
+        """Names of attributes that one of this file's places asks for; with a star what only begins with it."""
+        for node in self.nodes(name):
+            if isinstance(node, ast.Attribute):
+                yield node.attr
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
+                wanted = node.args[1]
+                if isinstance(wanted, ast.Constant):
+                    yield str(wanted.value)
+                elif isinstance(wanted, ast.BinOp) and isinstance(wanted.left, ast.Constant):
+                    yield f"{wanted.left.value}*"
+                else:
+                    yield "*"
+
     def uses(self, name: str) -> Iterator[Place]:
         """The places that one of this file's places names."""
-        for statement in self.top.get(name, ()):
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name):
-                    if node.id in self.top:
-                        yield self.path, node.id
-                    elif node.id in self.names and self.names[node.id][1]:
-                        path, its = self.names[node.id]
-                        yield path, str(its)
-                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    path, its = self.names.get(node.value.id, (None, ""))
-                    if path and its is None:
-                        yield path, node.attr
+        for node in self.nodes(name):
+            if isinstance(node, ast.Name):
+                if node.id in self.top:
+                    yield self.path, node.id
+                elif node.id in self.names and self.names[node.id][1]:
+                    path, its = self.names[node.id]
+                    yield path, str(its)
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                path, its = self.names.get(node.value.id, (None, ""))
+                if path and its is None:
+                    yield path, node.attr
+
+
+def _methods(statement: ast.ClassDef) -> list[ast.FunctionDef]:
+    return [one for one in statement.body if isinstance(one, ast.FunctionDef)]
 
 
 def _defined(statement: ast.stmt) -> list[str]:
@@ -122,12 +155,7 @@ def by_entry(codes: dict[str, set[Place]]) -> dict[str, list[str]]:
     entries |= {"check (timer)": PLUGINS / "module_utils/_recovery/timer/unattended.py"}
     ends: dict[str, set[str]] = defaultdict(set)
     for name, path in entries.items():
-        reached, waiting = set(), [(path, "main")]
-        while waiting:
-            place = waiting.pop()
-            if place not in reached and place[0] in files:
-                reached.add(place)
-                waiting += files[place[0]].uses(place[1])
+        reached = _reached((path, "main"), files)
         for code, places in codes.items():
             if places & reached:
                 ends[code].add(name)
@@ -136,6 +164,23 @@ def by_entry(codes: dict[str, set[Place]]) -> dict[str, list[str]]:
             if any(place[0] == path for place in places):
                 ends[code].add(path.stem)
     return {code: sorted(ends[code]) for code in codes}
+
+
+def _reached(start: Place, files: dict[Path, File]) -> set[Place]:
+    reached: set[Place] = set()
+    attributes: set[str] = set()
+    waiting = [start]
+    while waiting:
+        while waiting:
+            path, name = place = waiting.pop()
+            if place not in reached and path in files:
+                reached.add(place)
+                waiting += files[path].uses(name)
+                attributes |= set(files[path].attributes(name))
+        begun = tuple(name[:-1] for name in attributes if name.endswith("*"))
+        waiting = [(path, f"{name}.{method}") for path, name in reached for method in files[path].methods(name)
+                   if (path, f"{name}.{method}") not in reached and (method in attributes or method.startswith(("__", *begun)))]
+    return reached
 
 
 def _nodes(tree: ast.Module, kind: type) -> Iterator[tuple[str, ast.FunctionDef | None, ast.AST]]:
@@ -148,7 +193,9 @@ def _nodes(tree: ast.Module, kind: type) -> Iterator[tuple[str, ast.FunctionDef 
 
     for statement in tree.body:
         name = (_defined(statement) or [""])[0]
-        yield from walk(statement, name, statement if isinstance(statement, ast.FunctionDef) else None)
+        for one in statement.body if isinstance(statement, ast.ClassDef) else [statement]:
+            place = f"{name}.{one.name}" if isinstance(statement, ast.ClassDef) and isinstance(one, ast.FunctionDef) else name
+            yield from walk(one, place, one if isinstance(one, ast.FunctionDef) else None)
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef | None, ast.Call]]:

@@ -14,6 +14,7 @@ import ast
 import importlib.util
 import json
 import re
+import runpy
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -77,7 +78,8 @@ def module_docs() -> dict[str, Any]:
         found[path.stem] = doc = yaml.safe_load(text_of(path, "DOCUMENTATION"))
         for name in doc.get("extends_documentation_fragment") or []:
             fragment, _dot, part = name.removeprefix(PREFIX).partition(".")
-            more = yaml.safe_load(text_of(ROOT / "plugins" / "doc_fragments" / f"{fragment}.py", part.upper() or "DOCUMENTATION"))
+            held = runpy.run_path(str(ROOT / "plugins" / "doc_fragments" / f"{fragment}.py"))["ModuleDocFragment"]
+            more = yaml.safe_load(getattr(held, part.upper() or "DOCUMENTATION"))
             doc["options"] = {**(more.get("options") or {}), **(doc.get("options") or {})}
     return found
 

@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documentation holds: every link leads somewhere, and every fenced block uses only playbooks, options, variables and plugins that there are.
 
-``console`` is a terminal's output and ``text`` a drawing; both go unchecked. Every other block is checked by its language.
+``console`` is what a terminal shows: of it only the commands of this collection are checked. ``text`` is what a program prints, or a drawing. Every
+other block is checked by its language.
 """
 
 from __future__ import annotations
 
 import configparser
 import importlib.util
+import itertools
 import json
 import re
 import shlex
@@ -37,10 +39,10 @@ _spec.loader.exec_module(generate)
 
 CHECKED = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINKING = [*CHECKED, *sorted(ROOT.glob("roles/*/README.md")), *sorted(ROOT.glob("tests/*/README.md")), *sorted(ROOT.glob("**/molecule/README.md"))]
-UNCHECKED = {"console", "text"}
+UNCHECKED = {"text"}
 # Programs that are not this collection's; the shell alone looks at how they are called.
-OTHERS = {"apt", "apt-get", "cat", "cd", "chmod", "chown", "cp", "curl", "docker", "echo", "export", "git", "install", "mkdir", "openssl", "pip", "printf", "python3",
-          "scp", "source", "ssh", "ssh-keygen", "sudo", "systemctl", "umask", "uv", "."}
+OTHERS = {"apt", "apt-get", "awk", "cat", "cd", "chmod", "chown", "cp", "curl", "docker", "echo", "export", "git", "grep", "head", "install", "ls", "mkdir", "openssl",
+          "pip", "printf", "python3", "scp", "sed", "source", "ssh", "ssh-keygen", "sudo", "systemctl", "umask", "uv", "."}
 GALAXY = {"ansible-galaxy", "ansible-doc", "ansible-inventory", "ansible"}
 
 VERBS: dict[str, dict[str, Any]] = {name: spec["argument_specs"][name].get("options") or {} for name, spec in generate.verb_specs().items()}
@@ -215,11 +217,12 @@ def commands(text: str) -> Iterator[list[str]]:
             continue
         begun = re.search(r"<<-?\s*['\"]?(\w+)", line.replace("<<<", ""))
         end = begun.group(1) if begun else None
-        words = shlex.split(line, comments=True)
-        while words and re.fullmatch(r"\w+=.*", words[0]):
-            words = words[1:]
-        if words:
-            yield words
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=";&|")
+        lexer.whitespace_split = True
+        for between, found in itertools.groupby(lexer, lambda word: bool(re.fullmatch(r"[;&|]+", word))):
+            words = list(itertools.dropwhile(re.compile(r"\w+=.*").fullmatch, found))
+            if words and not between:
+                yield words
 
 
 def check_bash(text: str) -> None:
@@ -303,7 +306,14 @@ def check_ini(text: str) -> None:
     configparser.ConfigParser().read_string(text if text.lstrip().startswith("[") else "[options]\n" + text)
 
 
-CHECKS = {"yaml": check_yaml, "bash": check_bash, "json": lambda text: json.loads(text), "ini": check_ini}
+def check_console(text: str) -> None:
+    for line in text.replace("\\\n", " ").splitlines():
+        words = line.strip().removeprefix("$ ").split()
+        if words and (words[0] in ("ansible-playbook", "ansible-vault") or words[0].startswith("script/")):
+            check_bash(line.strip().removeprefix("$ "))
+
+
+CHECKS = {"yaml": check_yaml, "bash": check_bash, "console": check_console, "json": lambda text: json.loads(text), "ini": check_ini}
 
 
 def named(path: Path) -> str:
@@ -349,6 +359,10 @@ def test_every_page_can_be_reached() -> None:
     assert [named(path) for path in CHECKED if path not in reached] == []
 
 
+def test_the_readme_names_every_verb() -> None:
+    assert set(re.findall(r"(?m)^\| `(\w+)` \|", (ROOT / "README.md").read_text())) == set(VERBS)
+
+
 @pytest.mark.parametrize("path", CHECKED, ids=named)
 def test_names_in_the_text_are_names_that_there_are(path: Path) -> None:
     """``-e`` and variables of an instance in a sentence, and codes in the columns of that name."""
@@ -389,11 +403,13 @@ def test_names_in_the_text_are_names_that_there_are(path: Path) -> None:
     ("bash", "ansible-playbook sysgenpro.odoo.release -e release_state=gone", "release_state"),
     ("bash", "ansible-playbook sysgenpro.odoo.plan \\\n  -e plan_rehearse=perhaps", "plan_rehearse"),
     ("bash", "ansible-playbook sysgenpro.odoo.site --tags site_route", "has no tag"),
+    ("bash", "X=1 cat a | ansible-vault peek x", "does not take"),
     ("bash", "script/dmo", "there is no script/dmo"),
     ("bash", "script/demo recover", "knows nothing of recover"),
     ("bash", "ansible-vault peek x", "does not take"),
     ("bash", "if true", "syntax error"),
     ("bash", "odooctl release", "neither"),
+    ("console", "acme's: done\n$ ansible-playbook \\\n  sysgenpro.odoo.relase", "there is no playbook"),
 ])
 def test_errors_are_found(language: str, text: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Wrong, match=re.escape(expected)):
@@ -402,6 +418,7 @@ def test_errors_are_found(language: str, text: str, expected: str, capsys: pytes
 
 @pytest.mark.parametrize(("language", "text"), [
     ("bash", "cat >a.yml <<'END'\nodooctl release\nEND\nansible-playbook sysgenpro.odoo.release -i x -e '{\"release_serial\": 1}' -e @more.yml  # why"),
+    ("console", "acme's: \"done\nprogram of nobody"),
     ("yaml", "instance_environment_variables: {X: !unsafe '{{ 1 }}'}"),
     ("yaml", "- sysgenpro.odoo.odoo_release: {bounds: {drain: 1}, state: released}"),
 ])

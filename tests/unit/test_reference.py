@@ -69,6 +69,12 @@ class Handler:
     def error(self, code, message):
         return DomainError(code, message)
 
+    def do_this(self):
+        raise DomainError("by_a_beginning", "")
+
+    def nobody(self):
+        raise DomainError("never", "")
+
     def act(self, error, number, there):
         raise self.error("by_a_method", "")
         raise DomainError("plain", "")
@@ -88,7 +94,9 @@ def with_default(text, *, code: str = "unless_given"):
 
 
 def main():
-    Handler()
+    handler = Handler()
+    getattr(handler, "do_" + "it")()
+    return handler.act()
 ''')
     (tmp_path / "helper.py").write_text('''
 from .errors import DomainError
@@ -102,8 +110,11 @@ def run(arguments, code):
     (tmp_path / "action" / "one.py").write_text('def ended():\n    return {"failed": True, "code": "of_the_action"}\n')
     monkeypatch.setattr(generate.codes, "PLUGINS", tmp_path)
     assert set(generate.codes.read()) == {
-        "by_a_method", "plain", "left", "right", "from_a_table", "by_default", "no_tool", "by_keyword", "unless_given", "of_the_action", "by_name"}
-    assert generate.codes.by_entry(generate.codes.read())["by_keyword"] == ["one"]
+        "by_a_method", "plain", "left", "right", "from_a_table", "by_default", "no_tool", "by_keyword", "unless_given", "of_the_action", "by_name",
+        "by_a_beginning", "never"}
+    ends = generate.codes.by_entry(generate.codes.read())
+    assert ends["by_keyword"] == ends["by_a_beginning"] == ends["by_a_method"] == ends["of_the_action"] == ["one"]
+    assert ends["never"] == []
 
 
 def test_an_inventory_s_variables_are_those_that_are_read() -> None:

@@ -18,7 +18,18 @@ from .._kernel.errors import DomainError
 from .._kernel.files import remove_file, replace_file
 from .._kernel.plan import Plan, Step, digest_of
 
-DEFAULT_MODE = {"file": 0o644, "directory": 0o755, "absent": 0}
+DEFAULT_MODE = {"file": 0o644, "directory": 0o755, "link": 0, "absent": 0}
+FILE: dict[str, dict[str, Any]] = {
+    "path": {"type": "path", "required": True},
+    "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
+    "content": {"type": "str", "no_log": False},
+    "target": {"type": "str"},
+    "mode": {"type": "str"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "secret": {"type": "bool", "default": False, "no_log": False},
+}
+"""One element of ``files``, as a module's argument."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,7 @@ class Wanted:
     uid: int
     gid: int
     secret: bool
+    target: str = ""
 
 
 class FilesOperation:
@@ -56,7 +68,7 @@ class FilesOperation:
     def plan(self) -> Plan:
         steps, before, after = [], {}, {}
         for path, wanted in self._wanted.items():
-            now, then = observe(path, wanted), _described(wanted)
+            now, then = observe(path), described(wanted)
             if now == then:
                 continue
             steps.append(Step(wanted.state, f"{wanted.state} {path}", {"path": path}))
@@ -101,11 +113,12 @@ def parse(entry: Mapping[str, Any], check: bool) -> Wanted:
         uid=_number(entry["owner"], "owner", path, check or state == "absent"),
         gid=_number(entry["group"], "group", path, check or state == "absent"),
         secret=bool(entry.get("secret")),
+        target=entry.get("target") or "",
     )
 
 
-def observe(path: str, wanted: Wanted) -> dict[str, Any]:
-    """What lies at a path now, in the words of ``_described``."""
+def observe(path: str) -> dict[str, Any]:
+    """What lies at a path now, in the words of ``described``."""
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -113,6 +126,8 @@ def observe(path: str, wanted: Wanted) -> dict[str, Any]:
     mode, owner = f"{stat.S_IMODE(found.st_mode):04o}", f"{found.st_uid}:{found.st_gid}"
     if stat.S_ISDIR(found.st_mode):
         return {"state": "directory", "mode": mode, "owner": owner}
+    if stat.S_ISLNK(found.st_mode):
+        return {"state": "link", "target": os.readlink(path)}
     if not stat.S_ISREG(found.st_mode):
         return {"state": "neither a file nor a directory"}
     with open(path, "rb") as stream:
@@ -127,6 +142,8 @@ def apply(wanted: Wanted) -> None:
     """
     if wanted.state == "file":
         replace_file(wanted.path, wanted.content, wanted.mode, wanted.uid, wanted.gid)
+    elif wanted.state == "link":
+        replace_link(wanted.path, wanted.target)
     elif wanted.state == "directory":
         if not os.path.isdir(wanted.path):
             os.mkdir(wanted.path, 0o700)
@@ -138,15 +155,32 @@ def apply(wanted: Wanted) -> None:
         remove_file(wanted.path)
 
 
-def _described(wanted: Wanted) -> dict[str, Any]:
+def replace_link(path: str, target: str) -> None:
+    """Make ``path`` a symbolic link in one step, whatever file lies there.
+
+    :raises OSError: as the file system gives it.
+    """
+    fresh = f"{path}.{os.getpid()}.new"
+    os.symlink(target, fresh)
+    try:
+        os.replace(fresh, path)
+    except OSError:
+        os.unlink(fresh)
+        raise
+
+
+def described(wanted: Wanted) -> dict[str, Any]:
+    """What a path should be, in the words of ``observe``."""
     if wanted.state == "absent":
         return {"state": "absent"}
-    described = {
+    if wanted.state == "link":
+        return {"state": "link", "target": wanted.target}
+    words: dict[str, Any] = {
         "state": wanted.state,
         "mode": f"{wanted.mode:04o}",
         "owner": f"{wanted.uid}:{wanted.gid}",
     }
-    return dict(described, content=wanted.content) if wanted.state == "file" else described
+    return dict(words, content=wanted.content) if wanted.state == "file" else words
 
 
 def _shown(value: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:

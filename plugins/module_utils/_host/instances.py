@@ -17,6 +17,7 @@ from typing import Any
 
 from .._instance.names import FIRST_PORT, FIRST_UID, LABEL, NAME, NUMBERS
 from .._kernel.errors import DomainError
+from .._kernel.files import read_text
 
 try:
     import docker
@@ -26,7 +27,7 @@ except ImportError:
     HAS_DOCKER = False
 
 # Parts in the order in which they are named.
-PARTS = ("containers", "front", "route", "cluster", "session store", "timers", "mail block", "files")
+PARTS = ("containers", "front", "route", "cluster", "stopped cluster", "session store", "timers", "mail block", "files")
 _UNCHANGED = "Nothing was changed"
 
 
@@ -84,7 +85,9 @@ def observe(root: str = "/", containers: Callable[[], Iterable[tuple[str, str, s
         name, port = _first(r"/run/sysgenpro/([a-z0-9-]+)/postgresql", text), _first(r"(?m)^port\s*=\s*'?(\d+)", text)
         if name:
             at(name).database = path.split(os.sep)[-3]
-            at(name).add("cluster", "{0}, port {1}".format(at(name).database, port), int(port or 0) - FIRST_PORT)
+            # Debian's start.conf: the role postgresql stops what is to be absent and keeps its data, as files are kept.
+            stopped = "disabled" in (read_text(os.path.join(os.path.dirname(os.path.dirname(path)), "start.conf")) or "").splitlines()
+            at(name).add("stopped cluster" if stopped else "cluster", "{0}, port {1}".format(at(name).database, port), int(port or 0) - FIRST_PORT)
     for name, _text in _texts(root, "etc/redis/redis-*.conf"):
         store = name[len("redis-"):]
         if os.path.exists(os.path.join(root, "etc/sysgenpro/redis", store + ".acl")):
@@ -116,7 +119,7 @@ def check(found: Mapping[str, Found], wanted: Sequence[Mapping[str, Any]], absen
         left = found[name].named(("containers", "front", "cluster", "session store"))
         if left:
             raise _error("still_there", name, "it is to be absent, and here are still {0}".format(left),
-                         "Put it back into the inventory, take it away by playbook and roles (docs/guides/remove-an-instance.md), and then out of the inventory")
+                         "Put it back into the inventory, take it away as docs/guides/remove-an-instance.md says, and then out of the inventory")
     for one in wanted:
         for other in found.values():
             if other.name not in names and other.name not in absent and int(one["number"]) in other.numbers.values():

@@ -71,7 +71,8 @@ _NEVER_ARCHIVED = re.compile(r"res_.*|ir_.*|website|product_.*|account_move.*|ac
 def as_owner(database: Database, role: str, password: str) -> Iterator[Any]:
     """A cursor of ``role``, whose statements are the owner's; who made the database can do no more than Odoo itself."""
     connection = database.way.connect(
-        database.name, role, password=password, application_name="sysgenpro neutralize", options="-c lock_timeout=60s -c statement_timeout=0 -c row_security=off -c search_path=public")
+        database.name, role, password=password, application_name="sysgenpro neutralize",
+        options="-c lock_timeout=60s -c statement_timeout=0 -c row_security=off -c search_path=public")
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Sequence
 
@@ -27,3 +28,16 @@ def parse_memory(field_name: str, text: str) -> int:
     if unit not in units or not re.fullmatch(r"[0-9]+(\.[0-9]+)?", number) or float(number) * units[unit] < 1:
         raise bad_input(field_name, text, "a number with a unit b, k, m or g, such as 2g")
     return int(float(number) * units[unit])
+
+
+def local_time(moment: str | None) -> str:
+    """A moment as people read it, in the time zone of whoever runs this: ``2026-11-29 20:26:05 CET``. What is no moment comes back as it is.
+
+    :param moment: ISO 8601; without an offset it is in UTC.
+    """
+    try:
+        found = datetime.datetime.fromisoformat(str(moment).replace("Z", "+00:00"))
+    except ValueError:
+        return "" if moment is None else str(moment)
+    known = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
+    return f"{known.astimezone():%Y-%m-%d %H:%M:%S %Z}"

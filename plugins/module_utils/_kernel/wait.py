@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import time
+import time as _time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -15,9 +15,9 @@ Found = TypeVar("Found")
 class Clock:
     """Time, for all that waits or measures: a world in memory puts its own in the place of these three."""
 
-    monotonic = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
-    time = staticmethod(time.time)
+    monotonic = staticmethod(_time.monotonic)
+    sleep = staticmethod(_time.sleep)
+    time = staticmethod(_time.time)
 
 
 clock = Clock()

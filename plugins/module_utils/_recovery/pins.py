@@ -18,6 +18,7 @@ import stat
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import IO
 
 from .._kernel.errors import DomainError
@@ -172,39 +173,42 @@ class Pins:
 
         :param referenced: names sorted in C order.
         """
-        since = self._stamp()
-        kept, broken, digest = Kept(), Broken(), hashlib.sha256()
-        there: dict[str, os.stat_result] = {}
-        living: set[str] = set()
-        current = ""
+        since, digest = self._stamp(), hashlib.sha256()
+        kept, broken = Kept(), Broken()
         before = set(_names(self.files))
         with open(output, "wb") as stream:
-            for stored in referenced:
-                directory, _slash, name = stored.partition("/")
-                if directory != current:
-                    self._drop(current, there)
-                    before.discard(directory)
-                    current, there = directory, _stats(os.path.join(self.files, directory))
-                    living = set(_names(os.path.join(self.filestore, directory)))
-                seen = there.pop(name, None)
-                faults = broken.missing
-                if seen is not None and seen.st_mtime >= since and bytes.fromhex(name) not in self._proven:
-                    seen, faults = self._again(stored), broken.torn
-                if seen is None:
-                    faults.append(stored)
-                    continue
-                line = f"{stored} {seen.st_size}\n".encode()
-                digest.update(line)
-                stream.write(line)
-                kept.count += 1
-                kept.bytes += seen.st_size
-                if name not in living:
-                    kept.only_here.append(stored)
-            self._drop(current, there)
+            for directory, names in groupby(referenced, key=lambda stored: stored.partition("/")[0]):
+                before.discard(directory)
+                there, living = _stats(os.path.join(self.files, directory)), set(_names(os.path.join(self.filestore, directory)))
+                for stored in names:
+                    name = stored.partition("/")[2]
+                    size = self._settled(stored, there.pop(name, None), since, broken)
+                    if size is None:
+                        continue
+                    line = f"{stored} {size}\n".encode()
+                    digest.update(line)
+                    stream.write(line)
+                    kept.count += 1
+                    kept.bytes += size
+                    if name not in living:
+                        kept.only_here.append(stored)
+                self._drop(directory, there)
         for directory in before:
             shutil.rmtree(os.path.join(self.files, directory))
         kept.digest, kept.read = "sha256:" + digest.hexdigest(), self.read
         return kept, broken
+
+    def _settled(self, stored: str, seen: os.stat_result | None, since: float, broken: Broken) -> int | None:
+        """The size of a file that is pinned and whole; None where it is not, which is noted. What changed since the last capture is read again."""
+        if seen is None:
+            broken.missing.append(stored)
+            return None
+        if seen.st_mtime >= since and bytes.fromhex(stored.partition("/")[2]) not in self._proven:
+            seen = self._again(stored)
+            if seen is None:
+                broken.torn.append(stored)
+                return None
+        return seen.st_size
 
     def _again(self, stored: str) -> os.stat_result | None:
         """Read a file again that changed since the last capture; where it is torn and Odoo has it anew, pin that."""

@@ -136,12 +136,7 @@ def _expire(wanted: Desired, seen: Observed) -> Plan:
             " remove".format(wanted.source, wanted.params["repository"]["location"], len(abandoned)), unchanged="Nothing was changed",
             advice="Look why no point is listed (points/ beside the repository lost, another instance's name, a key not in trusted_signers);"
                    " where all is as it should be, capture one first")
-    snapshots = [point.manifest["repository"]["snapshot"] for point in seen.points if point.id in decision.remove and not point.problem]
-    snapshots += [found["id"] for found in seen.snapshots
-                  if any("point=" + point.id in (found.get("tags") or ()) for point in seen.points
-                         if point.id in decision.remove and point.problem)]
-    gone = {found["id"] for found in seen.snapshots}
-    snapshots = sorted({snapshot for snapshot in snapshots if snapshot in gone} | set(abandoned))
+    snapshots = sorted({*_snapshots_of(seen, decision), *abandoned})
     steps = []
     if decision.remove:
         steps.append(Step("remove", "Remove the documents of {}".format(", ".join(sorted(decision.remove))),
@@ -153,6 +148,14 @@ def _expire(wanted: Desired, seen: Observed) -> Plan:
     after = {"points": {point.id: point.state for point in seen.points if point.id not in decision.remove}}
     subject = {"remove": sorted(decision.remove), "snapshots": snapshots}
     return _plan(wanted, seen, steps, after, subject, {**_reasons(decision), "abandoned": abandoned})
+
+
+def _snapshots_of(seen: Observed, decision: Decision) -> set[str]:
+    """Snapshots in the repository of points that are removed: by their manifests, or by their tags where a manifest cannot be read."""
+    going = [point for point in seen.points if point.id in decision.remove]
+    named = {point.manifest["repository"]["snapshot"] for point in going if not point.problem}
+    tags = {"point=" + point.id for point in going if point.problem}
+    return {found["id"] for found in seen.snapshots if found["id"] in named or tags.intersection(found.get("tags") or ())}
 
 
 def _reasons(decision: Decision) -> dict[str, Any]:

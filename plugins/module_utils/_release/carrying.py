@@ -16,6 +16,7 @@ from .._kernel.execute import carry_out, undo
 from .._kernel.files import read_text, replace_file
 from .._kernel.journal import lock_holder, locked, operation_id
 from .._kernel.plan import Plan, Step
+from .._kernel.text import local_time
 from . import outcomes
 from .answered import lines_of
 from .model import Desired
@@ -170,4 +171,4 @@ def _forget_undone(entries: list[dict[str, Any]], context: dict[str, Any]) -> No
 def _recovery_title(entries: list[dict[str, Any]], forward: bool) -> str:
     begun = [entry for entry in entries if entry["event"] == "begin"]
     return "{} the operation {} of {} that was interrupted{}".format(
-        "Finish" if forward else "Undo", entries[0]["operation"], entries[0]["at"], " in '{}'".format(begun[-1]["title"]) if begun else "")
+        "Finish" if forward else "Undo", entries[0]["operation"], local_time(entries[0]["at"]), " in '{}'".format(begun[-1]["title"]) if begun else "")

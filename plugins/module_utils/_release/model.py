@@ -193,7 +193,7 @@ def _check_options(params: Mapping[str, Any]) -> None:
         root_capacity(params["processes"]["queue_channels"])
     except ValueError as error:
         raise bad_input("processes.queue_channels", params["processes"]["queue_channels"],
-                   f"channels as queue_job takes them, as root:4,root.mail:1 ({error})") from None
+                        f"channels as queue_job takes them, as root:4,root.mail:1 ({error})") from None
     for key in params["environment_variables"]:
         if key.startswith("ODOO_QUEUE_JOB_") and not key.endswith("MAX_CAPACITY"):
             raise bad_input("environment_variables", key, "no variable that the platform sets itself; channels are processes.queue_channels")

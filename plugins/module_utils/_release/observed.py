@@ -14,7 +14,7 @@ from .._instance.database import DatabaseState
 from .._instance.names import COLOURS, place
 from .._runtime.protocol import Found
 from .changes import Changes
-from .loss import Gap
+from .lost_rows import Gap
 from .model import Desired
 
 # What is to be done where an update fails on a clone, or failed there.

@@ -16,6 +16,7 @@ from .._kernel.execute import carry_out
 from .._kernel.journal import locked, now, one_of
 from .._kernel.plan import Plan
 from .._kernel.run import guard_digest
+from .._kernel.text import local_time
 from . import rehearsal, removal
 from .carrying import Carrying
 from .look import look, running_release
@@ -91,7 +92,8 @@ class ReleaseOperation:
         if plan.facts.get("price") and not self.wanted.params["expected_plan_digest"]:
             raise DomainError(
                 "confirmation_needed",
-                "going back to {point}, taken {taken}, discards data: {said}".format(said=plan.facts["price"]["summary"], **plan.facts),
+                "going back to {point}, taken {taken}, discards data: {said}".format(
+                    point=plan.facts["point"], taken=local_time(plan.facts["taken"]), said=plan.facts["price"]["summary"]),
                 unchanged="Nothing was changed", advice=f"If that is meant, give expected_plan_digest: {plan.digest}", plan=plan.as_dict())
 
     @contextmanager

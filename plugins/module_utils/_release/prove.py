@@ -48,9 +48,12 @@ def prove(address: str, series: Series, database: str, token: str, host: str, se
     deadline = Deadline(seconds)
     try:
         _wait_for_port(address, series, host, deadline, alive)
-        found = _inside(address, token, host, series, database, deadline)
-        assets = _assets(address, host, found.get("assets", []), deadline)
-        _wait_for_realtime(address, series, host, deadline)
+        with ThreadPoolExecutor(1) as aside:
+            # The websocket process loads a registry of its own.
+            realtime = aside.submit(_wait_for_realtime, address, series, host, deadline)
+            found = _inside(address, token, host, series, database, deadline)
+            assets = _assets(address, host, found.get("assets", []), deadline)
+            realtime.result()
     except (NotReady, WaitTimeout, OSError, http.client.HTTPException) as error:
         raise DomainError("not_ready", f"{address} is not ready: {error}") from None
     return {"assets": assets, "checks": found.get("checks", [])}

@@ -24,6 +24,7 @@ from .._recovery.operation import RecoveryOperation
 from .._recovery.points import find
 from .._recovery.restore import MARK
 from . import loss
+from .lost_rows import Gap
 from .model import Desired
 from .observed import Back
 
@@ -87,7 +88,7 @@ def find_back(wanted: Desired, database: Database, opened: Recovery, target: Map
     if not applied:
         raise DomainError("no_point", f"recovery point {point.id} is of a time before the instance was released this way",
                           unchanged="Nothing was changed", advice="Restore it into a new instance and adopt it there")
-    gap = loss.Gap.of(point.manifest)
+    gap = Gap.of(point.manifest)
     price = loss.price(database, gap)
     return Back(point.id, point.taken.isoformat(), applied, {**price, "summary": price["summary"] + note}, gap)
 

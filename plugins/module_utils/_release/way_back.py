@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._kernel.text import local_time
+
 Row = Mapping[str, Any]
 
 # Classes that led back: to go back once more is to stay.
@@ -63,5 +65,5 @@ def described(rows: Sequence[Row]) -> dict[str, Any] | None:
         return {"class": "none", "said": f"it was gone back to {name}; nothing was released since"}
     if way.between:
         return {"class": "data", "release": way.target["release"], "name": name,
-                "said": "to {0} only with the data of before {1}".format(name, way.between[-1]["at"])}
+                "said": "to {0} only with the data of before {1}".format(name, local_time(way.between[-1]["at"]))}
     return {"class": "code", "release": way.target["release"], "name": name, "said": f"to {name} by a switch, without loss"}

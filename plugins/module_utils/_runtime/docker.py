@@ -89,7 +89,8 @@ class DockerRuntime:
         labels = {"instance": self.instance, "colour": spec.colour, "kind": spec.kind if spec.colour else "update",
                   "release": spec.release, "image": spec.image, "config": spec.config}
         self.daemon.create(ContainerSpec(
-            name=self._name(place), image=spec.reference, command=["sh", "-c", _GATE, "sh", *spec.command] if spec.waits else spec.command, labels={LABEL + key: value for key, value in labels.items()}, uid=self.uid,
+            name=self._name(place), image=spec.reference, command=["sh", "-c", _GATE, "sh", *spec.command] if spec.waits else spec.command,
+            labels={LABEL + key: value for key, value in labels.items()}, uid=self.uid,
             mounts=self._mounts(place, spec), environment=spec.environment, memory=spec.memory, cpus=spec.cpus,
             network=network, address=self.address(place) if network else None, restart=spec.lasts))
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.database import Database
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import loss
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.lost_rows import Gap, bookkeeping
 from cluster import NAME, Server
 
 DATES = "create_date timestamp default (now() at time zone 'UTC'), write_date timestamp default (now() at time zone 'UTC')"
@@ -65,12 +66,12 @@ def shop(server: Server) -> Iterator[Database]:
     server.instance()
 
 
-def point(server: Server) -> loss.Gap:
+def point(server: Server) -> Gap:
     """What a recovery point of now notes."""
     taken, horizon, system = server.sql("select now()::text, txid_snapshot_xmin(txid_current_snapshot()) % (2::bigint ^ 32)::bigint,"
                                         " (select system_identifier::text from pg_control_system())", NAME)[0]
     taken = taken.replace(" ", "T") + ":00"
-    return loss.Gap(taken, taken, str(horizon), system)
+    return Gap(taken, taken, str(horizon), system)
 
 
 def work(server: Server) -> None:
@@ -116,7 +117,7 @@ def test_what_cannot_be_told_is_said(server: Server, shop: Database, system: str
     """A point of another cluster, or an old one: rows that bear no date are not counted, and that is said."""
     gap = point(server)
     work(server)
-    price = loss.price(shop, loss.Gap(gap.taken, gap.since, gap.horizon if system else "", system))
+    price = loss.price(shop, Gap(gap.taken, gap.since, gap.horizon if system else "", system))
     assert named(price) == NAMED and "product_tag_rel" not in price["others"]
     assert price["unknown"] == ["product_tag_rel", "warehouse.counts"] and "rows of 2 tables bear no date" in price["summary"]
 
@@ -147,7 +148,7 @@ def test_what_was_abandoned_is_told_by_the_row(server: Server, shop: Database, t
     told = loss.price(restored, gap, NAME, NAME + "_scratch")
     assert (named(told), told["others"], told["unknown"]) == (NAMED, OTHERS, [])
     rows = loss.export(restored, NAME, gap, str(tmp_path / "export"), told)
-    work_rows = sum(rows for table, rows in OTHERS.items() if not loss.bookkeeping(table)) + sum(made + changed for made, changed in NAMED.values())
+    work_rows = sum(rows for table, rows in OTHERS.items() if not bookkeeping(table)) + sum(made + changed for made, changed in NAMED.values())
     assert rows == work_rows
     assert len((tmp_path / "export" / "product_tag_rel.csv").read_text().splitlines()) == 1 + OTHERS["product_tag_rel"]
     assert "- 50 rows of product_template" in (tmp_path / "export" / "README.md").read_text()

@@ -113,5 +113,12 @@ def site() -> Iterator[Site]:
         machines.down([MACHINE])
 
 
+def counted(output: str) -> tuple[int, int]:
+    """How many tasks a run had, and how many of them changed something: by the recap, so that a task counts once for each host."""
+    recap = output.split("PLAY RECAP")[1]
+    total = sum(int(count) for count in re.findall(r"\b(?:ok|skipped|rescued|ignored|failed)=(\d+)", recap))
+    return total, sum(int(count) for count in re.findall(r"\bchanged=(\d+)", recap))
+
+
 def both(site: Site) -> dict[str, Any]:
     return {ONE: site.instance(1, "shop-one.example.test"), TWO: site.instance(2, "shop-two.example.test")}

@@ -12,6 +12,7 @@ from typing import Any
 from ..._kernel.errors import known
 from ..._kernel.plan import Step
 from .. import loss
+from ..lost_rows import Gap
 from ..recovery import BEFORE, MOMENT, abandoned, recovery_params
 from .base import StepsBase
 
@@ -84,7 +85,7 @@ class RecoverySteps(StepsBase):
     def do_export(self, step: Step) -> dict[str, Any]:
         """What the abandoned database has and the restored one has not, for people to enter again; then it is closed for good."""
         aside = self.context["aside"]
-        gap = loss.Gap(**step.parameters["gap"]) if "gap" in step.parameters else loss.Gap(step.parameters["since"], step.parameters["since"])
+        gap = Gap(**step.parameters["gap"]) if "gap" in step.parameters else Gap(step.parameters["since"], step.parameters["since"])
         self.database.close(aside)
         told = loss.price(self.database, gap, aside, self.wanted.database)
         directory = os.path.join(self.wanted.directory, "exports", self.context["operation"])

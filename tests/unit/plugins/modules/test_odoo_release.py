@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
+from ansible_collections.sysgenpro.odoo.plugins.doc_fragments.repository import ModuleDocFragment
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import (
     arguments,
 )
@@ -54,7 +55,7 @@ def options_in(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_what_is_documented_is_what_is_taken() -> None:
-    documented = yaml.safe_load(odoo_release.DOCUMENTATION)["options"]
+    documented = {**yaml.safe_load(ModuleDocFragment.RELEASE)["options"], **yaml.safe_load(odoo_release.DOCUMENTATION)["options"]}
     # AnsibleModule fills the defaults it was given, so other tests may have left something in them.
     assert options_of(documented) == options_in(importlib.reload(arguments).ARGUMENTS)
 

@@ -80,3 +80,14 @@ def test_bad_input_is_refused_before_anything_is_written(tmp_path: Path, further
 def test_the_same_path_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DomainError, match="twice"):
         converge(entry(tmp_path / "f", content="a"), entry(tmp_path / "f", content="b"))
+
+
+def test_a_link_takes_the_place_of_a_file_and_of_another_link(tmp_path: Path) -> None:
+    wanted = entry(tmp_path / "l", state="link", target="/dev/null")
+    assert converge(wanted) == [str(tmp_path / "l")]
+    assert converge(wanted) == []
+    for other in ("file", "link"):
+        (tmp_path / "l").unlink()
+        (tmp_path / "l").write_text("theirs") if other == "file" else (tmp_path / "l").symlink_to("/dev/zero")
+        assert converge(wanted) == [str(tmp_path / "l")]
+        assert os.readlink(tmp_path / "l") == "/dev/null" and [path.name for path in tmp_path.iterdir()] == ["l"]

@@ -49,7 +49,7 @@ def world(*found: Found) -> dict[str, Found]:
         # Two exchanged their numbers: each is told its own.
         ([here(), here("bodega", 2)], [one(number=2), one("bodega", 1)], [], "number_changed"),
         ([here()], [], ["acme"], "still_there"),
-        ([here("acme", 1, "cluster")], [], ["acme"], "still_there"),
+        ([here("acme", 1, "cluster")], [], ["acme"], "still_there"), ([here("acme", 1, "stopped cluster", "files")], [], ["acme"], ""),
         ([here("acme", 1, "route", "timers", "files")], [], ["acme"], ""),
         ([here("acme", 1, "route", "timers")], [one("corner")], ["acme"], ""),
         ([here()], [one()], ["acme"], "not_absent"),
@@ -99,8 +99,12 @@ def test_a_machine_tells_its_instances(tmp_path: Path) -> None:
     found = instances.observe(str(tmp_path), lambda: listed)
     assert list(found) == ["acme-production"]
     acme = found["acme-production"]
-    assert set(acme.parts) == set(instances.PARTS) and set(acme.numbers.values()) == {7} and (acme.front, acme.database) == ("172.28.7.2", "acme")
+    assert set(acme.parts) == set(instances.PARTS) - {"stopped cluster"} and set(acme.numbers.values()) == {7} and (acme.front, acme.database) == ("172.28.7.2", "acme")
     assert acme.named().startswith("containers (acme-production-blue-web running, acme-production-blue-cron exited), front (172.28.7.2), route (a.test)")
+    (tmp_path / "etc/postgresql/17/acme/start.conf").write_text("# by hand\ndisabled\n")
+    stopped = instances.observe(str(tmp_path), lambda: [])["acme-production"]
+    assert set(stopped.parts) == set(instances.PARTS) - {"cluster", "containers"}, "what is stopped and kept is not what still runs, and keeps its number"
+    assert set(stopped.numbers.values()) == {7}
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.data impo
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._recovery.restore import MARK
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import loss
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.lost_rows import Gap
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.recovery import abandoned
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
     NAME,
@@ -144,11 +145,11 @@ def test_only_a_restore_asks_where_a_database_came_from(rig: Rig, monkeypatch: p
 
 
 @pytest.mark.parametrize(("manifest", "expected"), [
-    ({"taken": {"at": "A"}}, loss.Gap("A", "A")),
-    ({"taken": {"at": "A", "since": "S", "horizon": "7"}, "postgresql": {"system": "1"}}, loss.Gap("A", "S", "7", "1"))])
-def test_since_when_a_point_may_lack_work(manifest: dict[str, Any], expected: loss.Gap) -> None:
+    ({"taken": {"at": "A"}}, Gap("A", "A")),
+    ({"taken": {"at": "A", "since": "S", "horizon": "7"}, "postgresql": {"system": "1"}}, Gap("A", "S", "7", "1"))])
+def test_since_when_a_point_may_lack_work(manifest: dict[str, Any], expected: Gap) -> None:
     """The first points did not say."""
-    assert loss.Gap.of(manifest) == expected and loss.Gap(**expected.as_json()) == expected
+    assert Gap.of(manifest) == expected and Gap(**expected.as_json()) == expected
 
 
 @pytest.mark.parametrize(("changes", "field"), [
