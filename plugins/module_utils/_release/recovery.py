@@ -8,9 +8,10 @@ The abandoned database is kept under ``<database>_was_<yymmddhhmm>``, closed, wi
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from .._instance.database import Database
@@ -147,6 +148,13 @@ def back_steps(back: Back) -> tuple[Step, Step]:
     """The step that restores beside what runs, and the one that exchanges the two."""
     return (Step("restore_point", f"Restore {back.point} beside what runs", {"point": back.point}),
             Step("exchange", f"Put {back.point} in the place of the database, which is kept", {"point": back.point, "since": back.taken}))
+
+
+def free_name(database: str, now: datetime.datetime, taken: Container[str]) -> str:
+    """What an abandoned database is called: by its minute, or the next that nothing is called by, since gone back may be twice in one."""
+    while (name := f"{database}_was_{now.strftime(MOMENT)}") in taken:
+        now += datetime.timedelta(minutes=1)
+    return name
 
 
 def abandoned(database: str, names: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from ..._kernel.errors import known
 from ..._kernel.plan import Step
 from .. import loss
 from ..lost_rows import Gap
-from ..recovery import BEFORE, MOMENT, abandoned, recovery_params
+from ..recovery import BEFORE, MOMENT, abandoned, free_name, recovery_params
 from .base import StepsBase
 
 
@@ -50,8 +50,8 @@ class RecoverySteps(StepsBase):
             restoring.carry_out(plan, {})
             self.warnings.extend(restoring.told.get("warnings", ()))
         self.give_extensions(self._back)
-        now = datetime.datetime.now(datetime.timezone.utc)
-        return {"aside": f"{self.wanted.database}_was_{now.strftime(MOMENT)}"}
+        taken = {*self.database.beside(self.wanted.database + "_was_"), *self.data.names()}
+        return {"aside": free_name(self.wanted.database, datetime.datetime.now(datetime.timezone.utc), taken)}
 
     def do_restore_here(self, step: Step) -> dict[str, Any]:
         """The database of a new instance: another one's, under this one's identity, closed until its first colour is let in."""

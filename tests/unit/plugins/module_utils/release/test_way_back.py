@@ -29,6 +29,7 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.
     running_r1,
 )
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.test_journal_recovery import RECOVERY
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.world import Data as Stored
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.world import FakeDatabase
 
 
@@ -157,6 +158,21 @@ def test_since_when_a_point_may_lack_work(manifest: dict[str, Any], expected: Ga
 def test_bad_input(rig: Rig, changes: dict[str, Any], field: str) -> None:
     with pytest.raises(DomainError, match=f"^{field} is "):
         rig.operation(rig.params(R3, **changes))
+
+
+def test_twice_in_one_minute(rig: Rig) -> None:
+    """What was abandoned a moment ago has the name of this minute, and its files have that of the next."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    names = [f"{NAME}_was_{(now + datetime.timedelta(minutes=more)).strftime('%y%m%d%H%M')}" for more in range(4)]
+    rig.run(rig.params(R3, recovery=RECOVERY))
+    rig.world.databases[names[0]] = Stored(schema="s1", orders=-1, comment="abandoned before")
+    (rig.directory / "instances" / "acme-production" / "data" / "filestore" / names[1]).mkdir(parents=True)
+    with pytest.raises(DomainError) as error:
+        rig.run(back(rig))
+    rig.run(back(rig, expected_plan_digest=error.value.details["plan"]["digest"]))
+    assert released(rig.world, R1) == []
+    assert rig.world.databases[names[0]].comment == "abandoned before"
+    assert len([name for name in rig.world.databases if name.startswith(NAME + "_was_")]) == 2
 
 
 def test_whose_abandoned_databases_are_whose() -> None:
