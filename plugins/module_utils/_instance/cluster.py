@@ -17,7 +17,7 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline
-from .names import COLOURS, KINDS, QUEUE, role
+from .names import COLOURS, KINDS, OWNER, QUEUE, UPDATE, role
 from .way_in import WayIn
 
 try:
@@ -64,10 +64,10 @@ class Cluster:
             raise DomainError("psycopg2_missing", "the Python library psycopg2 is not on this machine",
                               unchanged="Nothing was changed", advice="Run the site playbook for this machine")
         self.name, self.way = name, way
-        self.owner = name + "_owner"
+        self.owner = role(name, OWNER)
         self.undo = name + "_undo"
         self.failed = name + "_failed"
-        self.update_role = name + "_update"
+        self.update_role = role(name, UPDATE)
 
     def role(self, colour: str, kind: str) -> str:
         return role(self.name, f"{colour}_{kind}")

@@ -20,6 +20,7 @@ from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
 from .._kernel.files import sync_directory
 from .._kernel.text import joined
+from .directories import filestore_of
 
 # What is left beside what a release needs, in bytes of memory and of disk: room that other tenants keep.
 HEADROOM = 128 * 1024 ** 2
@@ -42,7 +43,7 @@ class Data:
 
     def beside(self, name: str) -> str:
         """The filestore of a database of that name."""
-        return os.path.join(self.root, "filestore", name)
+        return filestore_of(self.directory, name)
 
     def exists(self) -> bool:
         """Whether there is a filestore."""

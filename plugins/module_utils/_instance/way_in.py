@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-try:
+with contextlib.suppress(ImportError):  # Cluster says so
     import psycopg2
-
-    HAS_PSYCOPG2 = True
-except ImportError:
-    HAS_PSYCOPG2 = False
 
 _SOCKET = ".s.PGSQL."
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .._instance.names import LOGINS, QUEUE_LOGINS, UPDATE
+from .._instance.names import LOGINS, OWNER, QUEUE_LOGINS, UPDATE, role
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .scram import verifies
@@ -31,14 +31,14 @@ class Cluster:
 
     @property
     def owner(self) -> str:
-        return f"{self.database}_owner"
+        return role(self.database, OWNER)
 
     @property
     def logins(self) -> list[str]:
         return [*LOGINS, *(login for login in QUEUE_LOGINS if self.passwords.get(login))]
 
     def role(self, login: str) -> str:
-        return f"{self.database}_{login}"
+        return role(self.database, login)
 
 
 @dataclass(frozen=True)

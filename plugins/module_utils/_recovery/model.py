@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._instance.directories import Directories
 from .._instance.names import DATABASE, DATABASE_SAID, NAME, NAME_SAID, POSTGRESQL_NAME, POSTGRESQL_NAME_SAID
 from .._kernel.errors import DomainError, known
 
@@ -26,7 +27,7 @@ LEAST = {"max_age": 0, "jobs": 1, "nice": 0, "limits.upload": 0, "limits.downloa
 
 
 @dataclass(frozen=True)
-class Desired:
+class Desired(Directories):
     """What is asked for. ``params`` holds secrets: it stays out of plans, digests and ``repr``."""
 
     instance: str
@@ -37,21 +38,9 @@ class Desired:
         return f"Desired({self.instance!r}, {self.state!r})"
 
     @property
-    def directory(self) -> str:
-        return os.path.join(self.params["root"], self.instance)
-
-    @property
-    def state_directory(self) -> str:
-        return os.path.join(self.directory, "state")
-
-    @property
     def work(self) -> str:
         """Where pins, dump and restic's cache lie: the instance's, root's only, on the filestore's file system."""
         return os.path.join(self.directory, "recovery")
-
-    @property
-    def filestore(self) -> str:
-        return os.path.join(self.directory, "data", "filestore", self.params["database"]["name"])
 
     @property
     def source(self) -> str:

@@ -13,7 +13,7 @@ from .._image import installing
 from .._image.installing import missing_modules
 from .._instance.data import HEADROOM
 from .._instance.database import DatabaseState
-from .._instance.names import COLOURS, QUEUE, logins_of
+from .._instance.names import COLOURS, OWNER, QUEUE, logins_of, role
 from .._instance.series import series_of
 from .._kernel.errors import DomainError, bad_input, known
 from .._kernel.text import joined, parse_memory
@@ -107,7 +107,7 @@ def check_collation(wanted: Desired, database: DatabaseState) -> None:
 
 def others_in(wanted: Desired, database: DatabaseState) -> list[str]:
     """Roles that are connected and are not this instance's: of whatever runs on the database so far."""
-    own = {*logins_of(wanted.database), wanted.database + "_owner"}
+    own = {*logins_of(wanted.database), role(wanted.database, OWNER)}
     return sorted(role for role in database.sessions if role not in own)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from .._image.record import Reference, parse_reference
+from .._instance.directories import Directories
 from .._instance.names import (
     COLOURS,
     DATABASE,
@@ -48,7 +48,7 @@ RESERVED = frozenset((
 
 
 @dataclass(frozen=True)
-class Desired:
+class Desired(Directories):
     """The instance as it shall be. Secrets are kept out of ``repr``, plans and digests."""
 
     instance: str
@@ -58,20 +58,8 @@ class Desired:
     params: Mapping[str, Any]
 
     @property
-    def directory(self) -> str:
-        return os.path.join(self.params["root"], self.instance)
-
-    @property
-    def state_directory(self) -> str:
-        return os.path.join(self.directory, "state")
-
-    @property
     def database(self) -> str:
         return str(self.params["database"]["name"])
-
-    @property
-    def filestore(self) -> str:
-        return os.path.join(self.directory, "data", "filestore", self.database)
 
     @property
     def image(self) -> str:

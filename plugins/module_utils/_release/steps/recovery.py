@@ -41,29 +41,24 @@ class RecoverySteps(StepsBase):
     def _back(self) -> str:
         return self.wanted.database + "_back"
 
-    def do_restore_point(self, step: Step) -> dict[str, Any]:
-        target = {"database": self._back, "filestore": self.data.beside(self._back), "owner": self.database.owner,
-                  "uid": int(self.wanted.params["uid"])}
-        restoring = self.parts.recovery(recovery_params(self.wanted, "restored", point=step.parameters["point"], target=target))
+    def _restore(self, point: str, database: str, filestore: str, **more: Any) -> None:
+        """Make a database and a filestore of a point. :param more: further parameters of ``pg_recovery_point``."""
+        target = {"database": database, "filestore": filestore, "owner": self.database.owner, "uid": int(self.wanted.params["uid"])}
+        restoring = self.parts.recovery(recovery_params(self.wanted, "restored", point=point, target=target, **more))
         plan = restoring.plan()
         if plan.steps:
             restoring.carry_out(plan, {})
             self.warnings.extend(restoring.told.get("warnings", ()))
+
+    def do_restore_point(self, step: Step) -> dict[str, Any]:
+        self._restore(step.parameters["point"], self._back, self.data.beside(self._back))
         self.give_extensions(self._back)
         taken = {*self.database.beside(self.wanted.database + "_was_"), *self.data.names()}
         return {"aside": free_name(self.wanted.database, datetime.datetime.now(datetime.timezone.utc), taken)}
 
     def do_restore_here(self, step: Step) -> dict[str, Any]:
         """The database of a new instance: another one's, under this one's identity, closed until its first colour is let in."""
-        given = self.wanted.params["from_point"]
-        target = {"database": self.wanted.database, "filestore": self.wanted.filestore, "owner": self.database.owner,
-                  "uid": int(self.wanted.params["uid"])}
-        restoring = self.parts.recovery(recovery_params(
-            self.wanted, "restored", point=step.parameters["point"], source=given["source"], target=target))
-        plan = restoring.plan()
-        if plan.steps:
-            restoring.carry_out(plan, {})
-            self.warnings.extend(restoring.told.get("warnings", ()))
+        self._restore(step.parameters["point"], self.wanted.database, self.wanted.filestore, source=self.wanted.params["from_point"]["source"])
         self.give_extensions()
         self.database.take_over(self.wanted.identity)
         return {}
