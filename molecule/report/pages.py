@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,7 +20,7 @@ class Page(HTMLParser):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.name, self.words, self.links, self.loads, self._open = path.name, [], [], [], []
+        self.name, self.words, self.links, self.loads, self.moments, self._open = path.name, [], [], [], [], []
         self.feed(path.read_text(encoding="utf-8"))
         self.close()
         assert not self._open, f"{self.name}: {self._open} do not end"
@@ -32,6 +33,8 @@ class Page(HTMLParser):
         self.loads += [value for key, value in found.items() if key in ("src", "srcset", "data") or (tag == "link" and key == "href")]
         if tag == "a":
             self.links.append(found["href"])
+        if tag == "time":
+            self.moments.append(found["datetime"])
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open and self._open.pop() == tag, f"{self.name}: </{tag}> where another element is open"
@@ -61,8 +64,11 @@ def main() -> None:
         header, end = journal[0], journal[-1]
         name = header["name"]
         page = next(page for page in pages.values() if page.name.startswith(f"molecule-{name}-"))
-        page.says(f"{name} in molecule", header["release"], header["plan"], header["at"], end["at"], header["class"], end["outcome"],
+        page.says(f"{name} in molecule", header["release"], header["plan"], header["class"], end["outcome"],
                   f"by {header['who']}", header.get("why", ""), f"Took {end['seconds']:.1f} s")
+        # Exact for a program, to the second and in the reader's zone for people.
+        page.says(*(datetime.fromisoformat(moment["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S") for moment in (header, end)))
+        assert {header["at"], end["at"]} <= set(page.moments), f"{page.name} has {page.moments}"
         page.says(*(entry["title"] for entry in journal if entry["event"] == "begin"))
         assert page.links == [index.name], page.links
 

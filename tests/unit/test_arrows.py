@@ -17,10 +17,11 @@ DOWN: dict[str, set[str]] = {
     "_documents": {"_kernel"},
     "_image": {"_kernel"},
     "_instance": {"_kernel"},
-    "_runtime": {"_instance", "_kernel"},
+    "_kubernetes": {"_kernel"},
+    "_runtime": {"_instance", "_kubernetes", "_kernel"},
     "_host": {"_instance", "_kernel"},
     "_postgresql": {"_instance", "_kernel"},
-    "_routing": {"_kernel"},
+    "_routing": {"_kubernetes", "_kernel"},
     "_recovery": {"_instance", "_documents", "_kernel"},
     "_release": {"_recovery", "_image", "_runtime", "_host", "_instance", "_kernel"},
 }

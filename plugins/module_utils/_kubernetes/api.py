@@ -1,0 +1,250 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One cluster's API by plain paths: no discovery, one pool of connections, errors that say what to do.
+
+Configuration and credentials are those of the library ``kubernetes`` (kubeconfig with its plugins, or the service account of the pod that runs
+this); calls go through its pool of connections.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from .._kernel.errors import DomainError, bad_input
+from .._kernel.wait import Deadline, clock
+from .kinds import KINDS, called, path_of
+
+try:
+    import urllib3
+    from kubernetes import client, config
+    from kubernetes.config.config_exception import ConfigException
+
+    HAS_KUBERNETES = True
+except ImportError:
+    HAS_KUBERNETES = False
+
+MANAGER = "sysgenpro"
+"""The one field manager of all that this collection applies."""
+# Objects that one answer to a list may bear.
+PAGE = 500
+# Calls that are under way at the same time.
+AT_ONCE = 8
+# Seconds: for one answer, and for an API server that restarts or asks to be asked later.
+ANSWER, PATIENCE = 30, 90
+# Answers of an API server that cannot answer now.
+_LATER = (429, 500, 502, 503, 504)
+_SLEEPS = (0.2, 0.5, 1.0, 2.0)
+
+
+class ApiError(DomainError):
+    """What the API server refused. :param status: of HTTP. :param reason: its own word, such as ``Conflict``."""
+
+    def __init__(self, status: int, reason: str, code: str, message: str, advice: str) -> None:
+        super().__init__(code, message, advice=advice, status=status, reason=reason)
+        self.status, self.reason = status, reason
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call, for many at once. :param item: what it applies; :param path: what it deletes, where there is no item."""
+
+    item: Mapping[str, Any] = field(default_factory=dict)
+    path: str = ""
+
+    @property
+    def said(self) -> str:
+        return called(self.item) if self.item else self.path.rsplit("/", 1)[-1]
+
+
+class Api:
+    """:param api_client: of the library ``kubernetes``. :param patience: seconds for which an API server that does not answer is waited for.
+
+    :ivar calls: how many requests were sent, by method.
+    """
+
+    def __init__(self, api_client: Any, patience: float = PATIENCE) -> None:
+        self._client, self.patience = api_client, patience
+        self._host = api_client.configuration.host.rstrip("/")
+        self._pool = api_client.rest_client.pool_manager
+        self.calls: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, kubeconfig: str | None = None, context: str | None = None) -> Api:
+        """By a kubeconfig (``KUBECONFIG``, ``~/.kube/config`` where none is named), or, where neither is and this runs in a pod, by its service account.
+
+        :raises DomainError: ``kubernetes_missing``, ``bad_input`` for a kubeconfig or context that cannot be used.
+        """
+        if not HAS_KUBERNETES:
+            raise DomainError("kubernetes_missing", "the Python library kubernetes is not where this runs",
+                              unchanged="Nothing was changed", advice="pip install kubernetes, for the Python that runs the module")
+        if not kubeconfig and not context and os.environ.get("KUBERNETES_SERVICE_HOST") and not os.environ.get("KUBECONFIG"):
+            settings = client.Configuration()
+            config.load_incluster_config(client_configuration=settings)
+        else:
+            settings = _from_file(kubeconfig, context)
+        settings.connection_pool_maxsize = AT_ONCE * 2
+        settings.retries = False
+        return cls(client.ApiClient(settings))
+
+    # -- one call -------------------------------------------------------------------------------
+
+    def call(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Any = None, kind: str = "application/json",
+             plain: bool = False) -> Any:
+        """One request, waited for while the server restarts or is busy. Returns its JSON, or text where ``plain``.
+
+        :raises ApiError: what the server refused; ``missing`` for 404.
+        :raises DomainError: ``cluster_down``.
+        """
+        deadline, tries = Deadline(self.patience), 0
+        data = None if body is None else json.dumps(body).encode()
+        while True:
+            status, text, wait = self._once(method, path, query or {}, data, kind)
+            if status in range(200, 300):
+                return text if plain else json.loads(text or "{}")
+            if status not in (0, *_LATER) or deadline.passed:
+                raise self._refused(method, path, status, text)
+            clock.sleep(min(wait or _SLEEPS[min(tries, len(_SLEEPS) - 1)], max(deadline.left, 0.05)))
+            tries += 1
+
+    def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str) -> tuple[int, str, float]:
+        """Status (0 where there was no answer), text, and the seconds after which the server asks to be asked again."""
+        headers = {"Accept": "application/json", **({"Content-Type": kind} if data is not None else {})}
+        self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        self.calls[method] = self.calls.get(method, 0) + 1
+        try:
+            answer = self._pool.request(method, self._host + path + ("?" + urlencode(query) if query else ""), body=data, headers=headers,
+                                        timeout=ANSWER, retries=False)
+        except urllib3.exceptions.HTTPError as error:
+            return 0, str(error), 0
+        text = answer.data.decode(errors="replace")
+        try:
+            wait = float(answer.headers.get("Retry-After") or 0)
+        except ValueError:
+            wait = 0
+        return answer.status, text, wait
+
+    def _refused(self, method: str, path: str, status: int, text: str) -> DomainError:
+        if status == 0:
+            return DomainError("cluster_down", f"the cluster's API at {self._host} does not answer: {text.splitlines()[0] if text else 'no reason given'}",
+                               unchanged="Nothing was changed by this call", advice="See that it runs and can be reached from here, then run this again")
+        try:
+            said = json.loads(text)
+        except ValueError:
+            said = {}
+        message, reason = str(said.get("message") or text[:500].strip()), str(said.get("reason") or "")
+        code, advice = _MEANING.get(status, ("cluster_refused", "Look at what it says, then run this again"))
+        if status in _LATER:
+            code, advice = "cluster_busy", "Run this again once it is less busy"
+        return ApiError(status, reason, code, f"the cluster answers {status} to {_VERBS.get(method, method)} of {path}: {message}", advice)
+
+    # -- objects --------------------------------------------------------------------------------
+
+    def get(self, kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
+        """One object; None where there is none."""
+        try:
+            found: dict[str, Any] = self.call("GET", KINDS[kind].path(namespace, name))
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+        return found
+
+    def every(self, kind: str, namespace: str | None = None, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
+        """All objects of a kind, in pages, with their kind and version in each; none where the cluster does not know the kind."""
+        return list(self._pages(kind, namespace, labels, fields))
+
+    def _pages(self, kind: str, namespace: str | None, labels: str, fields: str) -> Iterator[dict[str, Any]]:
+        of, more = KINDS[kind], ""
+        while True:
+            query = {"limit": str(PAGE), **({"labelSelector": labels} if labels else {}), **({"fieldSelector": fields} if fields else {}),
+                     **({"continue": more} if more else {})}
+            try:
+                found = self.call("GET", of.path(namespace), query)
+            except ApiError as error:
+                if error.status == 404 and not more:
+                    return
+                raise
+            for item in found.get("items") or []:
+                yield {"apiVersion": of.api, "kind": kind, **item}
+            more = (found.get("metadata") or {}).get("continue") or ""
+            if not more:
+                return
+
+    def apply(self, item: Mapping[str, Any], *, force: bool = False, dry: bool = False) -> dict[str, Any]:
+        """Server-side apply under this collection's one field manager.
+
+        :raises ApiError: ``cluster_conflict`` where somebody else manages a field, unless ``force``.
+        """
+        query = {"fieldManager": MANAGER, "force": "true" if force else "false", **({"dryRun": "All"} if dry else {})}
+        found: dict[str, Any] = self.call("PATCH", path_of(item), query, item, "application/apply-patch+yaml")
+        return found
+
+    def merge(self, kind: str, namespace: str | None, name: str, change: Mapping[str, Any], sub: str = "") -> dict[str, Any]:
+        """Change some fields of what is there (JSON merge patch). :param sub: a subresource, such as ``scale``."""
+        path = KINDS[kind].path(namespace, name) + (f"/{sub}" if sub else "")
+        found: dict[str, Any] = self.call("PATCH", path, {"fieldManager": MANAGER}, change, "application/merge-patch+json")
+        return found
+
+    def create(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        """:raises ApiError: of status 409 where it is there already."""
+        path = path_of(item).rsplit("/", 1)[0]
+        found: dict[str, Any] = self.call("POST", path, {"fieldManager": MANAGER}, item)
+        return found
+
+    def delete(self, kind: str, namespace: str | None, name: str, *, grace: int | None = None, policy: str = "Background") -> bool:
+        """Have it removed; false where none was there. It may take a while until it is gone. :param grace: seconds for a pod to end in."""
+        body = {"propagationPolicy": policy, **({"gracePeriodSeconds": grace} if grace is not None else {})}
+        try:
+            self.call("DELETE", KINDS[kind].path(namespace, name), None, body)
+        except ApiError as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    # -- many -----------------------------------------------------------------------------------
+
+    def many(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[tuple[Any, Any, DomainError | None]]:
+        """Do something to each item, ``AT_ONCE`` at a time. Every failure is kept beside its item; the order is that of the items."""
+        def one(item: Any) -> tuple[Any, Any, DomainError | None]:
+            try:
+                return item, work(item), None
+            except DomainError as error:
+                return item, None, error
+
+        with ThreadPoolExecutor(AT_ONCE) as workers:
+            return list(workers.map(one, items))
+
+
+def failures(done: Sequence[tuple[Any, Any, DomainError | None]]) -> list[tuple[Any, DomainError]]:
+    """What ``Api.many`` could not do."""
+    return [(item, error) for item, _found, error in done if error]
+
+
+_VERBS: Mapping[str, str] = {"GET": "a look", "PATCH": "a change", "POST": "the making", "PUT": "a change", "DELETE": "the removal"}
+_MEANING: Mapping[int, tuple[str, str]] = {
+    401: ("cluster_unauthorized", "The credentials of the kubeconfig, or of the service account, have expired or were revoked: give others"),
+    403: ("cluster_forbidden", "Give the account the right that the message names; docs/guides/kubernetes.md has all that are needed"),
+    404: ("missing", "Look whether it was removed by hand, then run this again"),
+    409: ("cluster_conflict", "Somebody else manages what it names: take their change back, or ask for force"),
+    422: ("cluster_refused", "The cluster's rules refuse it: look at what it says"),
+}
+
+
+def _from_file(kubeconfig: str | None, context: str | None) -> Any:
+    settings = client.Configuration()
+    path = kubeconfig or os.environ.get("KUBECONFIG") or config.KUBE_CONFIG_DEFAULT_LOCATION
+    try:
+        config.load_kube_config(config_file=os.path.expanduser(path), context=context, client_configuration=settings, persist_config=False)
+    except ConfigException as error:
+        named = context and "context" in str(error)
+        raise bad_input("context" if named else "kubeconfig", context if named else path,
+                        "{} ({})".format("a context of the kubeconfig" if named else "a kubeconfig that can be read", str(error).splitlines()[0])) from None
+    return settings
