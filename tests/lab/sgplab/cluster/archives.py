@@ -23,6 +23,7 @@ class Small:
     """An image of files.
 
     :ivar files: path in the image to a file of this host, or to text.
+    :ivar entry: what always runs, ``command`` what runs or is added to it when the pod says nothing.
     :ivar links: path in the image to where it leads.
     :ivar user: number of the user that it runs as, when the pod says nothing.
     """
@@ -30,6 +31,7 @@ class Small:
     reference: str
     files: dict[str, Path | str]
     entry: tuple[str, ...]
+    command: tuple[str, ...] = ()
     links: dict[str, str] = field(default_factory=dict)
     user: str = "65532"
 
@@ -69,7 +71,7 @@ def write(image: Small, target: Path) -> None:
             found = hashlib.file_digest(content, "sha256").hexdigest()
         config = {
             "architecture": output(["dpkg", "--print-architecture"]), "os": "linux", "rootfs": {"type": "layers", "diff_ids": [f"sha256:{found}"]},
-            "config": {"Entrypoint": list(image.entry), "User": image.user, "Env": ["PATH=/bin"]},
+            "config": {"Entrypoint": list(image.entry), "Cmd": list(image.command), "User": image.user, "Env": ["PATH=/bin"]},
         }  # fmt: skip
         manifest = [{"Config": "config.json", "RepoTags": [image.reference], "Layers": ["layer.tar"]}]
         whole = target.with_name(f"{target.name}.tmp")

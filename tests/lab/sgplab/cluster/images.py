@@ -39,7 +39,7 @@ def small() -> dict[str, archives.Small]:
     applets = {f"/bin/{name}": "busybox" for name in output([str(busybox), "--list"]).split() if name != "busybox"}
     found = (
         archives.Small(PAUSE, {"/bin/busybox": busybox}, ("/bin/busybox", "sleep", "2147483647")),
-        archives.Small(BUSYBOX, {"/bin/busybox": busybox}, ("/bin/sh",), applets),
+        archives.Small(BUSYBOX, {"/bin/busybox": busybox}, (), ("/bin/sh",), applets),
         archives.Small(COREDNS, {"/bin/coredns": Path(programs.program("coredns"))}, ("/bin/coredns",)),
         archives.Small(METRICS, {"/bin/metrics-server": Path(programs.program("metrics-server"))}, ("/bin/metrics-server",)),
         archives.Small(TRAEFIK, {"/bin/traefik": _traefik()}, ("/bin/traefik",)),
@@ -49,7 +49,7 @@ def small() -> dict[str, archives.Small]:
 
 def _key(image: archives.Small) -> str:
     files = {name: source if isinstance(source, str) else [str(source), source.stat().st_size, source.stat().st_mtime_ns] for name, source in image.files.items()}
-    return hashlib.sha256(json.dumps([image.reference, files, image.entry, sorted(image.links), image.user]).encode()).hexdigest()[:12]
+    return hashlib.sha256(json.dumps([image.reference, files, image.entry, image.command, sorted(image.links), image.user]).encode()).hexdigest()[:12]
 
 
 def archive(image: archives.Small) -> Path:

@@ -18,8 +18,8 @@ from .programs import program
 
 #: Where the kubelet puts links to pods' logs, whatever it is told.
 POD_LOG_LINKS = Path("/var/log/containers")
-#: What containerd's command line keeps of networks that it made.
-CNI_CACHE = Path("/var/lib/cni")
+#: The pods' network, as the containers' network interface names it, and where that keeps what it gave to whom.
+NETWORK, CNI_CACHE = "sgp-pods", Path("/var/lib/cni/results")
 
 
 def containerd_config(place: Place, node: Node, networks: Path) -> str:
@@ -54,7 +54,7 @@ def network_config(place: Place, node: Node, pods: str) -> dict[str, Any]:
     Point to point, not a bridge, and without masquerading: every packet crosses the node's netfilter and bears its pod's address, which network policies ask for.
     """
     addresses = {"type": "host-local", "dataDir": str(place.node(node) / "addresses"), "ranges": [[{"subnet": pods}]], "routes": [{"dst": "0.0.0.0/0"}]}
-    return {"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}, {"type": "portmap", "capabilities": {"portMappings": True}}]}
+    return {"cniVersion": "0.4.0", "name": NETWORK, "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}, {"type": "portmap", "capabilities": {"portMappings": True}}]}
 
 
 def kubelet_config(place: Place, node: Node) -> dict[str, Any]:
@@ -114,14 +114,13 @@ def ensure(place: Place, node: Node) -> None:
     certificates.ensure_node(place, node)
     _write(root / "resolv.conf", "")
     kubelet, proxy = _write(root / "kubelet.json", kubelet_config(place, node)), _write(root / "kube-proxy.json", proxy_config(place, node))
-    started = processes.ensure(place, f"kubelet-{node.name}", [
+    processes.ensure(place, f"kubelet-{node.name}", [
         *node.enter(), program("kubelet"), f"--config={root / 'kubelet.json'}", f"--kubeconfig={place.keys / f'kubelet-{node.name}.conf'}",
         # Without the socket no pod's processor time is seen.
         f"--hostname-override={node.name}", f"--node-ip={node.address}", f"--root-dir={root / 'kubelet'}", f"--containerd={node.socket}",
     ], kubelet)  # fmt: skip
     processes.ensure(place, f"kube-proxy-{node.name}", [*node.enter(), program("kube-proxy"), f"--config={root / 'kube-proxy.json'}"], proxy)
-    if started or not (root / "networks" / "pods.conflist").exists():
-        _write(root / "networks" / "pods.conflist", network_config(place, node, _pods(place, node)))
+    _write(root / "networks" / "pods.conflist", network_config(place, node, _pods(place, node)))
     processes.ensure(place, f"netpol-{node.name}", [*node.enter(), program("netpol"), f"--kubeconfig={place.admin}", f"--node={node.name}", f"--queue={network.QUEUE}"])
     network.ensure_policies(node)
 
