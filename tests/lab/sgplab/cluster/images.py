@@ -18,8 +18,10 @@ from ..base import LabError, cache, locked, output, run, say
 from . import archives, packages, programs
 from .place import Node, Place
 
-PAUSE, BUSYBOX, COREDNS = "localhost/pause:1", "localhost/busybox:1", f"localhost/coredns:{dict((s.name, s.version) for s in programs.SOURCES)['coredns'][1:]}"
-METRICS, TRAEFIK = "localhost/metrics-server:0.8.0", "localhost/traefik:3.7.15"
+PAUSE, BUSYBOX = "localhost/pause:1", "localhost/busybox:1"
+COREDNS, METRICS = f"localhost/coredns:{programs.version('coredns')}", f"localhost/metrics-server:{programs.version('metrics-server')}"
+#: The version of the wheel in tests/requirements.in.
+TRAEFIK = "localhost/traefik:3.7.15"
 #: Reference in the cluster: image of the lab.
 FROM_DEBIAN = {"localhost/postgresql:17": "postgresql-17", "localhost/redis:8": "redis-8"}
 _NAMESPACE = ("-n", "k8s.io")

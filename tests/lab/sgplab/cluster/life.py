@@ -10,7 +10,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 from .. import images as lab_images
 from ..base import LabError, locked, run, say
-from . import addons, certificates, control_plane, images, namespace, network, node, packages, processes, programs, registry
+from . import (
+    addons,
+    certificates,
+    control_plane,
+    images,
+    namespace,
+    network,
+    node,
+    packages,
+    processes,
+    programs,
+    registry,
+)
 from .place import FIRST, SECOND, Node, Place, existing
 
 _IMAGES = {FIRST: (images.PAUSE, images.BUSYBOX, images.COREDNS, images.METRICS, images.TRAEFIK), SECOND: (images.PAUSE, images.BUSYBOX, images.TRAEFIK)}

@@ -65,6 +65,11 @@ def directory() -> Path:
     return cache() / f"kubernetes-{key()}"
 
 
+def version(name: str) -> str:
+    """Return the version of a source, without its ``v``."""
+    return next(source.version for source in SOURCES if source.name == name).removeprefix("v")
+
+
 def program(name: str) -> str:
     """Return the path of a built program."""
     return str(directory() / name)
