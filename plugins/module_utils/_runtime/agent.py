@@ -15,6 +15,7 @@ from __future__ import annotations
 import hmac
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -138,6 +139,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> int:
+    # The first process of a container is ended by no signal that it does not take; the kubelet sends it once Odoo has ended.
+    signal.signal(signal.SIGTERM, lambda *_args: os._exit(0))
     threading.Thread(target=follow, daemon=True).start()
     ThreadingHTTPServer(("", PORT), Handler).serve_forever()
     return 0
