@@ -116,7 +116,8 @@ class Api:
     def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str) -> tuple[int, str, float]:
         """Status (0 where there was no answer), text, and the seconds after which the server asks to be asked again."""
         headers = {"Accept": "application/json", **({"Content-Type": kind} if data is not None else {})}
-        self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        for setting in self._client.configuration.auth_settings().values():
+            headers[setting["key"]] = setting["value"]
         self.calls[method] = self.calls.get(method, 0) + 1
         try:
             answer = self._pool.request(method, self._host + path + ("?" + urlencode(query) if query else ""), body=data, headers=headers,

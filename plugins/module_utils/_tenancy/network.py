@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tenant's network: all is denied, and these few paths are open. Pure.
+
+Places with ``reach`` ``database`` or ``aside`` (updates, rehearsals) reach their database and nothing else, no name server either: whoever makes them gives
+them its address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._instance.names import HTTP, REALTIME
+from .._kubernetes.labels import KIND, REACH, TOOLBOX
+from .model import Target, Tenant
+
+AGENT = 8068
+"""The port on which a place tells of itself to the toolbox."""
+# Well-known: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
+_NAME = "kubernetes.io/metadata.name"
+CONFINED = ("aside", "database")
+
+Item = dict[str, Any]
+Rules = list[Item]
+
+
+@dataclass(frozen=True)
+class Edge:
+    """Where the edge's pods run. :param pods: their labels; all pods of the namespace where none are named."""
+
+    namespace: str
+    pods: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Of the cluster. :param api: addresses and ports of its API server, which the toolbox talks to."""
+
+    api: tuple[tuple[str, int], ...] = ()
+
+
+def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, str]) -> list[Item]:
+    """The network policies of a tenant's namespace. The first denies; each further one opens."""
+    toolbox = {"matchLabels": {KIND: TOOLBOX}}
+    places = [HTTP, REALTIME]
+    inner = _ports([AGENT, *places])
+    free = {"matchExpressions": [{"key": REACH, "operator": "NotIn", "values": list(CONFINED)}]}
+    serving = {"matchExpressions": [{"key": KIND, "operator": "In", "values": ["realtime", "web"]}]}
+    edge_peer: Item = {"namespaceSelector": {"matchLabels": {_NAME: edge.namespace}}}
+    if edge.pods:
+        edge_peer["podSelector"] = {"matchLabels": dict(edge.pods)}
+    outside = [{"ports": _ports([53], "UDP") + _ports([53]), "to": [{"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}},
+                                                                    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}]}]
+    if tenant.redis:
+        outside.append(_to(tenant.redis))
+    outside += [_way(tenant, each) for each in range(len(tenant.egress)) if not tenant.egress[each].kinds]
+    api = [{"ports": _ports([port]), "to": [{"ipBlock": {"cidr": _host(address)}}]} for address, port in ground.api]
+    found = [
+        _policy(tenant, labels, "deny-all", {}, ingress=[], egress=[]),
+        _policy(tenant, labels, "from-edge", serving, ingress=[{"ports": _ports(places), "from": [edge_peer]}]),
+        _policy(tenant, labels, "from-toolbox", {}, ingress=[{"ports": inner, "from": [{"podSelector": toolbox}]}]),
+        _policy(tenant, labels, "toolbox", toolbox, egress=[{"ports": inner, "to": [{"podSelector": {}}]}, *api]),
+        _policy(tenant, labels, "outside", free, egress=outside)]
+    if tenant.database:
+        found.append(_policy(tenant, labels, "database", {}, egress=[_to(tenant.database)]))
+    for name, target in (("into-database", tenant.database), ("into-redis", tenant.redis)):
+        if target and target.namespace == tenant.namespace:
+            found.append(_policy(tenant, labels, name, {"matchLabels": dict(target.pods)},
+                                 ingress=[{"ports": _ports(target.ports), "from": [{"podSelector": {}}]}]))
+    found += [_policy(tenant, labels, f"way-{way.name}", {"matchExpressions": [{"key": KIND, "operator": "In", "values": list(way.kinds)}, *free["matchExpressions"]]},
+                      egress=[_way(tenant, number)]) for number, way in enumerate(tenant.egress) if way.kinds]
+    return found
+
+
+def _policy(tenant: Tenant, labels: Mapping[str, str], name: str, pods: Item, ingress: Rules | None = None, egress: Rules | None = None) -> Item:
+    """A rule's absence and its emptiness are the same to the API, which gives back neither: so neither is written."""
+    types = [*(["Ingress"] if ingress is not None else []), *(["Egress"] if egress is not None else [])]
+    spec: Item = {"podSelector": pods, "policyTypes": types, **({"ingress": ingress} if ingress else {}), **({"egress": egress} if egress else {})}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": tenant.namespace, "labels": dict(labels)},
+            "spec": spec}
+
+
+def _to(target: Target) -> Item:
+    if target.network:
+        peer: Item = {"ipBlock": {"cidr": str(target.network)}}
+    else:
+        peer = {"namespaceSelector": {"matchLabels": {_NAME: target.namespace}}, **({"podSelector": {"matchLabels": dict(target.pods)}} if target.pods else {})}
+    return {"ports": _ports(target.ports), "to": [peer]}
+
+
+def _way(tenant: Tenant, number: int) -> Item:
+    way = tenant.egress[number]
+    block: Item = {"cidr": str(way.network), **({"except": [str(each) for each in way.without]} if way.without else {})}
+    return {**({"ports": _ports(way.ports, way.protocol)} if way.ports else {}), "to": [{"ipBlock": block}]}
+
+
+def _ports(numbers: Sequence[int], protocol: str = "TCP") -> Rules:
+    return [{"port": number, "protocol": protocol} for number in numbers]
+
+
+def _host(address: str) -> str:
+    return str(ipaddress.ip_network(address))
