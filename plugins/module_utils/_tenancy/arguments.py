@@ -70,6 +70,11 @@ def module_spec() -> Spec:
     }
 
 
+def info_spec() -> Spec:
+    """Options of tenant_quota_info."""
+    return {**cluster_spec(), "names": _TEXTS, "network_proven": {"type": "bool", "default": False}}
+
+
 def operation(params: Mapping[str, Any]) -> TenantsOperation | RemovalOperation:
     """The operation that ``state`` asks for.
 

@@ -47,13 +47,12 @@ def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[Dif
 
 
 def _unlike(wanted: Any, found: Any, path: Path, quantities: frozenset[str]) -> Iterator[tuple[Path, Any, Any]]:
-    if wanted == found:
+    # What is empty, false or 0 may come back as nothing at all.
+    if wanted == found or (found is None and not wanted):
         return
     if isinstance(wanted, Mapping):
         if not isinstance(found, Mapping):
-            # An empty mapping comes back as none.
-            if wanted or found:
-                yield path, found, wanted
+            yield path, found, wanted
             return
         for key, value in wanted.items():
             # Most are equal, which one comparison says.

@@ -44,7 +44,10 @@ class Ground:
 
 
 def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, str]) -> list[Item]:
-    """The network policies of a tenant's namespace. The first denies; each further one opens."""
+    """The network policies of a tenant's namespace. The first denies for every pod all but the toolbox and the database; each further one opens.
+
+    One for each set of pods, since every object is read again in each run.
+    """
     toolbox = {"matchLabels": {KIND: TOOLBOX}}
     places = [HTTP, REALTIME]
     inner = _ports([AGENT, *places])
@@ -60,13 +63,11 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
     outside += [_way(tenant, each) for each in range(len(tenant.egress)) if not tenant.egress[each].kinds]
     api = [{"ports": _ports([port]), "to": [{"ipBlock": {"cidr": _host(address)}}]} for address, port in ground.api]
     found = [
-        _policy(tenant, labels, "deny-all", {}, ingress=[], egress=[]),
-        _policy(tenant, labels, "from-edge", serving, ingress=[{"ports": _ports(places), "from": [edge_peer]}]),
-        _policy(tenant, labels, "from-toolbox", {}, ingress=[{"ports": inner, "from": [{"podSelector": toolbox}]}]),
+        _policy(tenant, labels, "every-pod", {}, ingress=[{"ports": inner, "from": [{"podSelector": toolbox}]}],
+                egress=[_to(tenant.database)] if tenant.database else []),
+        _policy(tenant, labels, "serving", serving, ingress=[{"ports": _ports(places), "from": [edge_peer]}]),
         _policy(tenant, labels, "toolbox", toolbox, egress=[{"ports": inner, "to": [{"podSelector": {}}]}, *api]),
         _policy(tenant, labels, "outside", free, egress=outside)]
-    if tenant.database:
-        found.append(_policy(tenant, labels, "database", {}, egress=[_to(tenant.database)]))
     for name, target in (("into-database", tenant.database), ("into-redis", tenant.redis)):
         if target and target.namespace == tenant.namespace:
             found.append(_policy(tenant, labels, name, {"matchLabels": dict(target.pods)},

@@ -11,7 +11,6 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan
-from .._kernel.text import joined
 from .._kubernetes import labels
 from .._kubernetes.api import Api
 from . import apply, io, plan, shares
@@ -36,10 +35,11 @@ class TenantsOperation:
         self.overcommit, self.force, self.adopt, self.network_proven = overcommit, force, adopt, network_proven
         self.observed = Observed({}, {})
         self.changes: list[Change] = []
-        self.drifted: list[Change] = []
+        # What stays as it is, and why.
+        self.refused: list[DomainError] = []
 
     def plan(self) -> Plan:
-        """:raises DomainError: for what the cluster's state forbids; ``drifted`` where nothing else is to be done."""
+        """:raises DomainError: for what the cluster's state forbids; where nothing but that is to be done, what keeps it from being so."""
         spaces = {tenant.namespace for tenant in self.tenants}
         self.observed, ground = io.observe(self.api, spaces)
         rendered = [*cluster_objects(TENANCY), *(item for tenant in self.tenants for item in tenant_objects(tenant, self.edge, ground))]
@@ -47,21 +47,20 @@ class TenantsOperation:
         plan.check_world(self.tenants, found, self.observed, adopt=self.adopt)
         if plan.grows(found):
             plan.check_commitment(self.tenants, self.observed, self.overcommit)
-        self.drifted = [] if self.force else [change for change in found if change.drift]
-        self.changes = [change for change in found if change not in self.drifted] if self.drifted else found
-        if self.drifted and not self.changes:
-            raise self._drift("Nothing was changed")
+        self.changes, self.refused = plan.possible(self.tenants, found, self.observed, force=self.force)
+        if self.refused and not self.changes:
+            raise plan.refusal(self.refused, "Nothing was changed")
         return plan.make_plan(self.tenants, self.changes, {"drift": plan.drift(found)})
 
     def perform(self, _plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
-        """:raises DomainError: of the first failure, with all of them in its details; ``drifted`` where the rest was done."""
+        """:raises DomainError: of the first failure, with all of them in its details; of what was refused, where the rest was done."""
         started = time.monotonic()
         done = apply.carry_out(self.api, self.changes, self.force)
         timings["apply"] = round(time.monotonic() - started, 3)
         if done.failed:
             raise apply.failure(done, self._names([change for change, _error in done.failed] + done.left))
-        if self.drifted:
-            raise self._drift("They stay as they are; all else is as asked")
+        if self.refused:
+            raise plan.refusal(self.refused, "That stays as it is; all else is as asked")
         return {"objects": {"applied": sum(change.item is not None for change in done.applied), "removed": sum(change.item is None for change in done.applied)}}
 
     def facts(self) -> Mapping[str, Any]:
@@ -76,12 +75,6 @@ class TenantsOperation:
     def _names(self, changes: Sequence[Change]) -> list[str]:
         of = {tenant.namespace: tenant.name for tenant in self.tenants}
         return sorted({of.get(change.key[1] or change.key[2], "all") for change in changes})
-
-    def _drift(self, unchanged: str) -> DomainError:
-        said = plan.drift(self.drifted)
-        first = joined([f"{each['object']} has {each['field']} {each['is']!r} by {', '.join(each['managers'])}, asked is {each['asked']!r}" for each in said], 4)
-        return DomainError("drifted", f"others changed what tenant_quota manages: {first}", unchanged=unchanged,
-                           advice="Take over what they meant into the inventory, or say force to take it back", drift=said)
 
 
 def tenant_share(tenant: Tenant, quota: Mapping[str, Any] | None) -> dict[str, Any]:

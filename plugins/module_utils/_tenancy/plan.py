@@ -14,7 +14,6 @@ from .._kernel.errors import DomainError, bad_input
 from .._kernel.plan import Plan, Step, digest_of
 from .._kernel.text import joined
 from .._kubernetes import labels
-from .._kubernetes.kinds import called
 from .._kubernetes.quantities import parse
 from .compare import Difference, differences
 from .model import Tenant
@@ -98,6 +97,35 @@ def make_plan(tenants: Sequence[Tenant], found: Sequence[Change], facts: Mapping
             (after if change.item is not None else before)[change.said] = "present"
     subject = {"tenants": sorted(of.values()), "changes": {change.said: digest_of(change.item) for change in found}}
     return Plan(tuple(steps), before, after, subject, facts)
+
+
+# -- what is left out by how one tenant is ------------------------------------------------------
+
+def possible(tenants: Sequence[Tenant], found: Sequence[Change], observed: Observed, *, force: bool) -> tuple[list[Change], list[DomainError]]:
+    """The changes that can be made, and why the others cannot: a namespace that is being removed, fields that others manage."""
+    closing = {tenant.namespace: tenant.name for tenant in tenants
+               if observed.namespaces.get(tenant.namespace, {"metadata": {}})["metadata"].get("deletionTimestamp")}
+    refused = [DomainError("namespace_terminating", f"the namespace {space} of {name} is being removed", tenants=[name],
+                           advice="Look at what holds it (its status says so), and run this again when it is gone") for space, name in sorted(closing.items())]
+    open_to_us = [change for change in found if (change.key[1] or change.key[2]) not in closing]
+    drifted = [] if force else [change for change in open_to_us if change.drift]
+    if drifted:
+        of = {tenant.namespace: tenant.name for tenant in tenants}
+        said = drift(drifted)
+        first = joined([f"{each['object']} has {each['field']} {each['is']!r} by {', '.join(each['managers'])}, asked is {each['asked']!r}" for each in said], 4)
+        refused.append(DomainError("drifted", f"others changed what tenant_quota manages: {first}", drift=said,
+                                   tenants=sorted({of.get(change.key[1] or change.key[2], "") for change in drifted}),
+                                   advice="Take over what they meant into the inventory, or say force to take it back"))
+    return [change for change in open_to_us if not any(change is each for each in drifted)], refused
+
+
+def refusal(refused: Sequence[DomainError], unchanged: str) -> DomainError:
+    """All that was refused, as one error with the first one's code."""
+    first = refused[0]
+    details = {key: value for error in reversed(refused) for key, value in error.details.items()}
+    details["tenants"] = [name for error in refused for name in error.details["tenants"]]
+    return DomainError(first.code, "; ".join(error.message for error in refused), unchanged=unchanged,
+                       advice=". ".join(dict.fromkeys(error.advice for error in refused)), **details)
 
 
 # -- what is refused by how the cluster is ------------------------------------------------------
@@ -228,8 +256,3 @@ def drift(found: Sequence[Change]) -> list[dict[str, Any]]:
     """Fields that others manage, and that are not as they are asked for."""
     return [{"object": change.said, "field": each.field, "is": each.before, "asked": each.after, "managers": list(each.managers)}
             for change in found for each in change.drift]
-
-
-def called_all(items: Iterable[Item]) -> str:
-    """Objects, for a message."""
-    return joined([called(item) for item in items])
