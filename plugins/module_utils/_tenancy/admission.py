@@ -16,6 +16,8 @@ from .profiles import PROFILES
 
 Item = dict[str, Any]
 
+# What the API server fills in.
+_EVERYTHING: Item = {"matchPolicy": "Equivalent", "namespaceSelector": {}, "objectSelector": {}}
 _TEXT = "(has(namespaceObject.metadata.{where}) && '{key}' in namespaceObject.metadata.{where} ? namespaceObject.metadata.{where}['{key}'] : '')"
 # Traefik's rule that names hosts first and only narrows after that, in the form in which this collection writes it.
 _ONE = "Host\\\\(`[a-z0-9.-]+`\\\\)"
@@ -36,10 +38,11 @@ def _bound(name: str, spec: Item, base: dict[str, str]) -> list[Item]:
     full = f"sysgenpro-{name}"
     api = "admissionregistration.k8s.io/v1"
     return [
-        {"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": full, "labels": base}, "spec": {"failurePolicy": "Fail", **spec}},
+        {"apiVersion": api, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": full, "labels": base},
+         "spec": {"failurePolicy": "Fail", **spec, "matchConstraints": {**_EVERYTHING, **spec["matchConstraints"]}}},
         {"apiVersion": api, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": full, "labels": base}, "spec": {
             "policyName": full, "validationActions": ["Deny"],
-            "matchResources": {"namespaceSelector": {"matchLabels": {labels.PART: "tenancy"}}}}}]
+            "matchResources": {**_EVERYTHING, "namespaceSelector": {"matchLabels": {labels.PART: "tenancy"}}}}}]
 
 
 def _annotation(key: str) -> str:
@@ -51,7 +54,8 @@ def _label(key: str) -> str:
 
 
 def _on(group: str, versions: Sequence[str], resources: Sequence[str], operations: Sequence[str] = ("CREATE", "UPDATE")) -> Item:
-    return {"resourceRules": [{"apiGroups": [group], "apiVersions": list(versions), "operations": list(operations), "resources": list(resources)}]}
+    return {"resourceRules": [{"apiGroups": [group], "apiVersions": list(versions), "operations": list(operations), "resources": list(resources),
+                               "scope": "*"}]}
 
 
 def _images(of: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.text import joined
@@ -58,12 +59,24 @@ def _each(api: Api, changes: Sequence[Change], force: bool, done: Done) -> list[
             api.delete(change.key[0], change.key[1] or None, change.key[2])
         else:
             api.apply(change.item, force=force)
+            for each in change.fields:
+                # Applying takes nobody else's field away.
+                if each.after is None and each.managers:
+                    api.merge(change.key[0], change.key[1] or None, change.key[2], _without(each.path))
 
     made = api.many(work, changes)
     bad = failures(made)
     done.failed += bad
     done.applied += [change for change, _nothing, error in made if not error]
     return bad
+
+
+def _without(path: Sequence[str]) -> dict[str, Any]:
+    """A JSON merge patch that removes a field."""
+    found: Any = None
+    for part in reversed(path):
+        found = {part: found}
+    return dict(found)
 
 
 def failure(done: Done, names: Sequence[str]) -> DomainError:

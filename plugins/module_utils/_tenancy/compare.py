@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An object as it is rendered beside the one that is there. Pure. Only what is rendered is compared, and a quantity by its number."""
+"""An object as it is rendered beside the one that is there. Pure. A quantity is compared by its number."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ Path = tuple[str, ...]
 _QUANTITIES: Mapping[str, frozenset[str]] = {
     "ResourceQuota": frozenset(("hard",)), "LimitRange": frozenset(("default", "defaultRequest", "max", "min", "maxLimitRequestRatio"))}
 
+_WHOLE = ("spec", "rules", "subjects", "roleRef")
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -35,9 +37,16 @@ class Difference:
 
 
 def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[Difference]:
-    """What of a rendered object is not so; and what this collection wrote earlier and renders no more."""
+    """What of a rendered object is not so.
+
+    Metadata and status have others' fields too. What an object says (its spec, rules or subjects) is wholly ours: one more way out in a network policy, or one
+    more condition of an admission policy, would undo it. Only further bounds of a quota are left alone, since they open nothing.
+    """
+    fields: list[tuple[Path, Any, Any]] = []
     quantities = _QUANTITIES.get(wanted["kind"], frozenset())
-    fields = [(path, before, after) for path, before, after in _unlike(wanted, found, (), quantities)]
+    for key, value in wanted.items():
+        if found.get(key) != value:
+            fields += _unlike(value, found.get(key), (key,), quantities, key in _WHOLE)
     if quantities:
         fields += _left_over(wanted, found)
     if not fields:
@@ -46,7 +55,7 @@ def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[Dif
     return [Difference(path, before, after, tuple(sorted(_managers(managed, path)))) for path, before, after in fields]
 
 
-def _unlike(wanted: Any, found: Any, path: Path, quantities: frozenset[str]) -> Iterator[tuple[Path, Any, Any]]:
+def _unlike(wanted: Any, found: Any, path: Path, quantities: frozenset[str], whole: bool) -> Iterator[tuple[Path, Any, Any]]:
     # What is empty, false or 0 may come back as nothing at all.
     if wanted == found or (found is None and not wanted):
         return
@@ -57,11 +66,13 @@ def _unlike(wanted: Any, found: Any, path: Path, quantities: frozenset[str]) -> 
         for key, value in wanted.items():
             # Most are equal, which one comparison says.
             if found.get(key) != value:
-                yield from _unlike(value, found.get(key), (*path, key), quantities)
+                yield from _unlike(value, found.get(key), (*path, key), quantities, whole)
+        if whole and path[-1:] != ("hard",):
+            yield from (((*path, key), found[key], None) for key in found if key not in wanted and found[key] not in (None, "", [], {}))
     elif isinstance(wanted, Sequence) and not isinstance(wanted, str):
         # A list is one value to whoever manages it, so it is shown as a whole.
-        if not isinstance(found, Sequence) or len(wanted) != len(found) or any(
-                True for one, other in zip(wanted, found) for _each in _unlike(one, other, (), quantities)):
+        if not isinstance(found, list) or len(wanted) != len(found) or any(
+                True for one, other in zip(wanted, found) for _each in _unlike(one, other, (), quantities, whole)):
             yield path, found, wanted
     elif not (found is not None and quantities.intersection(path) and _same(wanted, found)):
         yield path, found, wanted

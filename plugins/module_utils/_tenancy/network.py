@@ -78,11 +78,10 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
 
 
 def _policy(tenant: Tenant, labels: Mapping[str, str], name: str, pods: Item, ingress: Rules | None = None, egress: Rules | None = None) -> Item:
-    """A rule's absence and its emptiness are the same to the API, which gives back neither: so neither is written."""
+    """Ways in and out are written also where there are none: else somebody else's would stand beside these."""
     types = [*(["Ingress"] if ingress is not None else []), *(["Egress"] if egress is not None else [])]
-    spec: Item = {"podSelector": pods, "policyTypes": types, **({"ingress": ingress} if ingress else {}), **({"egress": egress} if egress else {})}
     return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": name, "namespace": tenant.namespace, "labels": dict(labels)},
-            "spec": spec}
+            "spec": {"podSelector": pods, "policyTypes": types, "ingress": ingress or [], "egress": egress or []}}
 
 
 def _to(target: Target) -> Item:

@@ -47,6 +47,8 @@ def tenant_objects(tenant: Tenant, edge: Edge, ground: Ground) -> list[Item]:
 
 def namespace(tenant: Tenant) -> Item:
     standard = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+    # An older version of the standard would be a weaker one.
+    standard["pod-security.kubernetes.io/enforce-version"] = "latest"
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {
         "name": tenant.namespace,
         "labels": {**TENANCY, labels.TENANT: tenant.name, labels.PROFILE: tenant.profile, labels.ISOLATION: tenant.isolation, labels.POOL: tenant.pool,

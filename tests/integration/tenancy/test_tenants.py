@@ -81,6 +81,27 @@ def test_what_others_changed_is_told_and_taken_back_by_force_only(cluster: Clust
     assert not cluster.quota(*tenants)["changed"]
 
 
+def test_a_hole_that_somebody_made_is_seen_and_closed(cluster: Cluster) -> None:
+    """Fields that were never written here count as well: they open what was closed."""
+    tenant = cluster.tenant()
+    cluster.quota(tenant)
+    name = tenant["name"]
+    for kind, space, of, change in (
+            ("networkpolicies", name, "every-pod", {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}), ("networkpolicies", name, "toolbox", {"spec": {"ingress": [{}]}}),
+            ("networkpolicies", name, "every-pod", {"spec": {"egress": [{}]}})):
+        path = f"/apis/networking.k8s.io/v1/namespaces/{space}/{kind}/{of}"
+        cluster.api.call("PATCH", path, {"fieldManager": "kubectl-edit"}, change, "application/merge-patch+json")
+        found = cluster.quota(tenant)
+        assert found["code"] == "drifted" and found["details"]["drift"][0]["object"] == f"NetworkPolicy {name}/{of}"
+        assert cluster.quota(tenant, force=True)["changed"] and not cluster.quota(tenant)["changed"]
+        spec = cluster.api.call("GET", path)["spec"]
+        assert not spec["podSelector"] if of == "every-pod" else "ingress" not in spec
+    cluster.api.call("PATCH", "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/sysgenpro-edge", {"fieldManager": "kubectl-edit"},
+                     {"spec": {"matchConditions": [{"name": "never", "expression": "false"}]}}, "application/merge-patch+json")
+    assert cluster.quota(tenant)["details"]["drift"][0]["field"] == "spec.matchConditions"
+    assert cluster.quota(tenant, force=True)["changed"] and not cluster.quota(tenant)["changed"]
+
+
 def test_what_somebody_took_away_comes_back(cluster: Cluster) -> None:
     tenant = cluster.tenant()
     cluster.quota(tenant)
@@ -171,5 +192,11 @@ def test_information(cluster: Cluster) -> None:
     found = info(names=[cluster.name("a"), cluster.name("b")])
     assert [(one["name"], one["profile"], one["isolation"], one["pool"]) for one in found["tenants"]] == [
         (cluster.name("a"), "small", "shared", ""), (cluster.name("b"), "dedicated", "dedicated", cluster.name("b"))]
-    # The cluster's own authority is the one ConfigMap of every namespace.
-    assert found["tenants"][0]["fullest"] == {"limit": "configmaps", "used": 0.01} and found["noisy"] == []
+    assert found["tenants"][0]["confined"] and found["noisy"] == [] and {"pool", "cpu", "memory"} == found["nodes"][0].keys()
+    item = pod(cluster.name("a"), nodeSelector={"no.such/node": "x"})
+    item["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "950m"}}
+    cluster.api.create(item)
+    full = info(names=[cluster.name("a")])
+    assert full["tenants"][0]["fullest"] == {"limit": "requests.cpu", "used": 0.95} and not full["tenants"][0]["second_colour"]["fits"]
+    assert {"name": cluster.name("a"), "by": "requests.cpu", "uses": "950m", "of": "1", "is": "enforced"} in full["noisy"]
+    assert info(names=["nobody"])["code"] == "bad_input"
