@@ -20,8 +20,8 @@ description:
   - Objects are applied server-side under the field manager C(sysgenpro). What others manage is left to them, and told as drift (C(drifted)), unless O(force)
     says so. The other tenants are brought about all the same.
   - What confines is made before what opens. A tenant whose namespace, quota or network policy could not be made gets no rights in it. Every failure is told.
-  - Odoo's processes are known by the label C(org.sysgenpro/kind) of their pods. The edge reaches those of C(web) and C(realtime), and only at 8069 and 8072. The
-    toolbox reaches all at 8068, 8069 and 8072, and the API server. All reach their database. Pods with C(org.sysgenpro/reach) V(database) or V(aside) reach
+  - Odoo's processes are known by the label C(org.sysgenpro/kind) of their pods. The edge reaches those of C(web) and C(realtime), and only at 8069 and
+    8072. The toolbox reaches all at 8068, 8069 and 8072, and the API server. All reach their database. Pods with C(org.sysgenpro/reach) V(database) or V(aside) reach
     nothing else, not even the name server. All others reach DNS, their session store and the ways of O(tenants[].egress).
   - In a tenant's namespace the cluster refuses images without digest or of other registries, hostPath and the host's namespaces, a chosen node, other tenants'
     nodes, a higher priority, Services that are not C(ClusterIP), and routes (IngressRoute, HTTPRoute, GRPCRoute, Ingress) for hosts that are not the tenant's
@@ -183,8 +183,8 @@ options:
             elements: str
       ci:
         description:
-          - Its own pipeline, which may run workloads, Services, ConfigMaps and routes in the namespace. It reads no secrets, changes no rights, quotas or network
-            policies, and enters no pod. Whoever runs pods can mount the namespace's secrets in them, so give it to whom you would trust with those.
+          - Its own pipeline, which may run workloads, Services, ConfigMaps and routes in the namespace. It reads no secrets, changes no rights, quotas or
+            network policies, and enters no pod. Whoever runs pods can mount the namespace's secrets in them, so give it to whom you would trust with those.
         type: dict
         suboptions:
           users:
@@ -242,8 +242,8 @@ options:
     default: false
   network_proven:
     description:
-      - Whether it was seen by traffic in this cluster that what a network policy denies does not pass. A cluster without a controller for them takes policies and
-        ignores them, so the limit RV(kinds_of_limit) C(network) is C(advisory) until somebody says so.
+      - Whether it was seen by traffic in this cluster that what a network policy denies does not pass. A cluster without a controller for them takes
+        policies and ignores them, so the limit RV(kinds_of_limit) C(network) is C(advisory) until somebody says so.
     type: bool
     default: false
   timeout:
@@ -345,8 +345,8 @@ tenants:
       sample: {"priorityClassName": "sysgenpro-2000"}
 kinds_of_limit:
   description:
-    - Which limits hold, by name. What goes beyond C(enforced) ones is refused or ended by the cluster. C(advisory) ones are written down. C(metered) ones are only
-      seen.
+    - Which limits hold, by name. What goes beyond C(enforced) ones is refused or ended by the cluster. C(advisory) ones are written down. C(metered) ones
+      are only seen.
   returned: O(state=present)
   type: dict
   sample: {"requests.cpu": "enforced", "network": "advisory", "storage_bytes": "metered"}

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the cluster itself refuses in a tenant's namespace: once for all tenants, each read from its namespace's labels and annotations. Pure.
 
-Source of the language: https://kubernetes.io/docs/reference/using-api/cel/ and https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
+Source of the language: https://kubernetes.io/docs/reference/using-api/cel/ and
+https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ _POLICIES: dict[str, Item] = {
             _deny("!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath))", "a pod mounts nothing of its node (hostPath)"),
             _deny("!has(object.spec.nodeName) || object.spec.nodeName == ''", "the scheduler chooses the node (nodeName)"),
             _deny("variables.chosen == variables.pool", "a pod runs on its tenant's nodes",
-                  f"variables.pool == '' ? 'a pod of this tenant chooses no pool of nodes' : 'a pod of this tenant has the nodeSelector {labels.POOL}: ' + variables.pool"),
+                  "variables.pool == '' ? 'a pod of this tenant chooses no pool of nodes'"
+                  f" : 'a pod of this tenant has the nodeSelector {labels.POOL}: ' + variables.pool"),
             _deny(f"!has(object.spec.tolerations) || object.spec.tolerations.all(t, has(t.key) && t.key != '' && (t.key != '{labels.POOL}'"
                   " || (variables.pool != '' && has(t.value) && t.value == variables.pool)))", "a pod tolerates no other tenant's nodes, and not everything"),
             _deny("!has(object.spec.priority) || object.spec.priority <= (variables.priority == '' ? 0 : int(variables.priority))",
@@ -120,7 +122,8 @@ _POLICIES: dict[str, Item] = {
         "validations": [
             _deny(f"object.spec.routes.all(r, has(r.match) && r.match.matches('{_HOSTS_FIRST}'))",
                   "a rule names its hosts first, as in (Host(`a.example`) || Host(`b.example`)) && PathPrefix(`/x`)"),
-            _deny(f"object.spec.routes.all(r, has(r.match) && r.match.findAll('{_ONE}').all(h, h.substring(6, h.size() - 2) in variables.hosts))", _FOREIGN, _OWN)]},
+            _deny(f"object.spec.routes.all(r, has(r.match) && r.match.findAll('{_ONE}').all(h, h.substring(6, h.size() - 2) in variables.hosts))",
+                  _FOREIGN, _OWN)]},
     "httproutes": {
         "matchConstraints": _on("gateway.networking.k8s.io", ["v1"], ["httproutes", "grpcroutes"]), "variables": _HOSTS,
         "validations": [_deny("has(object.spec.hostnames) && object.spec.hostnames.size() > 0 && object.spec.hostnames.all(h, h in variables.hosts)",

@@ -77,5 +77,6 @@ def _spent(api: Api) -> tuple[dict[str, dict[str, Decimal]], str]:
 
 
 def _promised(observed: Observed) -> list[dict[str, Any]]:
-    return [{"pool": pool, **{resource: {"promised": plain(found["asked"][resource]), "there": plain(found["there"][resource])} for resource in ("cpu", "memory")}}
+    return [{"pool": pool, **{resource: {"promised": plain(found["asked"][resource]), "there": plain(found["there"][resource])}
+                              for resource in ("cpu", "memory")}}
             for pool, found in sorted(commitment((), observed).items())]

@@ -302,7 +302,8 @@ def _among_others(tenant: Tenant, owners: Mapping[str, str]) -> None:
 
 
 def _closed(tenant: Tenant, path: str, namespace: str, owner: str) -> DomainError:
-    return bad_input(_at(tenant.name, f"{path}.namespace"), namespace, f"one that lets it in: that is the namespace of the tenant {owner}, which lets in nobody",
+    return bad_input(_at(tenant.name, f"{path}.namespace"), namespace,
+                     f"one that lets it in: that is the namespace of the tenant {owner}, which lets in nobody",
                      "Give its address, or keep it in the tenant's own namespace")
 
 

@@ -20,6 +20,8 @@ from .model import Target, Tenant
 
 AGENT = 8068
 """The port on which a place tells of itself to the toolbox."""
+NAME_SERVER = (53, 5353)
+"""Ports of the cluster's name server. A policy sees a connection behind its Service, and a CoreDNS without rights listens at the second."""
 # Well-known: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
 _NAME = "kubernetes.io/metadata.name"
 CONFINED = ("aside", "database")
@@ -56,7 +58,7 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
     edge_peer: Item = {"namespaceSelector": {"matchLabels": {_NAME: edge.namespace}}}
     if edge.pods:
         edge_peer["podSelector"] = {"matchLabels": dict(edge.pods)}
-    outside = [{"ports": _ports([53], "UDP") + _ports([53]), "to": [{"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}},
+    outside = [{"ports": _ports(NAME_SERVER, "UDP") + _ports(NAME_SERVER), "to": [{"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}},
                                                                     "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}]}]
     if tenant.redis:
         outside.append(_to(tenant.redis))
@@ -72,8 +74,10 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
         if target and target.namespace == tenant.namespace:
             found.append(_policy(tenant, labels, name, {"matchLabels": dict(target.pods)},
                                  ingress=[{"ports": _ports(target.ports), "from": [{"podSelector": {}}]}]))
-    found += [_policy(tenant, labels, f"way-{way.name}", {"matchExpressions": [{"key": KIND, "operator": "In", "values": list(way.kinds)}, *free["matchExpressions"]]},
-                      egress=[_way(tenant, number)]) for number, way in enumerate(tenant.egress) if way.kinds]
+    for number, way in enumerate(tenant.egress):
+        if way.kinds:
+            pods = {"matchExpressions": [{"key": KIND, "operator": "In", "values": list(way.kinds)}, *free["matchExpressions"]]}
+            found.append(_policy(tenant, labels, f"way-{way.name}", pods, egress=[_way(tenant, number)]))
     return found
 
 

@@ -112,7 +112,8 @@ def possible(tenants: Sequence[Tenant], found: Sequence[Change], observed: Obser
     if drifted:
         of = {tenant.namespace: tenant.name for tenant in tenants}
         said = drift(drifted)
-        first = joined([f"{each['object']} has {each['field']} {each['is']!r} by {', '.join(each['managers'])}, asked is {each['asked']!r}" for each in said], 4)
+        first = joined([f"{each['object']} has {each['field']} {each['is']!r} by {', '.join(each['managers'])}, asked is {each['asked']!r}"
+                        for each in said], 4)
         refused.append(DomainError("drifted", f"others changed what tenant_quota manages: {first}", drift=said,
                                    tenants=sorted({of.get(change.key[1] or change.key[2], "") for change in drifted}),
                                    advice="Take over what they meant into the inventory, or say force to take it back"))
@@ -211,7 +212,8 @@ def commitment(tenants: Sequence[Tenant], observed: Observed) -> dict[str, dict[
 def takes_pods(node: Item) -> bool:
     """Whether tenants' pods are placed on a node; not where it is cordoned, or keeps them away by another taint than a pool's."""
     spec = node.get("spec") or {}
-    return not spec.get("unschedulable") and all(taint.get("effect") == "PreferNoSchedule" or taint.get("key") == labels.POOL for taint in spec.get("taints") or ())
+    kept_off = [taint for taint in spec.get("taints") or () if taint.get("effect") != "PreferNoSchedule" and taint.get("key") != labels.POOL]
+    return not spec.get("unschedulable") and not kept_off
 
 
 def check_commitment(tenants: Sequence[Tenant], observed: Observed, most: Mapping[str, float]) -> None:

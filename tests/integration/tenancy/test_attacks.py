@@ -92,7 +92,8 @@ def test_a_pod_of_a_dedicated_tenant_runs_on_its_own_nodes(two: Cluster) -> None
     ({"type": "ClusterIP", "externalIPs": ["192.0.2.9"]}, "externalIPs"), ({"type": "ClusterIP"}, "")])
 def test_a_service(tenant: tuple[Api, str, str], spec: dict[str, Any], said: str) -> None:
     api, mine, _other = tenant
-    item = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "it", "namespace": mine}, "spec": {"ports": [{"port": 80}], "selector": {"a": "b"}, **spec}}
+    item = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "it", "namespace": mine},
+            "spec": {"ports": [{"port": 80}], "selector": {"a": "b"}, **spec}}
     refused(said, api, item, "services", "api/v1")
 
 
@@ -105,7 +106,8 @@ HOST, FOREIGN = "Host(`{mine}.example.test`)", "Host(`{other}.example.test`)"
     (FOREIGN, "not this tenant's"), (f"{HOST} || {FOREIGN}", "not this tenant's"), (f"({HOST} || {FOREIGN}) && PathPrefix(`/`)", "not this tenant's"),
     ("PathPrefix(`/`)", "names its hosts first"), (HOST + " || PathPrefix(`/`)", "names its hosts first"),
     (HOST + " && PathPrefix(`/`) || PathPrefix(`/`)", "names its hosts first"), ("!" + HOST, "names its hosts first"),
-    ("HostRegexp(`.*`)", "names its hosts first"), (HOST + " || HostRegexp(`.*`)", "names its hosts first"), ("host(`{other}.example.test`)", "names its hosts first"),
+    ("HostRegexp(`.*`)", "names its hosts first"), (HOST + " || HostRegexp(`.*`)", "names its hosts first"),
+    ("host(`{other}.example.test`)", "names its hosts first"),
     ('Host("{other}.example.test")', "names its hosts first"), ("Host(`{mine}.example.test`, `{other}.example.test`)", "names its hosts first"),
     ("Host(`{mine}.example.test`) || (Path(`/`)", "names its hosts first")])
 def test_a_route_of_traefik(tenant: tuple[Api, str, str], match: str, said: str) -> None:
@@ -115,8 +117,8 @@ def test_a_route_of_traefik(tenant: tuple[Api, str, str], match: str, said: str)
     refused(said, api, item, "ingressroutes", "apis/traefik.io/v1alpha1")
 
 
-@pytest.mark.parametrize(("names", "said"), [(["{mine}.example.test"], ""), (["{other}.example.test"], "not this tenant's"), (["*.example.test"], "not this tenant's"),
-                                             (["{mine}.example.test", "{other}.example.test"], "not this tenant's"), ([], "not this tenant's")])
+@pytest.mark.parametrize(("names", "said"), [(["{mine}.example.test"], ""), (["{other}.example.test"], "not this tenant's"),
+                                             (["*.example.test"], "not this tenant's"), (["{mine}.example.test", "{other}.example.test"], "not this tenant's"), ([], "not this tenant's")])
 def test_a_route_of_the_gateway(tenant: tuple[Api, str, str], names: list[str], said: str) -> None:
     api, mine, other = tenant
     item = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "it", "namespace": mine}, "spec": {
@@ -125,7 +127,8 @@ def test_a_route_of_the_gateway(tenant: tuple[Api, str, str], names: list[str], 
 
 
 @pytest.mark.parametrize(("spec", "said"), [
-    ({"rules": [{"host": "{mine}.example.test"}]}, ""), ({"rules": [{"host": "{other}.example.test"}]}, "not this tenant's"), ({"rules": [{}]}, "not this tenant's"),
+    ({"rules": [{"host": "{mine}.example.test"}]}, ""), ({"rules": [{"host": "{other}.example.test"}]}, "not this tenant's"),
+    ({"rules": [{}]}, "not this tenant's"),
     ({"defaultBackend": {"service": {"name": "it", "port": {"number": 80}}}}, "no default backend"),
     ({"rules": [{"host": "{mine}.example.test"}], "tls": [{"hosts": ["{other}.example.test"]}]}, "not this tenant's")])
 def test_an_ingress(tenant: tuple[Api, str, str], spec: dict[str, Any], said: str) -> None:
@@ -159,7 +162,8 @@ def test_a_route_past_every_host(two: Cluster) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [
-    ("GET", "/api/v1/namespaces/{other}/secrets"), ("GET", "/api/v1/namespaces/{other}/pods"), ("GET", "/api/v1/secrets"), ("GET", "/api/v1/namespaces/{mine}/secrets"),
+    ("GET", "/api/v1/namespaces/{other}/secrets"), ("GET", "/api/v1/namespaces/{other}/pods"), ("GET", "/api/v1/secrets"),
+    ("GET", "/api/v1/namespaces/{mine}/secrets"),
     ("GET", "/api/v1/namespaces"), ("GET", "/api/v1/nodes"), ("GET", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
     ("DELETE", "/api/v1/namespaces/{mine}/resourcequotas/share"), ("DELETE", "/api/v1/namespaces/{mine}/limitranges/defaults"),
     ("DELETE", "/apis/networking.k8s.io/v1/namespaces/{mine}/networkpolicies/every-pod"),

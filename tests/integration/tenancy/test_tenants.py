@@ -87,7 +87,8 @@ def test_a_hole_that_somebody_made_is_seen_and_closed(cluster: Cluster) -> None:
     cluster.quota(tenant)
     name = tenant["name"]
     for kind, space, of, change in (
-            ("networkpolicies", name, "every-pod", {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}), ("networkpolicies", name, "toolbox", {"spec": {"ingress": [{}]}}),
+            ("networkpolicies", name, "every-pod", {"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}),
+            ("networkpolicies", name, "toolbox", {"spec": {"ingress": [{}]}}),
             ("networkpolicies", name, "every-pod", {"spec": {"egress": [{}]}})):
         path = f"/apis/networking.k8s.io/v1/namespaces/{space}/{kind}/{of}"
         cluster.api.call("PATCH", path, {"fieldManager": "kubectl-edit"}, change, "application/merge-patch+json")

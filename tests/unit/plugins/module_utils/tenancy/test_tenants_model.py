@@ -21,11 +21,13 @@ def tenant(**more: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("value", "field", "said"), [
-    (tenant(name="Acme"), "tenants[0].name", "lower-case"), (tenant(name="a" * 41), "tenants[0].name", "at most 40"), (tenant(name="acme-"), "tenants[0].name", ""),
+    (tenant(name="Acme"), "tenants[0].name", "lower-case"), (tenant(name="a" * 41), "tenants[0].name", "at most 40"),
+    (tenant(name="acme-"), "tenants[0].name", ""),
     (tenant(namespace="acme.production"), ".namespace", "a DNS label of at most 53"), (tenant(namespace="a" * 54), ".namespace", "at most 53"),
     (tenant(namespace="kube-system"), ".namespace", "the cluster's own"), (tenant(namespace="default"), ".namespace", "the cluster's own"),
     (tenant(profile="huge"), ".profile", "one of small, medium, large, dedicated, regulated"),
-    (tenant(profile="regulated", isolation="shared"), ".isolation", "as its profile regulated promises"), (tenant(isolation="mine"), ".isolation", "one of shared"),
+    (tenant(profile="regulated", isolation="shared"), ".isolation", "as its profile regulated promises"),
+    (tenant(isolation="mine"), ".isolation", "one of shared"),
     (tenant(pool="x"), ".pool", "no pool with isolation shared"), (tenant(isolation="dedicated", pool="X"), ".pool", "a DNS label"),
     ({"name": "acme"}, ".limits.cpu", "a profile that has one"), (tenant(limits={"cpu": "2 cores"}), ".limits.cpu", "a quantity"),
     (tenant(limits={"memory": "12GiB"}), ".limits.memory", "a quantity"), (tenant(limits={"cpu": "0"}), ".limits.cpu", "above 0"),
@@ -38,16 +40,22 @@ def tenant(**more: Any) -> dict[str, Any]:
     (tenant(hosts=["a.example.test"]), ".database", "what is not allowed is denied"),
     (tenant(database={"address": "db.example.test"}), ".database.address", "a network policy knows no names"),
     (tenant(database={"address": "10.0.0.1/8"}), ".database.address", "whose host bits are 0"),
-    (tenant(database={"address": "10.0.0.1", "pods": {"app": "x"}}), ".database", "either address"), (tenant(database={"ports": [5432]}), ".database", "either address"),
-    (tenant(database={"address": "10.0.0.1", "ports": [0]}), ".database.ports", "a port"), (tenant(redis={"pods": {"app": "a b"}}), ".redis.pods.app", "a label"),
-    (tenant(egress=[{"name": "x", "cidr": "all"}]), ".egress[0].cidr", "a network"), (tenant(egress=[{"name": "X", "cidr": "10.0.0.0/8"}]), ".egress[0].name", "a DNS label"),
+    (tenant(database={"address": "10.0.0.1", "pods": {"app": "x"}}), ".database", "either address"),
+    (tenant(database={"ports": [5432]}), ".database", "either address"),
+    (tenant(database={"address": "10.0.0.1", "ports": [0]}), ".database.ports", "a port"),
+    (tenant(redis={"pods": {"app": "a b"}}), ".redis.pods.app", "a label"),
+    (tenant(egress=[{"name": "x", "cidr": "all"}]), ".egress[0].cidr", "a network"),
+    (tenant(egress=[{"name": "X", "cidr": "10.0.0.0/8"}]), ".egress[0].name", "a DNS label"),
     (tenant(egress=[{"name": "x", "cidr": "10.0.0.0/8", "except": ["192.0.2.0/24"]}]), ".egress[0].except", "inside of 10.0.0.0/8"),
     (tenant(egress=[{"name": "x", "cidr": "10.0.0.0/8", "except": ["2001:db8::/32"]}]), ".egress[0].except", "inside of 10.0.0.0/8"),
     (tenant(egress=[{"name": "x", "cidr": "10.0.0.0/8", "ports": [70000]}]), ".egress[0].ports", "a port"),
-    (tenant(database={"address": "10.1.2.3"}, egress=[{"name": "x", "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}]), ".egress", "not to except its own database"),
-    (tenant(database={"address": "10.1.2.3"}, egress=[{"name": "x", "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"], "ports": [5432]}]), ".egress", "its own database"),
+    (tenant(database={"address": "10.1.2.3"}, egress=[{"name": "x", "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}]), ".egress",
+    "not to except its own database"),
+    (tenant(database={"address": "10.1.2.3"}, egress=[{"name": "x", "cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"], "ports": [5432]}]), ".egress",
+    "its own database"),
     (tenant(profile="regulated", egress=[{"name": "x", "cidr": "0.0.0.0/0"}]), ".egress", "no way out to everywhere"),
-    (tenant(people={"groups": ["system:authenticated"]}), ".people", "none of the cluster's own"), (tenant(ci={"users": ["a b"]}), ".ci.users", "without blanks"),
+    (tenant(people={"groups": ["system:authenticated"]}), ".people", "none of the cluster's own"),
+    (tenant(ci={"users": ["a b"]}), ".ci.users", "without blanks"),
     (tenant(ci={"service_accounts": ["a:b:c"]}), ".ci.service_accounts", "a service account"),
 ])
 def test_bad_input(value: dict[str, Any], field: str, said: str) -> None:
@@ -59,7 +67,8 @@ def test_bad_input(value: dict[str, Any], field: str, said: str) -> None:
 
 @pytest.mark.parametrize(("more", "field"), [
     ({"name": "acme-production", "namespace": "other"}, "name"), ({"namespace": "acme-production"}, "namespace"), ({"hosts": ["a.example.test"]}, "hosts"),
-    ({"database": {"namespace": "acme-production", "pods": {"app": "x"}}}, "database.namespace"), ({"ci": {"service_accounts": ["acme-production:ci"]}}, "ci.service_accounts")])
+    ({"database": {"namespace": "acme-production", "pods": {"app": "x"}}}, "database.namespace"),
+    ({"ci": {"service_accounts": ["acme-production:ci"]}}, "ci.service_accounts")])
 def test_two_tenants(more: dict[str, Any], field: str) -> None:
     database = {"address": "10.0.0.1"}
     with pytest.raises(DomainError) as caught:
