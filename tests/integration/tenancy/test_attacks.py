@@ -118,7 +118,8 @@ def test_a_route_of_traefik(tenant: tuple[Api, str, str], match: str, said: str)
 
 
 @pytest.mark.parametrize(("names", "said"), [(["{mine}.example.test"], ""), (["{other}.example.test"], "not this tenant's"),
-                                             (["*.example.test"], "not this tenant's"), (["{mine}.example.test", "{other}.example.test"], "not this tenant's"), ([], "not this tenant's")])
+                                             (["*.example.test"], "not this tenant's"),
+                                             (["{mine}.example.test", "{other}.example.test"], "not this tenant's"), ([], "not this tenant's")])
 def test_a_route_of_the_gateway(tenant: tuple[Api, str, str], names: list[str], said: str) -> None:
     api, mine, other = tenant
     item = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": {"name": "it", "namespace": mine}, "spec": {

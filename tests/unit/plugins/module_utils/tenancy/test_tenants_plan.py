@@ -99,7 +99,8 @@ def test_quantities_of_a_limit_range_are_numbers_too() -> None:
     ({"f:spec": {"f:hard": {"f:pods": {}}}}, ("kubectl-edit",)), ({"f:spec": {"f:hard": {"f:cpu": {}}}}, ()), ({"f:spec": {}}, ("kubectl-edit",)),
     ({"f:metadata": {"f:labels": {"f:a": {}}}}, ())])
 def test_who_else_manages_a_field(owned: dict[str, Any], managers: tuple[str, ...]) -> None:
-    there = {"kind": "ResourceQuota", "metadata": {"managedFields": [{"manager": "kubectl-edit", "fieldsV1": owned}, {"manager": "sysgenpro", "fieldsV1": {"f:spec": {}}},
+    there = {"kind": "ResourceQuota", "metadata": {"managedFields": [{"manager": "kubectl-edit", "fieldsV1": owned},
+                                                                         {"manager": "sysgenpro", "fieldsV1": {"f:spec": {}}},
                                             {"manager": "kube-controller-manager", "subresource": "status", "fieldsV1": {"f:spec": {}}}]},
              "spec": {"hard": {"pods": "50"}}}
     found = compare.differences({"kind": "ResourceQuota", "spec": {"hard": {"pods": "24"}}}, there)
@@ -132,7 +133,8 @@ def test_drift_of_one_keeps_back_nobody_else() -> None:
 @pytest.mark.parametrize(("nodes", "most", "message"), [
     ([node("2", "16Gi")], 1, ""), ([node("2", "8Gi")], 1, "memory of the shared nodes: tenants may ask for 11.0 GiB, nodes have 8.0 GiB x 1 = 8.0 GiB"),
     ([node("2", "8Gi")], 1.5, ""), ([node("2", "8Gi")], 0, ""), ([], 1, "cpu of the shared nodes: tenants may ask for 1, nodes have 0 x 1 = 0"),
-    ([node("2", "16Gi", unschedulable=True)], 1, "nodes have 0"), ([node("2", "16Gi", taints=[{"key": "node-role", "effect": "NoSchedule"}])], 1, "nodes have 0"),
+    ([node("2", "16Gi", unschedulable=True)], 1, "nodes have 0"),
+    ([node("2", "16Gi", taints=[{"key": "node-role", "effect": "NoSchedule"}])], 1, "nodes have 0"),
     ([node("2", "16Gi", taints=[{"key": "soft", "effect": "PreferNoSchedule"}])], 1, ""), ([node("2", "16Gi", pool="acme")], 1, "nodes have 0")])
 def test_overcommitted(nodes: list[Any], most: float, message: str) -> None:
     one = tenant()
@@ -171,12 +173,14 @@ def test_what_pods_ask_for() -> None:
     pods = [{"metadata": {"namespace": "acme"}, "spec": {
         "containers": [{"resources": {"requests": {"cpu": "500m"}, "limits": {"memory": "1Gi"}}}, {}],
         "initContainers": [{"resources": {"requests": {"cpu": "4"}}}, {"restartPolicy": "Always", "resources": {"requests": {"cpu": "5m"}}}]}},
-        {"metadata": {"namespace": "acme"}, "spec": {"containers": []}, "status": {"phase": "Succeeded"}}, {"metadata": {"namespace": "b"}, "spec": {"containers": []}}]
+        {"metadata": {"namespace": "acme"}, "spec": {"containers": []}, "status": {"phase": "Succeeded"}},
+        {"metadata": {"namespace": "b"}, "spec": {"containers": []}}]
     assert io.requests(pods, {"acme"}) == {"acme": {"pods": 1, "requests.cpu": Decimal("0.505"), "limits.memory": 2 ** 30}}
 
 
 def test_places_that_are_confined_reach_their_database_alone() -> None:
-    one = tenant(redis={"address": "192.0.2.11"}, egress=[{"name": "all", "cidr": "0.0.0.0/0"}, {"name": "mail", "cidr": "192.0.2.0/24", "ports": [25], "kinds": ["cron"]}])
+    one = tenant(redis={"address": "192.0.2.11"}, egress=[{"name": "all", "cidr": "0.0.0.0/0"},
+                                                          {"name": "mail", "cidr": "192.0.2.0/24", "ports": [25], "kinds": ["cron"]}])
     for item in network.policies(one, EDGE, GROUND, {}):
         spec = item["spec"]
         pods = spec["podSelector"]
@@ -193,7 +197,8 @@ def test_a_database_in_the_tenants_own_namespace_lets_it_in() -> None:
     assert found["into-database"]["podSelector"] == {"matchLabels": {"app": "postgresql"}} and found["into-database"]["ingress"][0]["ports"][0]["port"] == 5432
 
 
-@pytest.mark.parametrize(("used", "fits"), [({}, True), ({"requests.cpu": "750m"}, True), ({"requests.cpu": "751m"}, False), ({"requests.memory": "8Gi"}, False)])
+@pytest.mark.parametrize(("used", "fits"), [({}, True), ({"requests.cpu": "750m"}, True), ({"requests.cpu": "751m"}, False),
+                                             ({"requests.memory": "8Gi"}, False)])
 def test_room_for_a_second_colour(used: dict[str, str], fits: bool) -> None:
     quota = render.quota(tenant())
     assert shares.second_colour(quota["metadata"]["annotations"], quota["spec"]["hard"], used)["fits"] is fits
@@ -201,4 +206,5 @@ def test_room_for_a_second_colour(used: dict[str, str], fits: bool) -> None:
 
 def test_every_limit_says_whether_it_holds() -> None:
     kinds = shares.kinds_of_limit(network_proven=True)
-    assert set(render.hard(tenant(limits={"cpu_limit": "4"}))) <= set(kinds) and kinds["network"] == "enforced" and shares.kinds_of_limit(False)["network"] == "advisory"
+    assert set(render.hard(tenant(limits={"cpu_limit": "4"}))) <= set(kinds)
+    assert kinds["network"] == "enforced" and shares.kinds_of_limit(False)["network"] == "advisory"
