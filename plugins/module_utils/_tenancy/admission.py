@@ -81,6 +81,9 @@ def _unset(name: str) -> str:
     return f"!has(object.spec.{name}) || !object.spec.{name}"
 
 
+# A pod from before its tenant's rules may end in peace, and no other way.
+_OLD = "(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp))"
+
 _POLICIES: dict[str, Item] = {
     "images": {
         "matchConstraints": _on("", ["v1"], ["pods", "pods/ephemeralcontainers"]),
@@ -95,20 +98,21 @@ _POLICIES: dict[str, Item] = {
             _deny("variables.fresh.all(i, variables.registries.exists(r, i.startsWith(r + '/')))", "an image of a registry that is not this tenant's",
                   "'images come from this tenant\\'s registries (' + variables.registries.join(', ') + ')'")]},
     "pods": {
-        "matchConstraints": _on("", ["v1"], ["pods"], ["CREATE"]),
+        # Tolerations may be added to a pod that waits, and one that is held at a gate may choose nodes: so changes are looked at as well.
+        "matchConstraints": _on("", ["v1"], ["pods"]),
         "variables": _variables(
             pool=_label(labels.POOL), priority=f"{_annotation(labels.PRIORITY)}",
             chosen=f"has(object.spec.nodeSelector) && '{labels.POOL}' in object.spec.nodeSelector ? object.spec.nodeSelector['{labels.POOL}'] : ''"),
         "validations": [
             _deny(f"({_unset('hostNetwork')}) && ({_unset('hostPID')}) && ({_unset('hostIPC')})", "a pod has no part in its node's network, processes or IPC"),
             _deny("!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath))", "a pod mounts nothing of its node (hostPath)"),
-            _deny("!has(object.spec.nodeName) || object.spec.nodeName == ''", "the scheduler chooses the node (nodeName)"),
-            _deny("variables.chosen == variables.pool", "a pod runs on its tenant's nodes",
+            _deny("request.operation != 'CREATE' || !has(object.spec.nodeName) || object.spec.nodeName == ''", "the scheduler chooses the node (nodeName)"),
+            _deny(f"{_OLD} || variables.chosen == variables.pool", "a pod runs on its tenant's nodes",
                   "variables.pool == '' ? 'a pod of this tenant chooses no pool of nodes'"
                   f" : 'a pod of this tenant has the nodeSelector {labels.POOL}: ' + variables.pool"),
-            _deny(f"!has(object.spec.tolerations) || object.spec.tolerations.all(t, has(t.key) && t.key != '' && (t.key != '{labels.POOL}'"
+            _deny(f"{_OLD} || !has(object.spec.tolerations) || object.spec.tolerations.all(t, has(t.key) && t.key != '' && (t.key != '{labels.POOL}'"
                   " || (variables.pool != '' && has(t.value) && t.value == variables.pool)))", "a pod tolerates no other tenant's nodes, and not everything"),
-            _deny("!has(object.spec.priority) || object.spec.priority <= (variables.priority == '' ? 0 : int(variables.priority))",
+            _deny("request.operation != 'CREATE' || !has(object.spec.priority) || object.spec.priority <= (variables.priority == '' ? 0 : int(variables.priority))",
                   "a pod's priority is at most its tenant's")]},
     "services": {
         "matchConstraints": _on("", ["v1"], ["services"]),

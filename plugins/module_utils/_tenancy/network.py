@@ -58,8 +58,8 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
     edge_peer: Item = {"namespaceSelector": {"matchLabels": {_NAME: edge.namespace}}}
     if edge.pods:
         edge_peer["podSelector"] = {"matchLabels": dict(edge.pods)}
-    outside = [{"ports": _ports(NAME_SERVER, "UDP") + _ports(NAME_SERVER), "to": [{"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}},
-                                                                    "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}]}]
+    name_server = {"namespaceSelector": {"matchLabels": {_NAME: "kube-system"}}, "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    outside: Rules = [{"ports": _ports(NAME_SERVER, "UDP") + _ports(NAME_SERVER), "to": [name_server]}]
     if tenant.redis:
         outside.append(_to(tenant.redis))
     outside += [_way(tenant, each) for each in range(len(tenant.egress)) if not tenant.egress[each].kinds]

@@ -114,5 +114,5 @@ class RemovalOperation:
         if not spaces:
             return []
         with contextlib.suppress(WaitTimeout):
-            wait_until(gone, Deadline(self.timeout), 0.5)
+            wait_until(gone, Deadline(self.timeout), 1 if len(spaces) < 50 else 5)
         return sorted(item["metadata"]["name"] for item in left)

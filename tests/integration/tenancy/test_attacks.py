@@ -76,6 +76,21 @@ def test_an_image_is_not_changed_behind_admission(two: Cluster, tenant: tuple[Ap
         two.api.delete("Pod", mine, "held", grace=0)
 
 
+def test_a_pod_that_waits_is_not_sent_to_others_nodes(two: Cluster, tenant: tuple[Api, str, str]) -> None:
+    """Tolerations may be added later, and a pod that is held at a gate may be given a choice of nodes."""
+    api, mine, other = tenant
+    api.create(pod(mine, "gated", schedulingGates=[{"name": "example.test/held"}]))
+    path = f"/api/v1/namespaces/{mine}/pods/gated"
+    try:
+        for field, value, said in (("tolerations/-", {"key": LABEL, "operator": "Equal", "value": other, "effect": "NoSchedule"}, "tolerates no other"),
+                                   ("tolerations/-", {"operator": "Exists"}, "tolerates no other"), ("nodeSelector", {LABEL: other}, "chooses no pool")):
+            with pytest.raises(ApiError, match=said):
+                api.call("PATCH", path, None, [{"op": "add", "path": f"/spec/{field}", "value": value}], "application/json-patch+json")
+        api.call("PATCH", path, None, [{"op": "add", "path": "/metadata/labels", "value": {"a": "b"}}], "application/json-patch+json")
+    finally:
+        two.api.delete("Pod", mine, "gated", grace=0)
+
+
 def test_a_pod_of_a_dedicated_tenant_runs_on_its_own_nodes(two: Cluster) -> None:
     other = two.name("b")
     api = two.account(other)

@@ -9,7 +9,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import PAGE, Api
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.admission import cluster_objects
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.compare import differences
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.io import CLUSTER_WIDE, NAMESPACED
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.model import parse_tenants
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.network import Edge, Ground
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.render import TENANCY, tenant_objects
 
 from .conftest import Cluster, info, pod
 
@@ -47,6 +52,22 @@ def test_no_change_only_reads(cluster: Cluster, figure: Callable[[str], None]) -
     assert changed["plan"]["after"][f"ResourceQuota {tenants[7]['name']}/share"]["spec.hard.requests.cpu"] == "4"
     figure("100 tenants: first {} s, no change {} s, one changed {} s, in {} objects".format(
         first["timings"]["total"], again["timings"]["total"], changed["timings"]["total"], first["objects"]["applied"]))
+
+
+def test_the_server_takes_every_object_that_is_rendered(cluster: Cluster) -> None:
+    """And what it makes of each is what was sent: so a second run has nothing to do, whatever was asked for."""
+    everything = cluster.tenant(
+        profile="dedicated", services=["LoadBalancer"], database={"pods": {"app": "postgresql"}}, redis={"pods": {"app": "redis"}, "ports": [6379]},
+        limits={"cpu": "24000m", "memory": "112.5Gi", "cpu_limit": "40"}, people={"users": ["a@example.test"], "groups": ["g"]},
+        ci={"users": ["robot"], "groups": ["robots"], "service_accounts": ["ci", "elsewhere:ci"]},
+        egress=[{"name": "all", "cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}, {"name": "six", "cidr": "2001:db8::/32", "ports": [53, 443], "protocol": "UDP"},
+                {"name": "mail", "cidr": "192.0.2.25/32", "ports": [587], "kinds": ["cron", "queue"]}])
+    cluster.quota(everything)
+    assert not cluster.quota(everything)["changed"]
+    parsed = parse_tenants([everything])[0]
+    for item in [*cluster_objects(TENANCY), *tenant_objects(parsed, Edge("traefik"), Ground())]:
+        found = cluster.api.apply(item, force=True, dry=True)
+        assert differences(item, found) == [], item["metadata"]["name"]
 
 
 def test_what_is_no_more_asked_for_goes(cluster: Cluster) -> None:
