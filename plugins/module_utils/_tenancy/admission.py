@@ -81,8 +81,11 @@ def _unset(name: str) -> str:
     return f"!has(object.spec.{name}) || !object.spec.{name}"
 
 
-# A pod from before its tenant's rules may end in peace, and no other way.
-_OLD = "(request.operation == 'UPDATE' && has(object.metadata.deletionTimestamp))"
+# What a pod had before its tenant's rules it keeps: whoever ends it, or notes something on it, changes it as well.
+_CHANGES = "request.operation == 'UPDATE' && oldObject != null"
+_SAME_NODES = (f"({_CHANGES} && has(object.spec.nodeSelector) == has(oldObject.spec.nodeSelector)"
+               " && (!has(object.spec.nodeSelector) || object.spec.nodeSelector == oldObject.spec.nodeSelector))")
+_HAD = f"({_CHANGES} && has(oldObject.spec.tolerations) && oldObject.spec.tolerations.exists(o, o == t))"
 
 _POLICIES: dict[str, Item] = {
     "images": {
@@ -107,10 +110,10 @@ _POLICIES: dict[str, Item] = {
             _deny(f"({_unset('hostNetwork')}) && ({_unset('hostPID')}) && ({_unset('hostIPC')})", "a pod has no part in its node's network, processes or IPC"),
             _deny("!has(object.spec.volumes) || object.spec.volumes.all(v, !has(v.hostPath))", "a pod mounts nothing of its node (hostPath)"),
             _deny("request.operation != 'CREATE' || !has(object.spec.nodeName) || object.spec.nodeName == ''", "the scheduler chooses the node (nodeName)"),
-            _deny(f"{_OLD} || variables.chosen == variables.pool", "a pod runs on its tenant's nodes",
+            _deny(f"{_SAME_NODES} || variables.chosen == variables.pool", "a pod runs on its tenant's nodes",
                   "variables.pool == '' ? 'a pod of this tenant chooses no pool of nodes'"
                   f" : 'a pod of this tenant has the nodeSelector {labels.POOL}: ' + variables.pool"),
-            _deny(f"{_OLD} || !has(object.spec.tolerations) || object.spec.tolerations.all(t, has(t.key) && t.key != '' && (t.key != '{labels.POOL}'"
+            _deny(f"!has(object.spec.tolerations) || object.spec.tolerations.all(t, {_HAD} || has(t.key) && t.key != '' && (t.key != '{labels.POOL}'"
                   " || (variables.pool != '' && has(t.value) && t.value == variables.pool)))", "a pod tolerates no other tenant's nodes, and not everything"),
             _deny("request.operation != 'CREATE' || !has(object.spec.priority) || object.spec.priority <= (variables.priority == '' ? 0 : int(variables.priority))",
                   "a pod's priority is at most its tenant's")]},

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import PAGE, Api
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.admission import cluster_objects
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.compare import differences
@@ -168,6 +170,30 @@ def test_a_host_of_a_tenant_that_is_not_named(cluster: Cluster) -> None:
     cluster.quota(cluster.tenant("a"))
     found = cluster.quota(cluster.tenant("b", hosts=[f"{cluster.name('a')}.example.test"]))
     assert found["code"] == "bad_input" and f"the namespace {cluster.name('a')} has it" in found["msg"]
+
+
+def test_the_rights_that_the_guide_names_are_enough(cluster: Cluster) -> None:
+    """And an account with fewer is told which one it lacks."""
+    text = (Path(__file__).parents[3] / "docs" / "guides" / "tenants-of-a-cluster.rights.yml").read_text()
+    rights = yaml.safe_load(text)
+    rights["metadata"]["name"] = cluster.name("rights")
+    subject = {"kind": "ServiceAccount", "namespace": "default", "name": cluster.name("operator")}
+    binding = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": cluster.name("rights")}, "subjects": [subject],
+               "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": cluster.name("rights")}}
+    cluster.account("default", subject["name"])
+    kubeconfig = str(cluster.directory / f"default-{subject['name']}.json")
+    try:
+        found = cluster.quota(cluster.tenant(), kubeconfig=kubeconfig)
+        assert found["code"] == "cluster_forbidden" and "cannot list resource" in found["msg"] and cluster.api.get("Namespace", None, cluster.name()) is None
+        cluster.api.apply(rights)
+        cluster.api.apply(binding)
+        assert cluster.quota(cluster.tenant(), kubeconfig=kubeconfig)["changed"] and not cluster.quota(cluster.tenant(), kubeconfig=kubeconfig)["changed"]
+        assert info(kubeconfig=kubeconfig, names=[cluster.name()])["tenants"][0]["confined"]
+        assert cluster.quota(cluster.tenant(), kubeconfig=kubeconfig, state="absent", timeout=120)["changed"]
+    finally:
+        cluster.api.delete("ClusterRoleBinding", None, cluster.name("rights"))
+        cluster.api.delete("ClusterRole", None, cluster.name("rights"))
+        cluster.api.delete("ServiceAccount", "default", subject["name"])
 
 
 def test_a_context_that_is_none(cluster: Cluster) -> None:
