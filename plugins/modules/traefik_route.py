@@ -339,7 +339,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._kernel.errors import DomainError
 from ..module_utils._kernel.run import fail, run
-from ..module_utils._routing import arguments, io, render_file
+from ..module_utils._routing import arguments
 
 
 def main() -> None:
@@ -350,18 +350,11 @@ def main() -> None:
 
 
 def rendered(module: AnsibleModule) -> None:
-    place = arguments.place(module.params)
     try:
-        routes = arguments.read_routes(module.params)
+        found = arguments.rendered(module.params)
     except DomainError as error:
         fail(module, error)
-    files = {
-        place.file(route.name): render_file.text(
-            render_file.configuration(route, module.params["pages"], place.certificates)
-        )
-        for route in routes
-    }
-    module.exit_json(changed=False, rendered=files, routes=[io.facts(route, place) for route in routes], api_calls=0)
+    module.exit_json(changed=False, api_calls=0, **found)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,12 @@ from __future__ import annotations
 import base64
 import binascii
 import copy
-import ipaddress
 import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from .._kernel.errors import DomainError, bad_input
 from .._kubernetes.api import Api, ApiError
@@ -158,14 +156,11 @@ class Cluster:
 
         :raises DomainError: ``bad_input``, ``pages_missing``.
         """
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 80
-        try:
-            return Pages(str(ipaddress.IPv4Address(host)), port)
-        except ValueError:
-            pass
-        match = re.fullmatch(r"([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\..*)?)?", host)
-        if parts.scheme != "http" or not match:
+        known = Pages.of(url)
+        if known:
+            return known
+        match = re.fullmatch(r"http://([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]*)?)?:([0-9]+)/?", url)
+        if not match:
             raise bad_input("pages", url, "http:// with an IPv4 address or the name of a Service and its namespace, such as http://sysgenpro-pages.sysgenpro-edge:8069")
         service = self.api.get("Service", match[2], match[1])
         address = str(((service or {}).get("spec") or {}).get("clusterIP") or "")
@@ -174,7 +169,7 @@ class Cluster:
                 "pages_missing", "the edge's pages, Service {0} of the namespace {1}, {2}".format(
                     match[1], match[2], "have no IPv4 address of the cluster" if service else "are not there"),
                 unchanged="Nothing was changed", advice="Bring the edge up with the role sysgenpro.odoo.traefik first, or give pages")
-        return Pages(address, port)
+        return Pages(address, int(match[3]))
 
     def unready(self, routes: Sequence[Route]) -> list[DomainError]:
         """Which routes cannot be served yet, since what they lead to or refer to is not in their namespace."""

@@ -18,7 +18,17 @@ from .io_kubernetes import Cluster
 from .model import Route
 from .operation import LOOK_INTERVAL, Refused, Routing, said
 from .plan import Desired, without
-from .plan_kubernetes import Items, Observed, conflicts, desired_present, differences, index, leftovers, make_plan, naming
+from .plan_kubernetes import (
+    Items,
+    Observed,
+    conflicts,
+    desired_present,
+    differences,
+    index,
+    leftovers,
+    make_plan,
+    naming,
+)
 from .render_kubernetes import PROVIDER, Key, Names, as_applied, served
 
 # Traefik reads each kind of object by a watch of its own, so for a moment one that refers to another may be there and the other not. What it complains
@@ -150,7 +160,7 @@ class ClusterOperation(Routing):
         return DomainError(error.code, message, advice=error.advice, **{**error.details, "route": name, "field": "name"})
 
     def _serves_earlier(self, names: Iterable[str]) -> bool:
-        earlier = {name: {key: item for key, item in self.observed.objects.get(name, {}).items()} or None for name in names}
+        earlier = {name: self.observed.objects.get(name) for name in names}
 
         def look() -> bool:
             try:

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from .._kernel.errors import known
 from .._kernel.plan import digest_of
@@ -54,6 +56,15 @@ class Pages:
 
     address: str
     port: int
+
+    @classmethod
+    def of(cls, url: str) -> Pages | None:
+        """Of a URL that has the address itself; None of any other."""
+        parts = urlsplit(url)
+        try:
+            return cls(str(ipaddress.IPv4Address(parts.hostname or "")), parts.port or 80) if parts.scheme == "http" else None
+        except ValueError:
+            return None
 
 
 def key_of(item: Mapping[str, Any]) -> Key:
@@ -201,15 +212,16 @@ def _normal(name: str) -> str:
 
 
 def served(items: Mapping[Key, Mapping[str, Any]], names: Names) -> dict[str, Any]:
-    """The dynamic configuration that Traefik makes of a route's objects, as far as it follows from them."""
+    """The dynamic configuration that Traefik makes of a route's objects, as far as it follows from them; also of objects that somebody changed."""
     found: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
     for (kind, name), item in items.items():
         namespace = item["metadata"]["namespace"]
         if kind == "IngressRoute":
-            for index, rule in enumerate(item["spec"]["routes"]):
+            for index, rule in enumerate(item["spec"].get("routes") or ()):
                 router = names.router(namespace, name, index, rule["match"])
                 found["routers"][router] = _router(item, rule, names, names.service(router))
-                found["services"][names.service(router)] = _served_service(namespace, rule["services"][0], names)
+                for service in (rule.get("services") or ())[:1]:
+                    found["services"][names.service(router)] = _served_service(namespace, service, names)
         elif kind == "Middleware":
             value = dict(item["spec"])
             if "errors" in value:
@@ -222,12 +234,16 @@ def served(items: Mapping[Key, Mapping[str, Any]], names: Names) -> dict[str, An
 
 def _router(item: Mapping[str, Any], rule: Mapping[str, Any], names: Names, service: str) -> dict[str, Any]:
     namespace, tls = item["metadata"]["namespace"], item["spec"].get("tls")
-    found: dict[str, Any] = {"rule": rule["match"], "priority": rule["priority"], "service": service, "entryPoints": item["spec"]["entryPoints"],
-                             "middlewares": [names.of(namespace, part["name"]) for part in rule["middlewares"]]}
+    found: dict[str, Any] = {"rule": rule["match"], "service": service, **{key: rule[key] for key in ("priority",) if key in rule},
+                             "entryPoints": item["spec"].get("entryPoints") or [],
+                             "middlewares": [names.of(namespace, part["name"]) for part in rule.get("middlewares") or ()]}
     if tls:
-        found["tls"] = {"options": names.of(namespace, tls["options"]["name"]), **{key: tls[key] for key in ("certResolver", "domains") if key in tls}}
+        found["tls"] = {key: tls[key] for key in ("certResolver", "domains") if key in tls}
+        if tls.get("options"):
+            found["tls"]["options"] = names.of(namespace, tls["options"]["name"])
     return found
 
 
 def _served_service(namespace: str, service: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    return {"loadBalancer": {"serversTransport": names.of(namespace, service["serversTransport"])}}
+    transport = service.get("serversTransport")
+    return {"loadBalancer": {"serversTransport": names.of(namespace, transport)} if transport else {}}
