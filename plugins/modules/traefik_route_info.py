@@ -102,9 +102,11 @@ from ..module_utils._routing import arguments, info
 def main() -> None:
     spec = {**arguments.place_spec(), "name": {"type": "list", "elements": "str"}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    place = arguments.place(module.params)
     try:
-        found = info.gather(place, module.params["api"]["url"], module.params["name"])
+        if arguments.in_cluster(module.params):
+            found = info.gather_cluster(arguments.cluster(module.params), module.params["name"])
+        else:
+            found = info.gather(arguments.place(module.params), module.params["api"]["url"], module.params["name"])
     except DomainError as error:
         fail(module, error)
     module.exit_json(changed=False, **found)

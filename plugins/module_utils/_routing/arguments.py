@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import grp
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, bad_input
 from .._kubernetes.api import Api as KubernetesApi
 from . import io, render_file, render_kubernetes
 from .api import Api
@@ -24,6 +25,7 @@ from .plan_kubernetes import index
 
 Spec = dict[str, Any]
 
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
 # The server of the edge's pages by provider, as the role traefik makes it.
 PAGES = {"file": "http://172.28.0.2:8069", "kubernetes": "http://sysgenpro-pages.sysgenpro-edge:8069"}
 
@@ -46,6 +48,7 @@ def place_spec() -> Spec:
         },
         "kubeconfig": {"type": "path"},
         "context": {"type": "str"},
+        "scope": {"type": "str", "default": "default"},
         "edge": {
             "type": "dict",
             "default": {},
@@ -154,9 +157,11 @@ def cluster(params: Mapping[str, Any]) -> Cluster:
 
     :raises DomainError: as ``Api.open`` does.
     """
-    edge = params["edge"]
-    return Cluster(KubernetesApi.open(params["kubeconfig"], params["context"]), Edge(
-        edge["namespace"], edge["selector"], edge["port"], tuple(url.rstrip("/") for url in edge["urls"])), force=bool(params.get("force")))
+    edge, scope = params["edge"], str(params["scope"])
+    if not _LABEL.fullmatch(scope):
+        raise bad_input("scope", scope, "up to 63 letters, digits, dashes, dots and underscores, as the value of a label")
+    where = Edge(edge["namespace"], edge["selector"], edge["port"], tuple(url.rstrip("/") for url in edge["urls"]))
+    return Cluster(KubernetesApi.open(params["kubeconfig"], params["context"]), where, scope=scope, force=bool(params.get("force")))
 
 
 def operation(params: Mapping[str, Any], check_mode: bool) -> Routing:
@@ -192,8 +197,10 @@ def rendered(params: Mapping[str, Any]) -> dict[str, Any]:
     routes = read_routes(params)
     if in_cluster(params):
         found = _pages_of(params)
-        items = {route.name: index(render_kubernetes.objects(route, found)) for route in routes}
-        return {"rendered": {"{0} {1}/{2}".format(kind, route, name): item for route, every in items.items() for (kind, name), item in every.items()},
+        items = {route.name: index(render_kubernetes.objects(route, found, str(params["scope"]))) for route in routes}
+        # A Secret without its data: nothing that is returned holds a key.
+        return {"rendered": {"{0} {1}/{2}".format(kind, route, name): {part: value for part, value in item.items() if part != "data"}
+                             for route, every in items.items() for (kind, name), item in every.items()},
                 "routes": [facts(route, items[route.name]) for route in routes]}
     where = place(params)
     files = {where.file(route.name): render_file.text(render_file.configuration(route, pages(params), where.certificates)) for route in routes}

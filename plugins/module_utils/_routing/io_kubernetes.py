@@ -19,10 +19,10 @@ from .._kernel.errors import DomainError, bad_input
 from .._kubernetes.api import Api, ApiError
 from .._kubernetes.kinds import path_of
 from . import api as traefik
-from .certificates import Certificate, unavailable
+from .certificates import Certificate, unreadable
 from .model import HTTP_PORT, WEBSOCKET_PORT, Route
 from .plan_kubernetes import Items, Observed, hosts_of, index, unlike
-from .render_kubernetes import KINDS, OURS, ROUTE, Item, Key, Pages
+from .render_kubernetes import KINDS, OURS, ROUTE, SCOPE, Item, Key, Pages
 
 # Seconds for which an answer of a pod is waited for that is just ending; another look follows.
 _PATIENCE = 2
@@ -46,11 +46,13 @@ class Edge:
 class Cluster:
     """One cluster, with its edge.
 
+    :param scope: whose routes are meant; others' are somebody else's.
+    :param force: whether to take back what somebody else changed of an object of ours.
     :ivar traefik_calls: calls of Traefik's API.
     """
 
-    def __init__(self, api: Api, edge: Edge, *, force: bool = False) -> None:
-        self.api, self.edge, self.force = api, edge, force
+    def __init__(self, api: Api, edge: Edge, *, scope: str = "default", force: bool = False) -> None:
+        self.api, self.edge, self.scope, self.force = api, edge, scope, force
         self._impatient = copy.copy(api)
         self._impatient.patience = _PATIENCE
         self.traefik_calls = 0
@@ -70,9 +72,10 @@ class Cluster:
         claims: dict[str, frozenset[str]] = {}
         for item in (item for _kind, found, _error in lists for item in found):
             metadata = item["metadata"]
-            name = (metadata.get("labels") or {}).get(ROUTE)
+            labels = metadata.get("labels") or {}
+            name = labels.get(ROUTE)
             # A label is copied easily; an object in another namespace than that of its route is somebody else's.
-            if name and name == metadata["namespace"]:
+            if name and name == metadata["namespace"] and labels.get(SCOPE) == self.scope:
                 objects[name].update(index([item]))
             elif item["kind"] == "IngressRoute":
                 claims["{0}/{1}".format(metadata["namespace"], metadata["name"])] = hosts_of([item])
@@ -184,18 +187,14 @@ class Cluster:
             raise DomainError("front_missing", "route {0}: {1}, which is the instance's front".format(route.name, what), unchanged="Nothing was changed",
                               advice="Make the instance's namespace and front first (playbook site)", route=route.name, field="name")
         if route.secret:
-            self._check_secret(route)
+            secret = self.api.get("Secret", route.name, route.secret)
+            if secret is None:
+                raise unreadable(route.name, "there is no Secret {0}/{1} yet".format(route.name, route.secret))
+            Certificate.load(route.name, route.hosts, _part(secret, "tls.crt"), _part(secret, "tls.key"))
 
-    def _check_secret(self, route: Route) -> None:
-        secret = self.api.get("Secret", route.name, route.secret)
-        if secret is None:
-            raise unavailable(route.name, "there is no Secret {0}/{1} yet".format(route.name, route.secret))
-        data = secret.get("data") or {}
-        try:
-            chain, key = (base64.b64decode(data.get(part) or "").decode() for part in ("tls.crt", "tls.key"))
-        except (binascii.Error, UnicodeDecodeError):
-            chain = key = ""
-        Certificate.load(route.name, route.hosts, chain, key)
+    def chain(self, namespace: str, name: str) -> str:
+        """The chain of a TLS Secret; empty where there is none."""
+        return _part(self.api.get("Secret", namespace, name) or {}, "tls.crt")
 
     # -- writing --------------------------------------------------------------------------------
 
@@ -229,6 +228,13 @@ class Cluster:
                 if error:
                     refused.setdefault(name, error)
         return refused
+
+
+def _part(secret: Mapping[str, Any], key: str) -> str:
+    try:
+        return base64.b64decode((secret.get("data") or {}).get(key) or "").decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:

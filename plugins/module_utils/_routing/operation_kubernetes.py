@@ -56,7 +56,7 @@ class ClusterOperation(Routing):
         return self.observed.objects
 
     def _wanted(self) -> Desired:
-        return desired_present(self.routes, self.cluster.pages(self.pages)) if self.routes else Desired({})
+        return desired_present(self.routes, self.cluster.pages(self.pages), self.cluster.scope) if self.routes else Desired({})
 
     def _conflicts(self) -> list[DomainError]:
         return conflicts(self.routes, self.desired, self.observed)

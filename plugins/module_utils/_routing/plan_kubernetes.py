@@ -41,9 +41,9 @@ def index(items: Iterable[Item]) -> dict[Key, Item]:
     return {key_of(item): item for item in items}
 
 
-def desired_present(routes: Sequence[Route], pages: render_kubernetes.Pages) -> Desired:
+def desired_present(routes: Sequence[Route], pages: render_kubernetes.Pages, scope: str = "default") -> Desired:
     """The objects of routes."""
-    return Desired({route.name: index(render_kubernetes.objects(route, pages)) for route in routes})
+    return Desired({route.name: index(render_kubernetes.objects(route, pages, scope)) for route in routes})
 
 
 def naming(snapshot: api.Snapshot) -> Names:

@@ -29,6 +29,8 @@ from .parts import TRANSPORT, middlewares, routers, tls_options
 PROVIDER = "@kubernetescrd"
 
 ROUTE = "org.sysgenpro/route"
+# Whose routes are whose where several inventories have routes in one cluster: one removes none of another's.
+SCOPE = "org.sysgenpro/scope"
 LABELS = {"app.kubernetes.io/managed-by": "sysgenpro", "org.sysgenpro/part": "route"}
 OURS = "org.sysgenpro/part=route"
 DIGEST = "org.sysgenpro/digest"
@@ -77,7 +79,7 @@ def secret_name(route: Route) -> str:
     return "{0}-tls-{1}".format(route.name, route.certificate.digest) if route.certificate else route.secret
 
 
-def objects(route: Route, pages: Pages) -> list[Item]:
+def objects(route: Route, pages: Pages, scope: str = "default") -> list[Item]:
     """The objects of one route, those that others refer to first. A Secret's data is the only secret in them."""
     name = route.name
     found = [_secret(route)] if route.certificate else []
@@ -87,17 +89,17 @@ def objects(route: Route, pages: Pages) -> list[Item]:
     for part, value in middlewares(route).items():
         found.append(_of("Middleware", part, {"spec": _in_cluster(value, name)}))
     found += _ingress_routes(route)
-    return [_marked(item, name) for item in found]
+    return [_marked(item, name, scope) for item in found]
 
 
 def _of(kind: str, name: str, content: Mapping[str, Any], api: str = TRAEFIK) -> Item:
     return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, **content}
 
 
-def _marked(item: Item, route: str) -> Item:
+def _marked(item: Item, route: str, scope: str) -> Item:
     """With namespace, labels and the digest of what was asked, so that a field which is asked for no more is seen, too."""
     metadata = item["metadata"]
-    metadata.update({"namespace": route, "labels": {**LABELS, ROUTE: route, **metadata.get("labels", {})}})
+    metadata.update({"namespace": route, "labels": {**LABELS, ROUTE: route, SCOPE: scope, **metadata.get("labels", {})}})
     metadata["annotations"] = {DIGEST: digest_of(shown(item))}
     return item
 
@@ -113,7 +115,7 @@ def as_applied(item: Mapping[str, Any]) -> Item:
     """What was once applied, from an object as the cluster shows it: without what the cluster added. Not of Secrets."""
     metadata = item["metadata"]
     kept = {"name": metadata["name"], "namespace": metadata["namespace"],
-            "labels": {key: value for key, value in (metadata.get("labels") or {}).items() if key in (*LABELS, ROUTE, *_SLICE_LABELS)},
+            "labels": {key: value for key, value in (metadata.get("labels") or {}).items() if key in (*LABELS, ROUTE, SCOPE, *_SLICE_LABELS)},
             "annotations": {key: value for key, value in (metadata.get("annotations") or {}).items() if key == DIGEST}}
     content = {key: value for key, value in shown(item).items() if key not in ("kind", "name", "namespace")}
     if item["kind"] == "Service":

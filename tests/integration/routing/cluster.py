@@ -9,19 +9,22 @@ while the Service has no endpoint, that refuses. Namespaces begin with ``routes-
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import socket
 from collections.abc import Iterable
-from typing import Any
 from urllib.parse import urlsplit
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api, failures
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.io_kubernetes import Cluster
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.io_kubernetes import Edge as Pods
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.render_kubernetes import shown
 
 PORTS = {8069: "http", 8072: "bus"}
 PREFIX = "routes-"
+# So that purging here takes nobody else's routes.
+SCOPE = "test"
 
 
 def configured() -> bool:
@@ -39,7 +42,7 @@ class Ground:
             host = urlsplit(self.api._host)
             probe.connect((host.hostname, host.port or 443))
             self.address = probe.getsockname()[0]
-        self.world = Cluster(self.api, Pods("none", "none", 1))
+        self.world = Cluster(self.api, Pods("none", "none", 1), scope=SCOPE)
         # Of a test that was killed: its hosts would be somebody else's.
         self._remove([name for name in self.world.observe()[0].objects if name.startswith(PREFIX)])
         self.suffix = secrets.token_hex(2)
@@ -90,3 +93,12 @@ class Ground:
     def routes(self) -> list[str]:
         """Which of this test's routes are there, by the names that the test gave."""
         return sorted(name[len(PREFIX):].rsplit("-", 1)[0] for name in self.world.observe()[0].objects if name in self.namespaces)
+
+    def kept(self, name: str) -> str:
+        """All that is there of a route; empty where it is not."""
+        found = self.world.observe()[0].objects.get(name, {})
+        return json.dumps([shown(found[key]) for key in sorted(found)]) if found else ""
+
+    def secrets(self) -> int:
+        """How many Secrets this test's routes have."""
+        return sum(key[0] == "Secret" for name, items in self.world.observe()[0].objects.items() if name in self.namespaces for key in items)

@@ -171,6 +171,15 @@ class Edge:
         """Which routes are there."""
         return sorted(path.name[: -len(".yml")] for path in self.directory.iterdir())
 
+    def kept(self, name: str) -> str:
+        """All that is there of a route; empty where it is not."""
+        path = self.directory / (name + ".yml")
+        return path.read_text() if path.exists() else ""
+
+    def stored(self) -> int:
+        """How many files, or Secrets, hold certificates and keys."""
+        return len(list(self.certificates.iterdir()))
+
     def close(self) -> None:
         self.stop()
 
@@ -273,6 +282,13 @@ class ClusterEdge(Edge):
     def routes(self) -> list[str]:
         return self.ground.routes()
 
+    def kept(self, name: str) -> str:
+        return self.ground.kept(self.called(name))
+
+    def stored(self) -> int:
+        # A file for the chain and one for the key, or one Secret with both.
+        return 2 * self.ground.secrets()
+
     def close(self) -> None:
         self.stop()
         self.ground.close()
@@ -282,7 +298,7 @@ class ClusterEdge(Edge):
         return run_main(traefik_route.main, {**self.params(), "routes": [self.asked(route) for route in routes], "_ansible_check_mode": check, **params})
 
     def params(self) -> dict[str, Any]:
-        return {"provider": "kubernetes", "edge": {"urls": [self.api]}, "pages": "http://{0}:{1}".format(self.ground.address, self.pages),
+        return {"provider": "kubernetes", "scope": cluster.SCOPE, "edge": {"urls": [self.api]}, "pages": "http://{0}:{1}".format(self.ground.address, self.pages),
                 "api": {"timeout": 15}, "_ansible_diff": True}
 
     def asked(self, route: dict[str, Any]) -> dict[str, Any]:
@@ -293,7 +309,7 @@ class ClusterEdge(Edge):
         return {key: value for key, value in {**route, "name": name}.items() if key != "front"}
 
     def info(self, **params: Any) -> dict[str, Any]:
-        return run_main(traefik_route_info.main, {"provider": "kubernetes", "edge": {"urls": [self.api]}, **params})
+        return run_main(traefik_route_info.main, {"provider": "kubernetes", "scope": cluster.SCOPE, "edge": {"urls": [self.api]}, **params})
 
 
 def read_answer(stream: socket.socket) -> tuple[int, dict[str, str], bytes]:
