@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._kernel.errors import DomainError, bad_input
-from .._kubernetes.api import Api, ApiError
+from .._kubernetes.api import MANAGER, Api, ApiError
 from .._kubernetes.kinds import path_of
 from . import api as traefik
 from .certificates import Certificate, unreadable
@@ -217,7 +217,8 @@ class Cluster:
         if not self.force:
             raise DomainError("cluster_conflict", "{0} {1}/{2} has fields that somebody else added".format(
                 item["kind"], item["metadata"]["namespace"], item["metadata"]["name"]), advice="Take them away, or ask for force")
-        self.api.call("PUT", path_of(item), {"fieldManager": "sysgenpro"}, item)
+        version = {"resourceVersion": answer["metadata"]["resourceVersion"]}
+        self.api.call("PUT", path_of(item), {"fieldManager": MANAGER}, {**item, "metadata": {**item["metadata"], **version}})
 
     def remove(self, gone: Mapping[str, Iterable[Key]]) -> dict[str, DomainError]:
         """Remove objects, those that refer to others first. Returns why, of the routes of which one could not be removed."""

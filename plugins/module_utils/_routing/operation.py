@@ -133,6 +133,8 @@ class Routing:
         except (DomainError, OSError) as error:
             raise self._undo(contents, error) from error
         timings["write"] = round(time.monotonic() - started, 3)
+        if self.refused and not contents:
+            raise self._refusal("What there was of it stays as it was")
         started = time.monotonic()
         while contents:
             try:

@@ -28,6 +28,7 @@ from .plan_kubernetes import (
     leftovers,
     make_plan,
     naming,
+    unlike,
 )
 from .render_kubernetes import PROVIDER, Key, Names, as_applied, served
 
@@ -81,8 +82,6 @@ class ClusterOperation(Routing):
         for name, error in refused.items():
             self.refused.append(self._told(name, error, self._put_back([name])))
             del contents[name]
-        if refused and not contents:
-            raise self._refusal("What there was of it stays as it was")
 
     def _gone(self, contents: Mapping[str, Any], refused: Collection[str] = ()) -> dict[str, list[Key]]:
         """What is there and asked for no more. Secrets stay until it is known that they need not come back, see ``_sweep``."""
@@ -129,9 +128,9 @@ class ClusterOperation(Routing):
         for pod, snapshot in self.cluster.snapshots().items():
             for name, items in contents.items():
                 earlier = {key: item for key, item in self.observed.objects.get(name, {}).items() if key not in (items or {})}
-                unlike = (differences(items, snapshot, pod) if items is not None else []) + leftovers(earlier, snapshot, pod)
-                if unlike:
-                    found.setdefault(name, []).extend(unlike)
+                missing = (differences(items, snapshot, pod) if items is not None else []) + leftovers(earlier, snapshot, pod)
+                if missing:
+                    found.setdefault(name, []).extend(missing)
         return found
 
     def _undo(self, contents: Mapping[str, Any], cause: Exception) -> DomainError:
@@ -146,9 +145,14 @@ class ClusterOperation(Routing):
 
     def _put_back(self, names: Iterable[str]) -> dict[str, DomainError]:
         """As it was before, of some routes. Returns what could not be."""
-        earlier = {name: index(as_applied(item) for key, item in self.observed.objects.get(name, {}).items() if key[0] != "Secret") for name in names}
+        earlier: dict[str, Items] = {}
+        added: dict[str, list[Key]] = {}
+        for name in names:
+            wanted, found = self.desired.files.get(name) or {}, self.observed.objects.get(name, {})
+            earlier[name] = index(as_applied(item) for key, item in found.items()
+                                  if key[0] != "Secret" and (key not in wanted or unlike(wanted[key], item)))
+            added[name] = [key for key in wanted if key not in found]
         left = self.cluster.write(earlier, {})
-        added = {name: [key for key in self.desired.files.get(name, {}) if key not in self.observed.objects.get(name, {})] for name in earlier}
         for name, error in self.cluster.remove(added).items():
             left.setdefault(name, error)
         return left
