@@ -139,7 +139,7 @@ def read_routes(params: Mapping[str, Any], check_mode: bool = False, refused: li
 
 def in_cluster(params: Mapping[str, Any]) -> bool:
     """Whether the routes are a cluster's."""
-    return bool(params["provider"] == "kubernetes")
+    return params.get("provider") == "kubernetes"
 
 
 def pages(params: Mapping[str, Any]) -> str:

@@ -179,3 +179,15 @@ def test_a_cluster_that_cannot_be_reached_or_used_is_said(edge: ClusterEdge, rou
     assert edge.run([route()], pages="http://nobody.nowhere:80")["code"] == "pages_missing"
     assert edge.run([route()], pages="ftp://nobody")["code"] == "bad_input"
     assert edge.run([route()], scope="a b")["code"] == "bad_input"
+
+
+def test_a_traefik_with_the_older_names_is_read_as_well(edge: ClusterEdge, route: Route, serve: Callable[..., Server]) -> None:
+    serve(1)
+    edge.stop()
+    edge.static["providers"]["kubernetesCRD"]["safeNaming"] = False
+    edge.start()
+    assert edge.run([route()])["changed"]
+    again = edge.run([route()])
+    assert again["changed"] is False and edge.request(HOST)[0] == 200
+    assert 'service="{0}"'.format(again["routes"][0]["service"]) in edge.metrics()
+    assert edge.run([route(max_body=0, allow_list=["127.0.0.0/8"])])["changed"] and edge.run([{"name": "acme"}], state="absent")["changed"]
