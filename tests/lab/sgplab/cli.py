@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from . import certificates, images, machines, stock, template, tools
 from .base import LabError
+from .cluster import verbs as cluster
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--modules", default=template.MODULES, help="comma-separated (default: %(default)s)")
     verb = verbs.add_parser("tool", help="build a program that Debian has no package of, once; print its path")
     verb.add_argument("name", choices=sorted(tools.TOOLS))
+    cluster.add(verbs.add_parser("cluster", help="a real Kubernetes on this host"))
     return parser
 
 
@@ -89,4 +91,6 @@ def _run(args: argparse.Namespace) -> int:
         print(template.ensure(args.series, args.modules.split(",")))
     elif args.verb == "tool":
         print(tools.ensure(args.name))
+    elif args.verb == "cluster":
+        return cluster.run(args)
     return 0

