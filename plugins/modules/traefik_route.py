@@ -13,7 +13,7 @@ author: SysGenPro (@sysgenpro)
 description:
   - Gives Traefik the routes of many instances in one call. Call it once per machine or cluster with all of its instances.
   - With O(provider=file) each instance has one file in the directory of Traefik's file provider; only files that change are written.
-  - With O(provider=kubernetes) each instance has objects in its own namespace, which is called as it is; only objects that differ are applied. They refer to
+  - With O(provider=kubernetes) each instance has objects in its own namespace; only objects that differ are applied. They refer to
     nothing outside of the namespace, so Traefik needs neither C(allowCrossNamespace) nor C(allowExternalNameServices).
   - After writing, Traefik's API is read until it serves exactly what was asked, enabled and without errors, and each
     given
@@ -85,7 +85,10 @@ options:
         description:
           - The address of the instance's front; its ports are 8069 for HTTP and 8072 for the bus, which lies at C(/websocket)
             from Odoo 16 on and at C(/longpolling) before.
-          - Not in a cluster, where the front is the Service of the instance's name in the namespace of the same name, with these two ports. It must be there.
+          - Not in a cluster, where the front is the Service of the instance's name in its namespace, with these two ports. It must be there.
+        type: str
+      namespace:
+        description: The instance's namespace in a cluster. Default is its name.
         type: str
       entry_point:
         description: Traefik's entry point. Default by O(routes[].exposure).

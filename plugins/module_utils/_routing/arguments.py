@@ -72,6 +72,7 @@ def route_spec() -> Spec:
         "hosts": {"type": "list", "elements": "str"},
         "exposure": {"type": "str", "choices": list(EXPOSURES), "default": "public"},
         "front": {"type": "str"},
+        "namespace": {"type": "str"},
         "entry_point": {"type": "str"},
         "redirect": {"type": "bool"},
         "allow_list": networks,
@@ -199,8 +200,8 @@ def rendered(params: Mapping[str, Any]) -> dict[str, Any]:
         found = _pages_of(params)
         items = {route.name: index(render_kubernetes.objects(route, found, str(params["scope"]))) for route in routes}
         # A Secret without its data: nothing that is returned holds a key.
-        return {"rendered": {"{0} {1}/{2}".format(kind, route, name): {part: value for part, value in item.items() if part != "data"}
-                             for route, every in items.items() for (kind, name), item in every.items()},
+        return {"rendered": {"{0} {1}/{2}".format(kind, item["metadata"]["namespace"], name): {part: value for part, value in item.items() if part != "data"}
+                             for every in items.values() for (kind, name), item in every.items()},
                 "routes": [facts(route, items[route.name]) for route in routes]}
     where = place(params)
     files = {where.file(route.name): render_file.text(render_file.configuration(route, pages(params), where.certificates)) for route in routes}

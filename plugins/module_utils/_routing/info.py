@@ -64,7 +64,7 @@ def gather_cluster(cluster: Cluster, names: Sequence[str] | None = None) -> dict
         routes.append({
             "name": name,
             "hosts": sorted(hosts_of(items.values())),
-            "namespace": name,
+            "namespace": next(iter(items.values()))["metadata"]["namespace"],
             "service": services[0] + render_kubernetes.PROVIDER if services else None,
             "served": None if reason else bool(main) and not found,
             "differences": found,

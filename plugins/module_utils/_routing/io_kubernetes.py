@@ -59,23 +59,24 @@ class Cluster:
 
     # -- reading --------------------------------------------------------------------------------
 
-    def observe(self) -> tuple[Observed, str]:
+    def observe(self, namespaces: Mapping[str, str] | None = None) -> tuple[Observed, str]:
         """Objects and what Traefik serves, and why the latter is unknown where it is: one list for each kind, one of pods, one call for each pod.
 
+        :param namespaces: of routes that are known to lie in a certain one.
         :raises ApiError: what the cluster refused.
         """
         lists = self.api.many(self._list, KINDS)
         for _kind, _found, error in lists:
             if error:
                 raise error
+        items = [item for _kind, found, _error in lists for item in found]
+        owned = _owned(items, self.scope, namespaces or {})
         objects: dict[str, dict[Key, Item]] = defaultdict(dict)
         claims: dict[str, frozenset[str]] = {}
-        for item in (item for _kind, found, _error in lists for item in found):
+        for item in items:
             metadata = item["metadata"]
-            labels = metadata.get("labels") or {}
-            name = labels.get(ROUTE)
-            # A label is copied easily; an object in another namespace than that of its route is somebody else's.
-            if name and name == metadata["namespace"] and labels.get(SCOPE) == self.scope:
+            name = _route_of(item, self.scope)
+            if name and owned.get(name) == metadata["namespace"]:
                 objects[name].update(index([item]))
             elif item["kind"] == "IngressRoute":
                 claims["{0}/{1}".format(metadata["namespace"], metadata["name"])] = hosts_of([item])
@@ -179,17 +180,17 @@ class Cluster:
         return [error for _route, _found, error in self.api.many(self._ready, routes) if error]
 
     def _ready(self, route: Route) -> None:
-        service = self.api.get("Service", route.name, route.name)
+        service = self.api.get("Service", route.namespace, route.name)
         ports = {port.get("port") for port in ((service or {}).get("spec") or {}).get("ports") or ()}
         if not {HTTP_PORT, WEBSOCKET_PORT} <= ports:
-            what = "namespace {0} has no Service {0}".format(route.name) if service is None else "Service {0}/{0} has not both ports {1} and {2}".format(
-                route.name, HTTP_PORT, WEBSOCKET_PORT)
+            what = "namespace {0} has no Service {1}" if service is None else "Service {0}/{1} has not both ports {2} and {3}"
+            what = what.format(route.namespace, route.name, HTTP_PORT, WEBSOCKET_PORT)
             raise DomainError("front_missing", "route {0}: {1}, which is the instance's front".format(route.name, what), unchanged="Nothing was changed",
                               advice="Make the instance's namespace and front first (playbook site)", route=route.name, field="name")
         if route.secret:
-            secret = self.api.get("Secret", route.name, route.secret)
+            secret = self.api.get("Secret", route.namespace, route.secret)
             if secret is None:
-                raise unreadable(route.name, "there is no Secret {0}/{1} yet".format(route.name, route.secret))
+                raise unreadable(route.name, "there is no Secret {0}/{1} yet".format(route.namespace, route.secret))
             Certificate.load(route.name, route.hosts, _part(secret, "tls.crt"), _part(secret, "tls.key"))
 
     def chain(self, namespace: str, name: str) -> str:
@@ -206,7 +207,7 @@ class Cluster:
                      if key[0] in kinds and unlike(item, found.get(name, {}).get(key))]
             for item, _answer, error in self.api.many(self._apply, items):
                 if error:
-                    refused.setdefault(item["metadata"]["namespace"], error)
+                    refused.setdefault(item["metadata"]["labels"][ROUTE], error)
         return refused
 
     def _apply(self, item: Item) -> None:
@@ -220,12 +221,15 @@ class Cluster:
         version = {"resourceVersion": answer["metadata"]["resourceVersion"]}
         self.api.call("PUT", path_of(item), {"fieldManager": MANAGER}, {**item, "metadata": {**item["metadata"], **version}})
 
-    def remove(self, gone: Mapping[str, Iterable[Key]]) -> dict[str, DomainError]:
-        """Remove objects, those that refer to others first. Returns why, of the routes of which one could not be removed."""
+    def remove(self, gone: Mapping[str, Iterable[Key]], namespaces: Mapping[str, str]) -> dict[str, DomainError]:
+        """Remove objects, those that refer to others first. Returns why, of the routes of which one could not be removed.
+
+        :param namespaces: by route.
+        """
         refused: dict[str, DomainError] = {}
         for kinds in (KINDS[-1:], KINDS[:-1]):
             keys = [(name, key) for name, every in gone.items() for key in every if key[0] in kinds]
-            for (name, _key), _answer, error in self.api.many(lambda each: self.api.delete(each[1][0], each[0], each[1][1]), keys):
+            for (name, _key), _answer, error in self.api.many(lambda each: self.api.delete(each[1][0], namespaces[each[0]], each[1][1]), keys):
                 if error:
                     refused.setdefault(name, error)
         return refused
@@ -236,6 +240,20 @@ def _part(secret: Mapping[str, Any], key: str) -> str:
         return base64.b64decode((secret.get("data") or {}).get(key) or "").decode()
     except (binascii.Error, UnicodeDecodeError):
         return ""
+
+
+def _route_of(item: Mapping[str, Any], scope: str) -> str:
+    labels = item["metadata"].get("labels") or {}
+    return str(labels.get(ROUTE) or "") if labels.get(SCOPE) == scope else ""
+
+
+def _owned(items: Iterable[Item], scope: str, known: Mapping[str, str]) -> dict[str, str]:
+    """The namespace of each route. A label is copied easily, so of several that claim a route none counts but the one that is known, or is called like it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        found[_route_of(item, scope)].add(item["metadata"]["namespace"])
+    owned = {name: name if name in spaces else next(iter(spaces)) for name, spaces in found.items() if name in spaces or len(spaces) == 1}
+    return {**owned, **known}
 
 
 def _ready(pod: Mapping[str, Any]) -> bool:

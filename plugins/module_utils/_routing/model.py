@@ -32,6 +32,7 @@ RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
 _ENTRY_POINT = re.compile(r"[A-Za-z0-9_-]+")
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _SECRET = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
 _UNCHANGED = "Nothing was changed"
@@ -83,7 +84,8 @@ class Hold:
 class Route:
     """One instance at the edge. ``name`` is also its service's name; see ``docs`` of the module for the rest.
 
-    :param front: IPv4 address; empty in a cluster, where the front is the Service ``name`` in the namespace ``name``.
+    :param front: IPv4 address; empty in a cluster, where the front is the Service ``name`` of ``namespace``.
+    :param namespace: of the instance in its cluster; empty on a machine.
     :param secret: the TLS Secret of that namespace that somebody else keeps, such as cert-manager.
     """
 
@@ -93,6 +95,7 @@ class Route:
     entry_point: str
     redirect: bool
     front: str
+    namespace: str
     hold: Hold
     certificate: Certificate | None
     secret: str
@@ -122,6 +125,7 @@ def parse_routes(
     routes: list[Route] = []
     names: set[str] = set()
     owners: dict[str, str] = {}
+    spaces: dict[str, str] = {}
     for index, value in enumerate(values):
         try:
             route = _parse(index, complete(value), in_cluster)
@@ -138,6 +142,9 @@ def parse_routes(
         if name in names:
             raise invalid(name, "name", "to be given once; it is given twice")
         names.add(name)
+        space = str(value.get("namespace") or name)
+        if in_cluster and spaces.setdefault(space, name) != name:
+            raise invalid(name, "namespace", "its own, and {0} is that of {1}".format(space, spaces[space]))
         for host in hosts:
             if host in owners:
                 raise host_taken(host, name, owners[host])
@@ -183,6 +190,7 @@ def _parse(index: int, value: Mapping[str, Any], in_cluster: bool) -> Route:
         entry_point=entry_point,
         redirect=exposure.redirect if value.get("redirect") is None else bool(value["redirect"]),
         front=_front(name, value.get("front"), in_cluster),
+        namespace=_namespace(name, value.get("namespace"), in_cluster),
         hold=_hold(name, value.get("hold") or {}),
         certificate=certificate,
         secret=secret,
@@ -210,12 +218,21 @@ def _hosts(name: str, values: Any) -> tuple[str, ...]:
 def _front(name: str, value: Any, in_cluster: bool) -> str:
     if in_cluster:
         if value:
-            raise invalid(name, "front", "left out: in a cluster it is the Service {0} in the namespace {0}".format(name))
+            raise invalid(name, "front", "left out: in a cluster it is the Service {0} of the instance's namespace".format(name))
         return ""
     try:
         return str(ipaddress.IPv4Address(str(value)))
     except ValueError:
         raise invalid(name, "front", "the IPv4 address of the instance's front, not {0!r}".format(value)) from None
+
+
+def _namespace(name: str, value: Any, in_cluster: bool) -> str:
+    if value and not in_cluster:
+        raise invalid(name, "namespace", "left out: only a cluster has namespaces")
+    namespace = str(value or name) if in_cluster else ""
+    if namespace and (not _NAMESPACE.fullmatch(namespace) or len(namespace) > 63):
+        raise invalid(name, "namespace", "the name of a namespace, not {0!r}".format(namespace))
+    return namespace
 
 
 def _networks(name: str, key: str, values: Any) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class ClusterOperation(Routing):
         self._begun = time.monotonic()
 
     def _observe(self) -> Collection[str]:
-        self.observed, self.reason = self.cluster.observe()
+        self.observed, self.reason = self.cluster.observe({route.name: route.namespace for route in self.routes})
         return self.observed.objects
 
     def _wanted(self) -> Desired:
@@ -77,11 +77,15 @@ class ClusterOperation(Routing):
         self._begun = time.monotonic()
         wanted = {name: items for name, items in contents.items() if items is not None}
         refused = self.cluster.write(wanted, self.observed.objects)
-        for name, error in self.cluster.remove(self._gone(contents, refused)).items():
+        for name, error in self._remove(self._gone(contents, refused)).items():
             refused.setdefault(name, error)
         for name, error in refused.items():
             self.refused.append(self._told(name, error, self._put_back([name])))
             del contents[name]
+
+    def _remove(self, gone: Mapping[str, Iterable[Key]]) -> dict[str, DomainError]:
+        there = {name: item["metadata"]["namespace"] for name, items in self.observed.objects.items() for item in items.values()}
+        return self.cluster.remove(gone, {**there, **{route.name: route.namespace for route in self.routes}})
 
     def _gone(self, contents: Mapping[str, Any], refused: Collection[str] = ()) -> dict[str, list[Key]]:
         """What is there and asked for no more. Secrets stay until it is known that they need not come back, see ``_sweep``."""
@@ -153,7 +157,7 @@ class ClusterOperation(Routing):
                                   if key[0] != "Secret" and (key not in wanted or unlike(wanted[key], item)))
             added[name] = [key for key in wanted if key not in found]
         left = self.cluster.write(earlier, {})
-        for name, error in self.cluster.remove(added).items():
+        for name, error in self._remove(added).items():
             left.setdefault(name, error)
         return left
 
@@ -186,7 +190,7 @@ class ClusterOperation(Routing):
         gone = {name: [key for key in items if key[0] == "Secret" and key not in (self.desired.files.get(name) or {})]
                 for name, items in self.observed.objects.items() if name in self.desired.files or name in self.desired.absent}
         failed = {str(error.details["route"]) for error in self.refused} | {name for error in self.refused for name in error.details.get("instances") or ()}
-        self.cluster.remove({name: keys for name, keys in gone.items() if name not in failed})
+        self._remove({name: keys for name, keys in gone.items() if name not in failed})
 
     def _calls(self) -> dict[str, Any]:
         return {"api_calls": self.cluster.traefik_calls, "cluster_calls": dict(self.cluster.api.calls)}
@@ -205,7 +209,7 @@ def facts(route: Route, items: Items | None, legacy: bool = False) -> dict[str, 
         "hosts": list(route.hosts),
         "exposure": route.exposure,
         "entry_point": route.entry_point,
-        "namespace": route.name,
+        "namespace": route.namespace,
         "service": services[0] + PROVIDER if services else None,
         "websocket_service": services[1] + PROVIDER if services else None,
         "resolver": route.resolver or None,

@@ -134,8 +134,9 @@ def conflicts(routes: Sequence[Route], desired: Desired, observed: Observed) -> 
     What a route that stays as it is holds is taken from the others, so this is asked anew without those that it names.
     """
     found: dict[str, DomainError] = {}
+    spaces = {route.name: route.namespace for route in routes}
     for name in sorted({*desired.files, *desired.absent}):
-        for full in ("{0}/{0}".format(name), "{0}/{0}-redirect".format(name)):
+        for full in ("{0}/{1}".format(spaces.get(name, name), name + part) for part in ("", "-redirect")):
             if full in observed.claims:
                 found.setdefault(name, DomainError(
                     "foreign_object", "route {0}: the IngressRoute {1} exists and is not this module's".format(name, full),

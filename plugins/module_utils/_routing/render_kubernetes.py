@@ -89,17 +89,17 @@ def objects(route: Route, pages: Pages, scope: str = "default") -> list[Item]:
     for part, value in middlewares(route).items():
         found.append(_of("Middleware", part, {"spec": _in_cluster(value, name)}))
     found += _ingress_routes(route)
-    return [_marked(item, name, scope) for item in found]
+    return [_marked(item, route, scope) for item in found]
 
 
 def _of(kind: str, name: str, content: Mapping[str, Any], api: str = TRAEFIK) -> Item:
     return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, **content}
 
 
-def _marked(item: Item, route: str, scope: str) -> Item:
+def _marked(item: Item, route: Route, scope: str) -> Item:
     """With namespace, labels and the digest of what was asked, so that a field which is asked for no more is seen, too."""
     metadata = item["metadata"]
-    metadata.update({"namespace": route, "labels": {**LABELS, ROUTE: route, SCOPE: scope, **metadata.get("labels", {})}})
+    metadata.update({"namespace": route.namespace, "labels": {**LABELS, ROUTE: route.name, SCOPE: scope, **metadata.get("labels", {})}})
     metadata["annotations"] = {DIGEST: digest_of(shown(item))}
     return item
 

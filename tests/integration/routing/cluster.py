@@ -88,7 +88,8 @@ class Ground:
 
     def _remove(self, names: Iterable[str]) -> None:
         there = self.world.observe()[0].objects
-        assert not self.world.remove({name: there[name] for name in names if name in there})
+        spaces = {name: next(iter(items.values()))["metadata"]["namespace"] for name, items in there.items()}
+        assert not self.world.remove({name: there[name] for name in names if name in there}, spaces)
 
     def routes(self) -> list[str]:
         """Which of this test's routes are there, by the names that the test gave."""

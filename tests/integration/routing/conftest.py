@@ -226,10 +226,10 @@ class Edge:
 
     def request(
         self, host: str, path: str = "/", *, method: str = "GET", body: bytes = b"", timeout: float = 30,
-        entry_point: str = "websecure", headers: dict[str, str] | None = None,
+        entry_point: str = "websecure", headers: dict[str, str] | None = None, at: tuple[str, int] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        """One request by HTTPS (HTTP on ``web``) over a connection of its own."""
-        with self.connect(host, entry_point, timeout) as stream:
+        """One request by HTTPS (HTTP on ``web``) over a connection of its own. :param at: of another edge than this process."""
+        with self.connect(host, entry_point, timeout, at) as stream:
             lines = ["{0} {1} HTTP/1.1".format(method, path), "Host: " + host, "Connection: close"]
             lines += ["{0}: {1}".format(*item) for item in (headers or {}).items()]
             if body:
@@ -237,8 +237,8 @@ class Edge:
             stream.sendall("\r\n".join([*lines, "", ""]).encode() + body)
             return read_answer(stream)
 
-    def connect(self, host: str, entry_point: str = "websecure", timeout: float = 30) -> socket.socket:
-        plain = socket.create_connection(("127.0.0.1", self.ports[entry_point]), timeout)
+    def connect(self, host: str, entry_point: str = "websecure", timeout: float = 30, at: tuple[str, int] | None = None) -> socket.socket:
+        plain = socket.create_connection(at or ("127.0.0.1", self.ports[entry_point]), timeout)
         if entry_point == "web":
             return plain
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -191,3 +191,42 @@ def test_a_traefik_with_the_older_names_is_read_as_well(edge: ClusterEdge, route
     assert again["changed"] is False and edge.request(HOST)[0] == 200
     assert 'service="{0}"'.format(again["routes"][0]["service"]) in edge.metrics()
     assert edge.run([route(max_body=0, allow_list=["127.0.0.0/8"])])["changed"] and edge.run([{"name": "acme"}], state="absent")["changed"]
+
+
+@pytest.fixture
+def pods(edge: ClusterEdge) -> str:
+    """The address of an edge of two pods in the cluster, as the lab's cluster has one."""
+    api = edge.ground.api
+    service = api.get("Service", "edge", "traefik")
+    if service is None or len(api.every("Pod", "edge", "app.kubernetes.io/name=traefik")) < 2:
+        pytest.skip("the cluster has no edge of two pods in the namespace edge")
+    return str(service["spec"]["clusterIP"])
+
+
+def test_every_pod_of_an_edge_is_read_through_the_clusters_api(
+    edge: ClusterEdge, route: Route, serve: Callable[..., Server], pages: Server, pods: str
+) -> None:
+    serve(1)
+    where = {"namespace": "edge"}
+    assert edge.run([route()], edge=where)["changed"]
+    again = edge.run([route()], edge=where)
+    assert again["changed"] is False and again["api_calls"] == 2
+    # One list of each kind, one of pods, and each pod by the cluster's API.
+    assert again["cluster_calls"] == {"GET": len(render_kubernetes.KINDS) + 1 + 2}
+    for _time in range(6):
+        assert edge.request(HOST, at=(pods, 443))[0] == 200
+    edge.request(HOST, "/web/database/manager", at=(pods, 443))
+    assert [seen[1] for seen in pages.seen] == ["/edge/404"]
+    found = edge.info(edge=where)
+    assert [each["served"] for each in found["routes"]] == [True]
+
+
+def test_a_pod_that_goes_meanwhile_holds_up_nothing(edge: ClusterEdge, route: Route, serve: Callable[..., Server], pods: str) -> None:
+    serve(1)
+    edge.run([route()], edge={"namespace": "edge"})
+    api = edge.ground.api
+    gone = api.every("Pod", "edge", "app.kubernetes.io/name=traefik")[0]["metadata"]["name"]
+    api.delete("Pod", "edge", gone)
+    result = edge.run([route(hsts=77)], edge={"namespace": "edge"})
+    assert "failed" not in result and result["changed"], result
+    assert edge.request(HOST, at=(pods, 443))[1]["strict-transport-security"] == "max-age=77"

@@ -47,11 +47,14 @@ def by_kind(found: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("change,field", [
     ({"front": "172.28.1.2"}, "front"), ({"tls": {}}, "tls"), ({"tls": {"secret": "a", "resolver": "b"}}, "tls"), ({"tls": {"secret": "A b"}}, "tls.secret"),
+    ({"namespace": "A"}, "namespace"),
 ])
 def test_what_a_route_in_a_cluster_cannot_be(change: dict[str, Any], field: str) -> None:
     with pytest.raises(DomainError) as caught:
         routes("acme", **change)
     assert caught.value.details["field"] == field
+    with pytest.raises(DomainError, match="is that of acme"):
+        model.parse_routes(({"name": name, "hosts": [name + ".test"], "tls": {"resolver": "le"}, "namespace": "x"} for name in ("acme", "bodega")), in_cluster=True)
     with pytest.raises(DomainError, match="only a cluster"):
         model.parse_routes([{"name": "acme", "hosts": ["a.test"], "front": "172.28.1.2", "tls": {"secret": "a"}}])
 
@@ -305,6 +308,25 @@ def test_a_route_is_not_ours_by_its_labels_alone() -> None:
         run(where, routes("acme", hsts=3))
     run(where, [], purge=True)
     assert "copied" in where.memory.items
+
+
+def test_a_namespace_of_another_name() -> None:
+    where = world("acme")
+    front = where.memory.items.pop(KINDS["Service"].path("acme", "acme"))
+    where.memory.items[KINDS["Service"].path("tenant-7", "acme")] = {**front, "metadata": {**front["metadata"], "namespace": "tenant-7"}}
+    elsewhere = routes("acme", namespace="tenant-7")
+    run(where, elsewhere)
+    assert run(where, elsewhere).steps == ()
+    assert {item["metadata"]["namespace"] for item in where.memory.items.values()} == {"tenant-7"}
+    # Somebody who copies its labels into a namespace that is called like the route is given nothing, and takes nothing.
+    copied = copy.deepcopy(where.memory.items[KINDS["IngressRoute"].path("tenant-7", "acme")])
+    copied["metadata"]["namespace"] = "acme"
+    where.memory.items["copied"] = copied
+    with pytest.raises(DomainError, match="IngressRoute acme/acme"):
+        run(where, routes("acme", namespace="tenant-7", hsts=3))
+    del where.memory.items["copied"]
+    run(where, [], ("acme",))
+    assert list(where.memory.items) == [KINDS["Service"].path("tenant-7", "acme")]
 
 
 @pytest.mark.parametrize("url,found", [
