@@ -53,7 +53,7 @@ options:
     description: The context of the kubeconfig. Default is its current one.
     type: str
   scope:
-    description: Whose routes are meant, where several inventories have routes in one cluster. Routes of another scope are somebody else's, so purging takes none.
+    description: Whose routes are meant, where several inventories have routes in one cluster. Those of another scope are somebody else's.
     type: str
     default: default
   edge:

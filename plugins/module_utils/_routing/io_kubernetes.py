@@ -165,7 +165,7 @@ class Cluster:
             return known
         match = re.fullmatch(r"http://([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\.[a-z0-9.-]*)?)?:([0-9]+)/?", url)
         if not match:
-            raise bad_input("pages", url, "http:// with an IPv4 address or the name of a Service and its namespace, such as http://sysgenpro-pages.sysgenpro-edge:8069")
+            raise bad_input("pages", url, "http:// with an IPv4 address or a Service of a namespace, such as http://sysgenpro-pages.sysgenpro-edge:8069")
         service = self.api.get("Service", match[2], match[1])
         address = str(((service or {}).get("spec") or {}).get("clusterIP") or "")
         if not service or ":" in address or address in ("", "None"):
