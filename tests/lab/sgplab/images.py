@@ -81,7 +81,7 @@ def _machine(name: str, suite: str, extra: tuple[str, ...] = (), hooks: tuple[st
 def _server(name: str, packages: tuple[str, ...], commands: tuple[str, ...], program: str, path: str) -> Recipe:
     """An image of one server, started by a program of this lab."""
     return Recipe(
-        name, ("trixie", "trixie-updates", "trixie-security"), packages, files=(f"usr/local/bin/{program}",),
+        name, ("trixie", "trixie-updates", "trixie-security"), ("ca-certificates", *packages), files=(f"usr/local/bin/{program}",),
         hooks=(*(f'chroot "$1" {command}' for command in commands), f'chmod 755 "$1/usr/local/bin/{program}"'),
         changes=(f'ENTRYPOINT ["/usr/local/bin/{program}"]', "USER 999:999", "WORKDIR /data", f"ENV PATH={path}:/usr/local/bin:/usr/bin:/bin"),
     )  # fmt: skip

@@ -10,7 +10,7 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..base import locked, run, say
@@ -63,7 +63,7 @@ def _stop_pods(node: Node) -> None:
         run([*tasks, "rm", "--force", *running], check=False)
 
 
-def left_over(commands: dict[int, Sequence[str]]) -> list[int]:
+def left_over(commands: Mapping[int, Sequence[str]]) -> list[int]:
     """Return processes that belong to the cluster's sockets, of all (pid to its command line): containers' shims whose containerd is gone."""
     return [pid for pid, words in commands.items() if any(word.startswith(f"{RUN}/") for word in words) and "containerd-shim" in Path(words[0]).name]
 
