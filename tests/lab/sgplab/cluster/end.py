@@ -43,7 +43,7 @@ def _down(place: Place) -> None:
     network.drop(FIRST)
     for node in (SECOND, FIRST):
         namespace.drop(node)
-    for path in _below(mounts(), (place.root, RUN)):
+    for path in _below(namespace.mounts(), (place.root, RUN)):
         run(["umount", "--lazy", path], check=False)
     namespace.drop_cgroups("kubepods")
     registry.drop()
@@ -97,12 +97,6 @@ def _drop_networks() -> None:
         container = cached.name.removeprefix(f"{NETWORK}-").rpartition("-")[0]
         for path in (cached, *CNI_CACHE.glob(f"cni-loopback-{container}-*")):
             path.unlink()
-
-
-def mounts() -> list[str]:
-    """Return where something is mounted on this host, the latest first."""
-    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    return [line.split()[1].encode().decode("unicode_escape") for line in reversed(lines)]
 
 
 def _below(paths: Sequence[str], folders: Sequence[Path]) -> list[str]:

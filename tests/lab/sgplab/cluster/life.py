@@ -58,6 +58,7 @@ def up(name: str, *, second: bool = False, edge: bool = False) -> Place:
         place.make()
         certificates.ensure(place)
         network.ensure_bridge()
+        namespace.prepare()
         registry.ensure(place)
         wanted = [FIRST, *([SECOND] if second or SECOND in nodes(place) else [])]
         with ThreadPoolExecutor(len(wanted)) as workers:
