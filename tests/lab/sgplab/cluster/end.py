@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -43,15 +44,19 @@ def _down(place: Place) -> None:
     network.drop(FIRST)
     for node in (SECOND, FIRST):
         namespace.drop(node)
+    namespace.undo()
     for path in _below(namespace.mounts(), (place.root, RUN)):
         run(["umount", "--lazy", path], check=False)
     namespace.drop_cgroups("kubepods")
     registry.drop()
-    for link in POD_LOG_LINKS.glob("*") if POD_LOG_LINKS.is_dir() else ():
+    for link in POD_LOG_LINKS.glob("*"):
         if link.is_symlink() and str(link.readlink()).startswith(f"{place.root}/"):
             link.unlink()
     for folder in (RUN, place.root):
         shutil.rmtree(folder, ignore_errors=True)
+    for folder in (POD_LOG_LINKS, CNI_CACHE, CNI_CACHE.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _stop_pods(node: Node) -> None:

@@ -93,3 +93,9 @@ def drop(node: Node) -> None:
     if node.namespace:
         run(["ip", "netns", "del", node.namespace], check=False)
         drop_cgroups(node.namespace)
+
+
+def undo() -> None:
+    """Unmount the folder of namespaces where nobody has one."""
+    if str(_NETNS) in mounts() and not any(_NETNS.iterdir()):
+        run(["umount", str(_NETNS)], check=False)

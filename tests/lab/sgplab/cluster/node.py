@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import LabError, run
+from ..base import run
 from . import certificates, control_plane, images, namespace, network, packages, processes
 from .place import BRIDGE, DNS_SERVICE, DOMAIN, PODS, Node, Place
 from .programs import program
@@ -127,13 +126,14 @@ def ensure(place: Place, node: Node) -> None:
 
 def _pods(place: Place, node: Node) -> str:
     """Wait until the node is known, and return the range of its pods."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = control_plane.kubectl(place, "get", "node", node.name, "--ignore-not-found", "-o", "jsonpath={.spec.podCIDR}").strip()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise LabError(f"{node.name} did not make itself known within 60 s; see {processes.log(place, f'kubelet-{node.name}')}")
+    found: list[str] = []
+
+    def known() -> bool:
+        found[:] = control_plane.kubectl(place, "get", "node", node.name, "--ignore-not-found", "-o", "jsonpath={.spec.podCIDR}").split()
+        return bool(found)
+
+    processes.wait(place, f"kubelet-{node.name}", known)
+    return found[0]
 
 
 def route(place: Place, nodes: Sequence[Node]) -> None:

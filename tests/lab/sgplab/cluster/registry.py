@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 from pathlib import Path
@@ -62,5 +63,6 @@ def ensure(place: Place) -> None:
 def drop() -> None:
     """Have this host's Docker trust it no longer."""
     (_DOCKER / "ca.crt").unlink(missing_ok=True)
-    if _DOCKER.is_dir():
-        _DOCKER.rmdir()
+    for folder in (_DOCKER, _DOCKER.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
