@@ -62,12 +62,13 @@ class Space:
 
     def service(self, name: str, port: int = 80, target: int = 8080) -> str:
         """A Service of the pods with its name; its address."""
-        self.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": {"selector": {"app": name}, "ports": [{"port": port, "targetPort": target}]}})
+        spec = {"selector": {"app": name}, "ports": [{"port": port, "targetPort": target}]}
+        self.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec})
         return self.kubectl("get", "service", name, "-o", "jsonpath={.spec.clusterIP}")
 
     def inside(self, pod: str, command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([control_plane.program("kubectl"), "--kubeconfig", str(self.place.admin), "-n", self.name, "exec", pod, "--", "sh", "-c", command],
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        kubectl = [control_plane.program("kubectl"), "--kubeconfig", str(self.place.admin), "-n", self.name]
+        return subprocess.run([*kubectl, "exec", pod, "--", "sh", "-c", command], capture_output=True, text=True, check=False)
 
     def answers(self, pod: str, address: str, port: int = 80) -> str:
         """What an HTTP server says to a pod, or how the connection ended."""

@@ -25,8 +25,9 @@ def _traces() -> dict[str, set[str]]:
 
     chains = {re.sub(r"\[[\d:]*\]", "", f"{table} {line}") for table in ("filter", "nat", "mangle") for line in lines("iptables", "-t", table, "-S")}
     return {
-        "rules": chains, "links": {line.split()[0].partition("@")[0] for line in lines("ip", "-br", "link")}, "routes": lines("ip", "route"), "mounts": set(namespace.mounts()),
-        "cgroups": {str(path) for hierarchy in namespace.hierarchies() for path in hierarchy.glob("*") if path.is_dir() and re.match(r"kube|sgp-node", path.name)},
+        "rules": chains, "links": {line.split()[0].partition("@")[0] for line in lines("ip", "-br", "link")}, "routes": lines("ip", "route"),
+        "mounts": set(namespace.mounts()),
+        "cgroups": {str(path) for top in namespace.hierarchies() for path in top.glob("*") if path.is_dir() and re.match(r"kube|sgp-node", path.name)},
         "programs": {line for line in lines("ps", "-eo", "args") if re.search(r"kubernetes-[0-9a-f]{12}/|sgp-cluster", line)},
         "files": {str(path) for path in (Path("/run/sgp-cluster"), Path("/etc/docker/certs.d/10.90.0.1:5000"), Path("/var/lib/cni/results")) if path.exists()},
     }  # fmt: skip

@@ -22,6 +22,8 @@ from .conftest import SERVE, Space, eventually
 
 Spaces = Callable[[], Space]
 Figure = Callable[[str], None]
+#: A pod of an image that names its user itself.
+SERVER = {"runAsNonRoot": True, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
 SAME_NAMESPACE = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "inside"},
                   "spec": {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [{"podSelector": {}}]}]}}  # fmt: skip
 
@@ -113,24 +115,24 @@ def test_an_image_is_pulled_by_digest_from_the_registry_on_both_nodes(space: Spa
     reference = life.stock("redis-8", f"{one.name}/redis")
     assert reference.startswith("10.90.0.1:5000/") and "@sha256:" in reference
     for node in ("node1", "node2"):
-        one.pod(f"pulled-{node}", "", node=node, image=reference, container={"imagePullPolicy": "Always"}, securityContext={"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}})
+        one.pod(f"pulled-{node}", "", node=node, image=reference, container={"imagePullPolicy": "Always"}, securityContext=SERVER)
     one.pod("unknown", "", image=reference.partition("@")[0] + "@sha256:" + "0" * 64, ready=False)
-    assert eventually(lambda: one.kubectl("get", "pod", "unknown", "-o", "jsonpath={.status.containerStatuses[0].state.waiting.reason}") in ("ErrImagePull", "ImagePullBackOff"))
+    reason = ("get", "pod", "unknown", "-o", "jsonpath={.status.containerStatuses[0].state.waiting.reason}")
+    assert eventually(lambda: one.kubectl(*reason) in ("ErrImagePull", "ImagePullBackOff"))
 
 
 def test_postgresql_and_redis_run_without_root_and_write_only_where_they_may(space: Spaces) -> None:
     life.load(list(images.FROM_DEBIAN))
     one = space()
-    may = {"runAsNonRoot": True, "fsGroup": 999, "seccompProfile": {"type": "RuntimeDefault"}}
-    # The second node has them as well.
-    one.pod("postgresql", "", node="node2", image="localhost/postgresql:17", securityContext=may, container={
-        "env": [{"name": "POSTGRES_PASSWORD", "value": "a test's"}], "readinessProbe": {"exec": {"command": ["pg_isready", "-h", "127.0.0.1"]}, "periodSeconds": 1},
-        "volumeMounts": [{"name": "tmp", "mountPath": "/data", "subPath": "data"}, {"name": "tmp", "mountPath": "/var/run/postgresql", "subPath": "run"}]})  # fmt: skip
-    one.pod("redis", "", node="node1", image="localhost/redis:8", securityContext=may, container={
-        "readinessProbe": {"exec": {"command": ["redis-cli", "ping"]}, "periodSeconds": 1}, "volumeMounts": [{"name": "tmp", "mountPath": "/data", "subPath": "data"}]})  # fmt: skip
+    data, run = ({"name": "tmp", "mountPath": path, "subPath": name} for name, path in (("data", "/data"), ("run", "/var/run/postgresql")))
+    one.pod("postgresql", "", node="node2", image="localhost/postgresql:17", securityContext=SERVER, container={
+        "env": [{"name": "POSTGRES_PASSWORD", "value": "a test's"}], "volumeMounts": [data, run],
+        "readinessProbe": {"exec": {"command": ["pg_isready", "-h", "127.0.0.1"]}, "periodSeconds": 1}})  # fmt: skip
+    one.pod("redis", "", node="node1", image="localhost/redis:8", securityContext=SERVER, container={
+        "volumeMounts": [data], "readinessProbe": {"exec": {"command": ["redis-cli", "ping"]}, "periodSeconds": 1}})  # fmt: skip
     address = one.service("postgresql", 5432, 5432)
-    found = one.inside("postgresql", f"PGPASSWORD=\"a test's\" psql -h {address} -U postgres -tAc 'show server_version_num'")
-    assert found.stdout.startswith("17"), found.stderr
+    ask = f"PGPASSWORD=\"a test's\" psql -h {address} -U postgres -tAc 'show server_version_num'"
+    assert eventually(lambda: one.inside("postgresql", ask).stdout.startswith("17"))
     assert "password authentication failed" in one.inside("postgresql", f"PGPASSWORD=other psql -h {address} -U postgres -c 'select 1'").stderr
     assert one.inside("redis", "redis-cli set a b").stdout == "OK\n"
 
@@ -187,7 +189,8 @@ def test_the_edge_leads_by_both_kinds_of_route_and_holds(space: Spaces, place: P
     route = {"kind": "Rule", "match": f"Host(`{one.name}.test`)", "middlewares": [{"name": "hold"}],
              "services": [{"name": "shop", "port": 80, "nativeLB": True, "serversTransport": "fresh"}]}  # fmt: skip
     one.apply(
-        {"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "hold"}, "spec": {"retry": {"attempts": 60, "initialInterval": "500ms"}}},
+        {"apiVersion": "traefik.io/v1alpha1", "kind": "Middleware", "metadata": {"name": "hold"},
+         "spec": {"retry": {"attempts": 60, "initialInterval": "500ms"}}},
         {"apiVersion": "traefik.io/v1alpha1", "kind": "ServersTransport", "metadata": {"name": "fresh"}, "spec": {"maxIdleConnsPerHost": -1}},
         {"apiVersion": "traefik.io/v1alpha1", "kind": "IngressRoute", "metadata": {"name": "shop"}, "spec": {"entryPoints": ["web"], "routes": [route]}},
         {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "edge"},

