@@ -44,7 +44,8 @@ def pid(place: Place, name: str) -> int | None:
         record = json.loads(_record(place, name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return int(record["pid"]) if born(record["pid"]) == record["born"] else None
+    # None was written where it had ended by then.
+    return int(record["pid"]) if record["born"] is not None and born(record["pid"]) == record["born"] else None
 
 
 def names(place: Place) -> list[str]:
