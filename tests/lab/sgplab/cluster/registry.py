@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shutil
 import socket
 import ssl
 from pathlib import Path
@@ -58,6 +60,15 @@ def ensure(place: Place) -> None:
     (_DOCKER / "ca.crt").write_bytes(Path(issued["authority"]).read_bytes())
     processes.ensure(place, "registry", [str(packages.path("docker-registry")), "serve", str(path)], text)
     processes.wait(place, "registry", lambda: _answers(issued["authority"]))
+
+
+def put(place: Place, files: Path) -> None:
+    """Have the registry hold what another registry's directory holds: by links, of what is there already nothing."""
+    def link(source: str, target: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.link(source, target)
+
+    shutil.copytree(files, place.root / "registry", copy_function=link, dirs_exist_ok=True)
 
 
 def drop() -> None:

@@ -29,6 +29,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("node", metavar="NODE")
     verb = verbs.add_parser("join", help="plug a node's cable in again")
     verb.add_argument("node", metavar="NODE")
+    verb = verbs.add_parser("stop", help="end one of the cluster's programs, such as kube-apiserver, until the next up")
+    verb.add_argument("program", metavar="PROGRAM")
     verbs.add_parser("list", help="print the cluster, its nodes and its programs")
 
 
@@ -46,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
         print(life.stock(args.image, args.repository))
     elif args.cluster_verb in ("cut", "join"):
         life.cut(args.node, on=args.cluster_verb == "join")
+    elif args.cluster_verb == "stop":
+        life.stop(args.program)
     elif args.cluster_verb == "list":
         print("\n".join(life.listing()))
     return 0
