@@ -18,7 +18,6 @@ from ..base import locked, run, say
 from . import namespace, network, processes, registry
 from .node import CNI_CACHE, NETWORK, POD_LOG_LINKS
 from .place import FIRST, RUN, SECOND, Node, Place, existing
-from .programs import program
 
 
 def down() -> None:
@@ -40,7 +39,10 @@ def _down(place: Place) -> None:
         processes.stop(place, name)
     _end_left_over()
     _drop_networks()
-    run([program("kube-proxy"), "--cleanup"], check=False)
+    if (place.programs / "kube-proxy").exists():
+        run([str(place.programs / "kube-proxy"), "--cleanup"], check=False)
+    else:
+        say("kube-proxy is gone; its chains KUBE-* stay in iptables")
     network.drop(FIRST)
     for node in (SECOND, FIRST):
         namespace.drop(node)

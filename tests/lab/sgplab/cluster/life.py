@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -57,6 +58,9 @@ def up(name: str, *, second: bool = False, edge: bool = False) -> Place:
         packages.ensure()
         programs.ensure()
         place.make()
+        # What takes the cluster down has to be what it was brought up with.
+        place.programs.unlink(missing_ok=True)
+        place.programs.symlink_to(programs.directory())
         certificates.ensure(place)
         network.ensure_bridge()
         namespace.prepare()
@@ -117,6 +121,12 @@ def cut(name: str, *, on: bool) -> None:
     if found is None:
         raise LabError(f"{name} has no cable; it is {SECOND.name} that may be cut off, where `lab cluster up --second-node` made it")
     namespace.connect(found, on=on)
+
+
+def kubectl(arguments: Sequence[str]) -> int:
+    """Run kubectl as the administrator, with this terminal, and return its exit code."""
+    place = the()
+    return subprocess.run([str(place.programs / "kubectl"), "--kubeconfig", str(place.admin), *arguments], check=False).returncode
 
 
 def stop(name: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import end, images, life
+from . import end, images, life, programs
 from .place import DEFAULT, SECOND
 
 
@@ -20,6 +20,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("--edge", action="store_true", help="with two pods of Traefik in the namespace edge")
     verbs.add_parser("down", help="drop the cluster with all that is in it")
     verbs.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
+    verb = verbs.add_parser("kubectl", help="run kubectl as the administrator: lab cluster kubectl -- get pods")
+    verb.add_argument("command", nargs=argparse.REMAINDER)
+    verbs.add_parser("programs", help="build the cluster's programs that do not exist yet; print their directory")
     verb = verbs.add_parser("load", help="bring images of this host's Docker into the nodes")
     verb.add_argument("images", nargs="+", metavar="IMAGE", help=f"any, or made by the lab: {', '.join(images.FROM_DEBIAN)}")
     verb = verbs.add_parser("stock", help="have the cluster's registry hold an image; print its reference by digest")
@@ -42,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
         end.down()
     elif args.cluster_verb == "kubeconfig":
         print(life.the().admin)
+    elif args.cluster_verb == "kubectl":
+        return life.kubectl(args.command[1:] if args.command[:1] == ["--"] else args.command)
+    elif args.cluster_verb == "programs":
+        print(programs.ensure())
     elif args.cluster_verb == "load":
         life.load(args.images)
     elif args.cluster_verb == "stock":
