@@ -21,11 +21,15 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names imp
     HTTP,
     NAME,
     NAME_SAID,
+    NAMESPACE,
+    NAMESPACE_SAID,
     NUMBERS,
     logins_of,
 )
 
 DATA_CLASSES = ("production", "masked", "synthetic")
+TOOLBOX_FILES = "/etc/sysgenpro/toolbox"
+"""Where the toolbox finds the certificates of the authorities that it trusts."""
 EXPOSURES = ("public", "partner", "internal")
 
 
@@ -70,33 +74,68 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
     name = str(name or variables.get("inventory_hostname"))
     if not NAME.fullmatch(name):
         raise AnsibleFilterError(f"instance {name}: expected a name of {NAME_SAID}")
-    number = _number(variables, name)
     environment = str(_required(variables, name, "instance_environment"))
     database = str(variables.get("instance_database") or name.replace("-", "_"))
     if not DATABASE.fullmatch(database):
         raise AnsibleFilterError(f"instance {name}: instance_database is {database!r}, expected {DATABASE_SAID}")
-    socket = f"/run/sysgenpro/{name}/postgresql"
     return {
         "name": name,
-        "number": number,
-        "machine": str(_required(variables, name, "instance_machine")),
         "tenant": str(_required(variables, name, "instance_tenant")),
         "environment": environment,
         "data_class": _one_of(name, "instance_data_class",
                               _required(variables, name, "instance_data_class"), DATA_CLASSES),
         "hosts": _strings(variables, name, "instance_hosts"),
         "exposure": _one_of(name, "instance_exposure", variables.get("instance_exposure", "internal"), EXPOSURES),
-        "database": {"name": database, "port": FIRST_PORT + number, "socket": socket},
         "roles": {role[len(database) + 1:]: role for role in logins_of(database)},
-        "session_socket": f"/run/sysgenpro/{name}/redis/redis.sock",
-        "uid": FIRST_UID + number,
         "workers": int(variables.get("instance_workers", 2)),
         "processes": dict(variables.get("instance_processes") or {}),
         "postgresql": dict(variables.get("instance_postgresql") or {}),
         "share": float(variables.get("instance_share", 0.25)),
         "mail_outside": bool(variables.get("instance_mail_outside", environment == "production")),
+        **(_in_cluster if variables.get("instance_cluster") else _on_machine)(variables, name, database),
+    }
+
+
+def _on_machine(variables: Mapping[str, Any], name: str, database: str) -> dict[str, Any]:
+    """What derives from an instance's number on its machine."""
+    number = _number(variables, name)
+    session = f"/run/sysgenpro/{name}/redis/redis.sock"
+    return {
+        "runtime": "docker",
+        "number": number,
+        "machine": str(_required(variables, name, "instance_machine")),
+        "database": {"name": database, "port": FIRST_PORT + number, "socket": f"/run/sysgenpro/{name}/postgresql"},
+        "session_socket": session,
+        "session": {"socket": session},
+        "uid": FIRST_UID + number,
         **_network(variables, name, number),
     }
+
+
+def _in_cluster(variables: Mapping[str, Any], name: str, database: str) -> dict[str, Any]:
+    """What an instance has in a Kubernetes cluster. Passwords are not among it."""
+    if variables.get("instance_machine"):
+        raise AnsibleFilterError(f"instance {name}: instance_machine and instance_cluster are both given, expected one: where its processes run")
+    namespace = str(variables.get("instance_namespace") or name)
+    if not NAMESPACE.fullmatch(namespace):
+        raise AnsibleFilterError(f"instance {name}: instance_namespace is {namespace!r}, expected {NAMESPACE_SAID}")
+    trusted = {key: f"{TOOLBOX_FILES}/{key}.crt" for key in ("database", "session") if (variables.get("instance_authorities") or {}).get(key)}
+    return {
+        "runtime": "kubernetes",
+        "cluster": str(variables["instance_cluster"]),
+        "namespace": namespace,
+        "database": {"name": database, "port": 5432, **_service(variables, name, "instance_database_server", trusted.get("database"))},
+        "session": _service(variables, name, "instance_session_server", trusted.get("session")),
+        "uid": int(variables.get("instance_uid") or FIRST_UID),
+    }
+
+
+def _service(variables: Mapping[str, Any], name: str, key: str, trusted: str | None) -> dict[str, Any]:
+    """Where a service is, without its passwords."""
+    given = _required(variables, name, key)
+    if not isinstance(given, Mapping) or not given.get("host"):
+        raise AnsibleFilterError(f"instance {name}: {key} is {given!r}, expected a dictionary with host")
+    return {**({"ca_path": trusted} if trusted else {}), **{field: value for field, value in given.items() if not str(field).endswith("password")}}
 
 
 def _network(variables: Mapping[str, Any], name: str, number: int) -> dict[str, Any]:

@@ -28,15 +28,17 @@ def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Ma
             "db_maxconn": values["processes"].get("db_maxconn", 8),
             # Its connections are counted where jobs are spoken of; the default's few are within the reserve.
             **{key: values["processes"][key] for key in ("queue_channels",) if values["processes"].get(key)},
-            "passwords": {
-                **{login: secrets[values["name"]]["database_" + login] for login in LOGINS},
-                # Secrets that were made by hand need not have these; who runs jobs is told.
-                **{login: value for login in QUEUE_LOGINS if (value := secrets[values["name"]].get("database_" + login))},
-            },
+            "passwords": login_passwords(secrets[values["name"]]),
             **values["postgresql"],
         }
         for values in instances
     ]
+
+
+def login_passwords(secrets: Mapping[str, str]) -> dict[str, str]:
+    """Passwords of an instance's login roles by login. Secrets that were made by hand need not have those of the queue; who runs jobs is told."""
+    return {**{login: secrets["database_" + login] for login in LOGINS},
+            **{login: value for login in QUEUE_LOGINS if (value := secrets.get("database_" + login))}}
 
 
 def session_stores_of(
@@ -103,5 +105,5 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "routes_of": routes_of,
+        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "routes_of": routes_of, "login_passwords": login_passwords,
                 "identities_of": identities_of, "machines_of_others": machines_of_others}

@@ -44,9 +44,28 @@ options:
         type: int
         required: true
       major:
-        description: Major version of PostgreSQL.
+        description: Major version of PostgreSQL; required for a cluster of this machine, whose files are named by it.
         type: int
-        required: true
+      host:
+        description:
+          - Host of a cluster that is reached by TCP, such as a managed one. Default is the machine's own, by its socket as C(postgres).
+          - Its files are nobody's business here, so nothing is reloaded.
+        type: str
+      sslmode:
+        description: How its certificate is looked at, as libpq's C(sslmode).
+        type: str
+        choices: [require, verify-ca, verify-full]
+        default: verify-full
+      ca_path:
+        description: File with the authorities that are trusted for it. Default is the machine's own trust store.
+        type: path
+      admin:
+        description: Role that makes roles there.
+        type: str
+        default: postgres
+      admin_password:
+        description: Its password.
+        type: str
       passwords:
         description:
           - Passwords by login role C(blue_web), C(blue_cron), C(green_web), C(green_cron), C(update). Any text.
@@ -85,6 +104,9 @@ pending_restart:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import (
+    CLUSTER as WAY,
+)
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.run import (
     run,
 )
@@ -96,8 +118,9 @@ CLUSTER = {
     "instance": {"type": "str", "required": True},
     "database": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
-    "major": {"type": "int", "required": True},
+    "major": {"type": "int"},
     "passwords": {"type": "dict", "required": True, "no_log": True},
+    **{key: WAY[key] for key in ("host", "sslmode", "ca_path", "admin", "admin_password")},
 }
 
 

@@ -119,7 +119,7 @@ def read() -> dict[str, set[Place]]:
     files = [File(path) for path in sorted(PLUGINS.rglob("*.py"))]
     found: dict[str, set[Place]] = defaultdict(set)
     # Functions that pass a parameter on as a code: by name, the parameter's place and name, and what stands before it.
-    carriers: dict[str, set[tuple[int, str, str]]] = {"DomainError": {(0, "code", "")}}
+    carriers: dict[str, set[tuple[int, str, str]]] = {"DomainError": {(0, "code", "")}, "ApiError": {(2, "code", "")}}
     while True:
         known = {name: set(places) for name, places in carriers.items()}
         for file in files:

@@ -22,6 +22,7 @@ DOWN: dict[str, set[str]] = {
     "_host": {"_instance", "_kernel"},
     "_postgresql": {"_instance", "_kernel"},
     "_routing": {"_kubernetes", "_kernel"},
+    "_tenancy": {"_kubernetes", "_host", "_instance", "_kernel"},
     "_recovery": {"_instance", "_documents", "_kernel"},
     "_release": {"_recovery", "_image", "_runtime", "_host", "_instance", "_kernel"},
 }

@@ -10,6 +10,9 @@ import re
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 NAME_SAID = "lower-case letters, digits and dashes, a letter first, at most 40"
 
+NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+NAMESPACE_SAID = "a DNS label: lower-case letters, digits and dashes inside, at most 63"
+
 # PostgreSQL cuts names at 63 bytes (NAMEDATALEN); the longest one made of a database's name ends in "_rehearsal_copy".
 POSTGRESQL_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 POSTGRESQL_NAME_SAID = "lower-case letters, digits and _, a letter first, at most 63"

@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-# Which cluster and database; logged in to by peer.
+# Which cluster and database: logged in to by its socket and peer, or by TCP with an administrator's password.
 CLUSTER: dict[str, Any] = {
     "name": {"type": "str", "required": True},
-    "port": {"type": "int", "required": True},
-    "socket": {"type": "path", "required": True},
+    "port": {"type": "int", "default": 5432},
+    "socket": {"type": "path"},
+    "host": {"type": "str"},
+    "sslmode": {"type": "str", "choices": ["require", "verify-ca", "verify-full"], "default": "verify-full"},
+    "ca_path": {"type": "path"},
+    "admin": {"type": "str", "default": "postgres"},
+    "admin_password": {"type": "str", "no_log": True},
 }
 
 

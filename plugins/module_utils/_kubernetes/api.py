@@ -116,7 +116,8 @@ class Api:
     def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str) -> tuple[int, str, float]:
         """Status (0 where there was no answer), text, and the seconds after which the server asks to be asked again."""
         headers = {"Accept": "application/json", **({"Content-Type": kind} if data is not None else {})}
-        self._client.update_params_for_auth(headers, [], ["BearerToken"])
+        for setting in self._client.configuration.auth_settings().values():
+            headers[setting["key"]] = setting["value"]
         self.calls[method] = self.calls.get(method, 0) + 1
         try:
             answer = self._pool.request(method, self._host + path + ("?" + urlencode(query) if query else ""), body=data, headers=headers,
@@ -139,10 +140,10 @@ class Api:
         except ValueError:
             said = {}
         message, reason = str(said.get("message") or text[:500].strip()), str(said.get("reason") or "")
-        code, advice = _MEANING.get(status, ("cluster_refused", "Look at what it says, then run this again"))
+        sentence = f"the cluster answers {status} to {_VERBS.get(method, method)} of {path}: {message}"
         if status in _LATER:
-            code, advice = "cluster_busy", "Run this again once it is less busy"
-        return ApiError(status, reason, code, f"the cluster answers {status} to {_VERBS.get(method, method)} of {path}: {message}", advice)
+            return ApiError(status, reason, "cluster_busy", sentence, "Run this again once it is less busy")
+        return ApiError(status, reason, _CODES.get(status, "cluster_rejected"), sentence, _ADVICE.get(status, "Look at what it says, then run this again"))
 
     # -- objects --------------------------------------------------------------------------------
 
@@ -229,12 +230,13 @@ def failures(done: Sequence[tuple[Any, Any, DomainError | None]]) -> list[tuple[
 
 
 _VERBS: Mapping[str, str] = {"GET": "a look", "PATCH": "a change", "POST": "the making", "PUT": "a change", "DELETE": "the removal"}
-_MEANING: Mapping[int, tuple[str, str]] = {
-    401: ("cluster_unauthorized", "The credentials of the kubeconfig, or of the service account, have expired or were revoked: give others"),
-    403: ("cluster_forbidden", "Give the account the right that the message names; docs/guides/kubernetes.md has all that are needed"),
-    404: ("missing", "Look whether it was removed by hand, then run this again"),
-    409: ("cluster_conflict", "Somebody else manages what it names: take their change back, or ask for force"),
-    422: ("cluster_refused", "The cluster's rules refuse it: look at what it says"),
+_CODES = {401: "cluster_unauthorized", 403: "cluster_forbidden", 404: "missing", 409: "cluster_conflict"}
+_ADVICE: Mapping[int, str] = {
+    401: "The credentials of the kubeconfig, or of the service account, have expired or were revoked: give others",
+    403: "Give the account the right that the message names; docs/guides/kubernetes.md has all that are needed",
+    404: "Look whether it was removed by hand, then run this again",
+    409: "Somebody else manages what it names: take their change back, or ask for force",
+    422: "The cluster's rules refuse it: look at what it says",
 }
 
 

@@ -21,6 +21,7 @@ try:
 except ImportError:  # the role installs it; only check mode may go on without
     HAS_PSYCOPG2 = False
 
+from .._instance.way_in import WayIn
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .model import CLOSED, HARMFUL, Cluster, Role, Seen, parse, plan
@@ -84,7 +85,7 @@ class ClustersOperation:
         }
 
     def _observe(self, cluster: Cluster) -> Seen:
-        if self._check and not (HAS_PSYCOPG2 and os.path.exists(f"/run/postgresql/.s.PGSQL.{cluster.port}")):
+        if self._check and not cluster.way and not (HAS_PSYCOPG2 and os.path.exists(f"/run/postgresql/.s.PGSQL.{cluster.port}")):
             return Seen(reachable=False)
         with connected(cluster) as connection:
             return self._look(connection, cluster)
@@ -106,7 +107,7 @@ class ClustersOperation:
             cursor.execute(FACTS)
             version, checksums, ssl, connections, loaded, pending, errors = cursor.fetchone()
         facts = {"version": version, "data_checksums": checksums, "ssl": ssl, "max_connections": connections}
-        stale = any(changed > float(loaded) for changed in self._changed(cluster))
+        stale = not cluster.way and any(changed > float(loaded) for changed in self._changed(cluster))
         return Seen(True, roles, stale, tuple(pending), tuple(errors), facts)
 
     def _changed(self, cluster: Cluster) -> Iterator[float]:
@@ -124,6 +125,10 @@ def connected(cluster: Cluster) -> Iterator[Any]:
     """
     if not HAS_PSYCOPG2:
         raise DomainError("psycopg2_missing", "The machine's Python has no psycopg2", advice="Install python3-psycopg2")
+    if cluster.way:
+        with _held(cluster, _by_tcp(cluster, cluster.way)) as connection:
+            yield connection
+        return
     uid = os.geteuid()
     os.seteuid(pwd.getpwnam("postgres").pw_uid)  # peer looks at who connects; this works before and after our pg_hba.conf
     try:
@@ -137,6 +142,20 @@ def connected(cluster: Cluster) -> Iterator[Any]:
         ) from error
     finally:
         os.seteuid(uid)
+    with _held(cluster, connection):
+        yield connection
+
+
+def _by_tcp(cluster: Cluster, way: WayIn) -> Any:
+    try:
+        return way.connect("postgres", application_name="sysgenpro", client_encoding="UTF8")
+    except psycopg2.OperationalError as error:
+        raise DomainError("cluster_unreachable", f"{cluster.instance}: the cluster at {way.said()} cannot be reached: {str(error).strip()}",
+                          advice=way.why_down()) from error
+
+
+@contextlib.contextmanager
+def _held(cluster: Cluster, connection: Any) -> Iterator[Any]:
     connection.autocommit = True
     try:
         yield connection

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._instance.names import LOGINS, OWNER, QUEUE_LOGINS, UPDATE, role
+from .._instance.way_in import WayIn
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .scram import verifies
@@ -28,6 +29,8 @@ class Cluster:
     port: int
     major: int
     passwords: Mapping[str, str] = field(repr=False)
+    way: WayIn | None = None
+    """By TCP; None by the machine's socket, as ``postgres``."""
 
     @property
     def owner(self) -> str:
@@ -80,7 +83,8 @@ def parse(entry: Mapping[str, Any]) -> Cluster:
             raise _unchanged("password_missing", f"{entry['instance']}: passwords.{login} is missing or empty")
         if "\0" in value:
             raise _unchanged("bad_input", f"{entry['instance']}: passwords.{login} holds a NUL, expected text")
-    return Cluster(entry["instance"], entry["database"], entry["port"], entry["major"], dict(passwords))
+    way = WayIn.of({**entry, "socket": None}) if entry.get("host") else None
+    return Cluster(entry["instance"], entry["database"], entry["port"], entry["major"] or 0, dict(passwords), way)
 
 
 def plan(clusters: list[Cluster], seen: Mapping[str, Seen]) -> Plan:

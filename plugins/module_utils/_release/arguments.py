@@ -17,7 +17,9 @@ def _seconds(default: int) -> dict[str, Any]:
 
 WHERE: dict[str, Any] = {
     "instance": {"type": "str", "required": True},
-    "subnet": {"type": "str", "required": True},
+    "runtime": {"type": "str", "choices": ["docker", "kubernetes"], "default": "docker"},
+    "subnet": {"type": "str"},
+    "namespace": {"type": "str"},
     "root": {"type": "path", "default": "/var/lib/sysgenpro/instances"},
 }
 
@@ -42,6 +44,7 @@ ARGUMENTS: dict[str, Any] = {
         },
     },
     "uid": {"type": "int", "required": True},
+    "placement": {"type": "dict", "default": {}},
     "database": {
         "type": "dict",
         "required": True,
@@ -53,7 +56,11 @@ ARGUMENTS: dict[str, Any] = {
     "session": {
         "type": "dict",
         "options": {
-            "socket": {"type": "path", "required": True},
+            "socket": {"type": "path"},
+            "host": {"type": "str"},
+            "port": {"type": "int", "default": 6379},
+            "tls": {"type": "bool", "default": True},
+            "ca_path": {"type": "path"},
             "username": {"type": "str", "default": "odoo"},
             "password": {"type": "str", "required": True, "no_log": True},
         },
@@ -66,6 +73,7 @@ ARGUMENTS: dict[str, Any] = {
         "default": {},
         "apply_defaults": True,
         "options": {
+            "web_replicas": {"type": "int", "default": 1},
             "web_workers": {"type": "int", "default": 2},
             "web_memory": {"type": "str", "default": "2g"},
             "web_cpus": {"type": "float", "default": 0},

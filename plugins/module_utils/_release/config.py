@@ -11,10 +11,13 @@ from typing import Any
 from .._image.record import Record
 from .._instance.names import HTTP, KINDS, QUEUE, REALTIME
 from .._instance.series import series_of
+from .._kernel.errors import bad_input
+from .._kernel.files import read_text
 from .._runtime.protocol import ETC, HOME, SESSION_SOCKETS, SOCKETS
 from . import queue_job
 
 PLATFORM_ADDONS = ("sysgenpro_session", "sysgenpro_drain", "sysgenpro_assets", "sysgenpro_ready")
+DATABASE_CA, SESSION_CA = "database-ca.crt", "session-ca.crt"
 # Every address of the container, which has one, on the instance's own network.
 EVERYWHERE = "0.0.0.0"  # noqa: S104
 # The websocket process holds a cursor for each connection that is being served.
@@ -37,7 +40,7 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
     server_wide = list(series.server_wide) + server_wide_for(params, kind, asked) + loaded
     options.update({
         "server_wide_modules": ",".join(dict.fromkeys(server_wide)),
-        "db_host": SOCKETS, "db_port": params["database"]["port"], "db_user": role, "db_name": database,
+        **database_options(params["database"]), "db_user": role, "db_name": database,
         # No dbfilter: with one, Odoo lists the databases of the logged-in role, which owns none.
         "list_db": False, "data_dir": HOME,
         "addons_path": ",".join(record.addons_path), "db_maxconn": processes["db_maxconn"],
@@ -60,6 +63,29 @@ def odoo_conf(params: Mapping[str, Any], record: Record, kind: str, role: str, d
         options.setdefault("limit_time_real_cron", CRON_TIME)
     lines = [f"{key} = {_text(value)}" for key, value in sorted(options.items())]
     return "[options]\n" + "\n".join(lines) + "\n"
+
+
+def database_options(place: Mapping[str, Any]) -> dict[str, Any]:
+    """How a process reaches its cluster. Where the authority's certificate is, libpq is told by ``PGSSLROOTCERT``."""
+    if place.get("socket"):
+        return {"db_host": SOCKETS, "db_port": place["port"]}
+    return {"db_host": place["host"], "db_port": place["port"], "db_sslmode": place["sslmode"]}
+
+
+def authorities(params: Mapping[str, Any]) -> dict[str, str]:
+    """Certificates of the authorities that database and session store are trusted by, as files of a process.
+
+    :raises DomainError: ``bad_input``, for a path that cannot be read.
+    """
+    found = {}
+    for name, field in ((DATABASE_CA, "database"), (SESSION_CA, "session")):
+        path = (params[field] or {}).get("ca_path")
+        if path:
+            text = read_text(path)
+            if not text:
+                raise bad_input(field + ".ca_path", path, "a file with certificates, where the release is carried out")
+            found[name] = text
+    return found
 
 
 def server_wide_for(params: Mapping[str, Any], kind: str, asked: Iterable[str]) -> list[str]:
@@ -85,6 +111,16 @@ def _text(value: Any) -> str:
     return str(value).replace("\n", " ")
 
 
+def session_url(session: Mapping[str, Any]) -> str:
+    """As redis-py takes it (``redis.connection.parse_url``)."""
+    if session.get("socket"):
+        return "unix://{}/{}?db=0".format(SESSION_SOCKETS, session["socket"].rsplit("/", 1)[1])
+    if not session["tls"]:
+        return "redis://{host}:{port}/0".format(**session)
+    trusted = f"?ssl_ca_certs={ETC}/{SESSION_CA}" if session["ca_path"] else ""
+    return "rediss://{host}:{port}/0{trusted}".format(trusted=trusted, **session)
+
+
 def pgpass(role: str, password: str) -> str:
     """A libpq password file: ``:`` and ``\\`` are escaped (PostgreSQL documentation, "The Password File")."""
     return "*:*:*:{}:{}\n".format(role, password.replace("\\", "\\\\").replace(":", "\\:"))
@@ -107,9 +143,10 @@ def environment(params: Mapping[str, Any], kind: str) -> dict[str, str]:
         without = params["modules"].get("without_code")
         if without:
             values["SYSGENPRO_MODULES_WITHOUT_CODE"] = ",".join(sorted(without))
+    if params["database"].get("host"):
+        values["PGSSLROOTCERT"] = f"{ETC}/{DATABASE_CA}" if params["database"]["ca_path"] else "system"
     if params["session"] and kind in (*KINDS, QUEUE):
-        socket = params["session"]["socket"].rsplit("/", 1)[1]
-        values["SYSGENPRO_SESSION_URL"] = f"unix://{SESSION_SOCKETS}/{socket}?db=0"
+        values["SYSGENPRO_SESSION_URL"] = session_url(params["session"])
         values["SYSGENPRO_SESSION_USER"] = params["session"]["username"]
         values["SYSGENPRO_SESSION_PASSWORD_FILE"] = ETC + "/session-password"
     return values

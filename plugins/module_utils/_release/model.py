@@ -23,6 +23,8 @@ from .._instance.names import (
     LOGINS,
     NAME,
     NAME_SAID,
+    NAMESPACE,
+    NAMESPACE_SAID,
     QUEUE,
 )
 from .._kernel.errors import bad_input
@@ -62,6 +64,16 @@ class Desired(Directories):
         return str(self.params["database"]["name"])
 
     @property
+    def runtime(self) -> str:
+        """Where its processes run: ``docker`` or ``kubernetes``."""
+        return str(self.params.get("runtime") or "docker")
+
+    @property
+    def namespace(self) -> str:
+        """Of the instance in its cluster; only there."""
+        return str(self.params.get("namespace") or self.instance)
+
+    @property
     def image(self) -> str:
         """Digest of the release's image; nothing where none is named."""
         return self.reference.digest if self.reference else ""
@@ -95,14 +107,23 @@ class Desired(Directories):
         ])
         # What loaded a runner before there was a process of its own for it is made anew.
         apart = sorted(set(RUNNERS).intersection(asked_to_load(self.params["config"])))
-        session = {k: v for k, v in (self.params["session"] or {}).items() if k != "password"}
         return digest_of({
             "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
-            "processes": {key: value for key, value in self.params["processes"].items() if not key.startswith(QUEUE) and value != []},
-            "session": session, "secrets": sealed, "subnet": self.params["subnet"],
-            "uid": self.params["uid"], "database": [self.database, self.params["database"]["port"]],
+            "processes": {key: value for key, value in self.params["processes"].items()
+                          if not key.startswith(QUEUE) and value != [] and (key, value) != ("web_replicas", 1)},
+            "secrets": sealed, "uid": self.params["uid"], **self._ground,
             **({"apart": apart} if apart else {}),
         })
+
+    @property
+    def _ground(self) -> dict[str, Any]:
+        """Where it runs and by what it reaches the rest, as far as its processes are made of it."""
+        session, place = self.params["session"] or {}, self.params["database"]
+        if self.runtime == "docker":
+            return {"session": {key: session[key] for key in ("socket", "username") if key in session}, "subnet": self.params["subnet"],
+                    "database": [self.database, place["port"]]}
+        return {"session": {key: value for key, value in session.items() if key != "password"}, "namespace": self.namespace,
+                "placement": self.params["placement"], "database": [self.database, *(place[key] for key in ("host", "port", "sslmode", "ca_path"))]}
 
     def _sealed(self, secrets: Sequence[Any]) -> str:
         return hashlib.scrypt(canonical_json(secrets).encode(), salt=self.instance.encode(), n=2 ** 13, r=8, p=1).hex()
@@ -127,12 +148,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
     instance = params["instance"]
     if not NAME.fullmatch(instance):
         raise bad_input("instance", instance, NAME_SAID)
-    try:
-        network = ipaddress.ip_network(params["subnet"])
-    except ValueError as error:
-        raise bad_input("subnet", params["subnet"], f"an IPv4 network as 172.28.1.0/24 ({error})") from None
-    if network.version != 4 or network.num_addresses < 64:
-        raise bad_input("subnet", params["subnet"], "an IPv4 network of at least 64 addresses")
+    _check_place(params)
     reference = parse_reference(params["release"]) if params.get("release") else None
     _check_names(params)
     _check_numbers(params)
@@ -151,6 +167,30 @@ def desired(params: Mapping[str, Any]) -> Desired:
         raise bad_input("recovery", None, "the repository that holds the point")
     identity = {k: params[k] for k in ("instance", "tenant", "environment", "data_class")}
     return Desired(instance, identity, params["state"], reference, params)
+
+
+def _check_place(params: Mapping[str, Any]) -> None:
+    """Where its processes run, and how they reach what they need."""
+    if params.get("runtime") == "kubernetes":
+        namespace = params.get("namespace") or params["instance"]
+        if not NAMESPACE.fullmatch(namespace):
+            raise bad_input("namespace", namespace, NAMESPACE_SAID)
+        if not params["database"].get("host"):
+            raise bad_input("database.host", None, "the host of the PostgreSQL cluster, since pods reach it by TCP")
+        if params["session"] and not params["session"].get("host"):
+            raise bad_input("session.host", None, "the host of the session store, since pods reach it by TCP")
+        return
+    try:
+        network = ipaddress.ip_network(params["subnet"])
+    except ValueError as error:
+        raise bad_input("subnet", params["subnet"], f"an IPv4 network as 172.28.1.0/24 ({error})") from None
+    if network.version != 4 or network.num_addresses < 64:
+        raise bad_input("subnet", params["subnet"], "an IPv4 network of at least 64 addresses")
+    for field in ("database", "session"):
+        if params[field] and not params[field].get("socket"):
+            raise bad_input(field + ".socket", None, "the socket on the machine, since containers reach it by that")
+    if params["processes"].get("web_replicas", 1) != 1:
+        raise bad_input("processes.web_replicas", params["processes"]["web_replicas"], "1, since a colour has one container on a machine; raise web_workers")
 
 
 def _check_numbers(params: Mapping[str, Any]) -> None:

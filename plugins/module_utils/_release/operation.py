@@ -98,8 +98,8 @@ class ReleaseOperation:
 
     @contextmanager
     def _turn(self, plan: Plan) -> Iterator[None]:
-        """Updates share a machine's processors; side by side each would make the other's pause longer."""
-        if plan.facts["class"] not in ("update", "create", "restore"):
+        """Updates share a machine's processors; side by side each would make the other's pause longer. In a cluster each has its tenant's share."""
+        if self.wanted.runtime == "kubernetes" or plan.facts["class"] not in ("update", "create", "restore"):
             yield
             return
         path = os.path.join(self.wanted.params["root"], ".updating")

@@ -16,11 +16,15 @@ from .._instance.data import Data
 from .._instance.database import Database
 from .._instance.way_in import WayIn
 from .._kernel.journal import Journal
+from .._kubernetes.api import Api
 from .._recovery.operation import RecoveryOperation
 from .._runtime.daemon import Daemon
 from .._runtime.docker import DockerRuntime
 from .._runtime.front import MachineFront
+from .._runtime.kubernetes import KubernetesRuntime
+from .._runtime.pods import Ground
 from .._runtime.protocol import SESSION_SOCKETS, SOCKETS, Front, Runtime
+from .._runtime.service_front import ServiceFront
 from .answered import Edge
 from .model import Desired
 from .moved import check_place
@@ -52,21 +56,30 @@ class Parts:
 
 
 def on_this_machine(wanted: Desired) -> Parts:
-    """The parts of an instance whose machine runs this."""
+    """The parts of an instance whose machine, or whose toolbox, runs this."""
     params = wanted.params
     registry, session = params["registry"], params["session"]
+    world = opened(params)
+    front = world["front"]
     return Parts(
-        **opened(params), data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
-        edge=Edge(params["edge"], wanted.instance), where=lambda: check_place(params), sessions=lambda: check_session(session),
+        **world, data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
+        edge=Edge(params["edge"], wanted.instance), sessions=lambda: check_session(session),
+        where=front.check if isinstance(front, ServiceFront) else lambda: check_place(params),
         record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
 
 
 def opened(params: Mapping[str, Any]) -> dict[str, Any]:
-    """``runtime``, ``front`` and ``database`` of an instance whose machine runs this: as much as ``odoo_release_info`` needs.
+    """``runtime``, ``front`` and ``database`` of an instance whose machine, or whose toolbox, runs this: as much as ``odoo_release_info`` needs.
 
-    :raises DomainError: ``docker_missing``, ``docker_down``, ``psycopg2_missing``.
+    :raises DomainError: ``docker_missing``, ``docker_down``, ``kubernetes_missing``, ``psycopg2_missing``.
     """
     instance, place, session = params["instance"], params["database"], params.get("session")
+    if params["runtime"] == "kubernetes":
+        ground = Ground(params.get("namespace") or instance, instance, int(params.get("uid") or 0),
+                        pull_secret=bool((params.get("registry") or {}).get("username")), placement=params.get("placement") or {})
+        api = Api.open()
+        return {"runtime": KubernetesRuntime(api, ground, os.path.join(params["root"], instance)), "front": ServiceFront(api, ground),
+                "database": Database(place["name"], WayIn.of(place))}
     sockets = {SOCKETS: place["socket"], **({SESSION_SOCKETS: os.path.dirname(session["socket"])} if session else {})}
     return {
         "runtime": DockerRuntime(Daemon(), instance, os.path.join(params["root"], instance), params["subnet"], int(params.get("uid") or 0), sockets),

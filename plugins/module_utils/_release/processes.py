@@ -42,7 +42,8 @@ class Processes:
             reference=release.reference, command=list(release.record.command),
             files=self._files(release, kind, role, password, self.wanted.database),
             environment={**config.environment(params, kind), "SYSGENPRO_REPORT_URL": reports},
-            memory=parse_memory(f"processes.{kind}_memory", processes[kind + "_memory"]), cpus=float(processes[kind + "_cpus"]), waits=waits))
+            memory=parse_memory(f"processes.{kind}_memory", processes[kind + "_memory"]), cpus=float(processes[kind + "_cpus"]), waits=waits,
+            replicas=int(processes["web_replicas"]) if kind == "web" else 1))
 
     def once(self, where: str, release: Release, command: Sequence[str], database: str, *, files: Mapping[str, str] | None = None,
              data: str = "data", reach: str = "database", kind: str = UPDATE, waits: bool = False) -> None:
@@ -66,6 +67,7 @@ class Processes:
         files = {"odoo.conf": config.odoo_conf(params, release.record, kind, role, database), "pgpass": config.pgpass(role, password)}
         if kind == "web":
             files["probe-token"] = secrets.token_hex(32)
+        files.update(config.authorities(params))
         if params["session"]:
             files["session-password"] = params["session"]["password"]
         return files

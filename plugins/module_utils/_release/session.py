@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -24,27 +25,50 @@ def check_session(options: Mapping[str, Any] | None) -> None:
     deadline = Deadline(PATIENCE)
     while True:
         try:
-            said = _login(options["socket"], options["username"], options["password"])
+            said = _login(options, options["username"], options["password"])
             break
         except OSError as error:
             if deadline.passed:
                 raise DomainError(
-                    "session_down", "the session store does not answer at {}: {}".format(options["socket"], error),
+                    "session_down", "the session store does not answer at {}: {}".format(_said(options), error),
                     unchanged="Nothing was changed", advice="Start it, or run the site playbook for this machine") from None
             time.sleep(0.3)
     if not said.startswith("+OK"):
         raise DomainError(
             "session_denied", "session.password: the session store at {} does not let {} in: {}".format(
-                options["socket"], options["username"], said.lstrip("-")),
+                _said(options), options["username"], said.lstrip("-")),
             unchanged="Nothing was changed", advice="Run the site playbook for this machine, which gives Redis the password of the inventory")
 
 
-def _login(path: str, *login: str) -> str:
+def _said(options: Mapping[str, Any]) -> str:
+    return str(options.get("socket") or "{host}, port {port}".format(**options))
+
+
+def _connected(options: Mapping[str, Any]) -> socket.socket:
+    """By its socket, or by TCP with TLS. :raises OSError: also where its certificate is not trusted."""
+    if options.get("socket"):
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.settimeout(ANSWER)
+        try:
+            stream.connect(options["socket"])
+        except OSError:
+            stream.close()
+            raise
+        return stream
+    plain = socket.create_connection((options["host"], options["port"]), ANSWER)
+    if not options["tls"]:
+        return plain
+    try:
+        return ssl.create_default_context(cafile=options["ca_path"] or None).wrap_socket(plain, server_hostname=options["host"])
+    except OSError:
+        plain.close()
+        raise
+
+
+def _login(options: Mapping[str, Any], *login: str) -> str:
     """Redis' answer to AUTH (RESP, https://redis.io/docs/latest/develop/reference/protocol-spec/). :raises OSError:"""
     words = [word.encode() for word in ("AUTH", *login)]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stream:
-        stream.settimeout(ANSWER)
-        stream.connect(path)
+    with _connected(options) as stream:
         stream.sendall(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
         with stream.makefile("rb") as answers:
             line = answers.readline().decode(errors="replace").strip()

@@ -134,6 +134,9 @@ class DockerRuntime:
     def address(self, place: str) -> str:
         return str((self._aside if place == REHEARSAL else self.network)[HOST_PARTS[place]])
 
+    def addresses(self, place: str) -> list[str]:
+        return [self.address(place)]
+
     def token(self, place: str) -> str:
         return read_text(os.path.join(self._files(place), "probe-token")) or ""
 

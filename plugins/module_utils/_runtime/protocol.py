@@ -70,6 +70,7 @@ class Spec:
     :param memory: limit in bytes, swap included. :param cpus: limit; 0 is none.
     :param lasts: started again after a boot or a crash, until it is asked to end.
     :param waits: it may be warmed before it is started.
+    :param replicas: how many of it, on a runtime that can have several.
     """
 
     kind: str
@@ -87,6 +88,7 @@ class Spec:
     reach: str = "instance"
     lasts: bool = True
     waits: bool = False
+    replicas: int = 1
 
 
 class Runtime(Protocol):
@@ -96,7 +98,7 @@ class Runtime(Protocol):
     """
 
     def observe(self) -> Mapping[str, Found]:
-        """All that is there, by place. One call."""
+        """All that is there, by place. A fixed number of calls, however many there are."""
 
     def room(self) -> int:
         """Bytes of memory that further places may be given; 0 where that is not known."""
@@ -144,7 +146,10 @@ class Runtime(Protocol):
         """The end of what it wrote; empty where none is there."""
 
     def address(self, place: str) -> str:
-        """Where it answers whoever releases, and its neighbours; known before it is made."""
+        """Where it answers its neighbours, known before it is made."""
+
+    def addresses(self, place: str) -> list[str]:
+        """Where each of its processes that run answers whoever releases."""
 
     def connections(self, place: str, port: int) -> int:
         """TCP connections to a port of it that are established; 0 where it does not run."""

@@ -31,6 +31,11 @@ _WARM = (
 )  # fmt: skip
 _ODOO = ("ca-certificates", "curl", "procps", "python3-redis", "python3-pip")
 
+_TOOLBOX = (
+    "ca-certificates", "openssh-client", "postgresql-client-17", "procps", "python3", "python3-boto3", "python3-cryptography", "python3-kubernetes",
+    "python3-packaging", "python3-psycopg2", "python3-requests", "python3-yaml", "restic",
+)  # fmt: skip
+
 #: Never start daily package updates in a test machine: they hold dpkg's lock. A role may enable them.
 _QUIET = "systemctl --root=\"$1\" disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer man-db.timer 2>/dev/null || true"
 #: Modules belong to the host's kernel, a container's console is nobody's.
@@ -104,6 +109,8 @@ RECIPES = {
         _server("postgresql-17", ("postgresql-17",), _POSTGRESQL, "run-postgresql", "/usr/lib/postgresql/17/bin"),
         _server("redis-8", ("redis-server", "redis-tools"), _REDIS, "run-redis", "/usr/sbin"),
         Recipe("odoo-14.0", ("bullseye",), (*_ODOO, "odoo-14")),
+        # What an instance has in a cluster in place of its machine.
+        Recipe("toolbox", ("trixie", "trixie-updates", "trixie-security"), _TOOLBOX),
     )
 }
 RECIPES["odoo-19.0-print"] = replace(

@@ -43,8 +43,10 @@ class StepsBase:
         """:raises DomainError: ``not_ready``."""
         web = place(colour, "web")
         try:
-            found = self.parts.prove(self.runtime.address(web), series_of(self.release.record.series), self.wanted.database, self.runtime.token(web),
-                                     self.wanted.instance, self.bounds["ready"], lambda: self.runtime.running(web))
+            found = {}
+            for address in self.runtime.addresses(web) or [self.runtime.address(web)]:
+                found = self.parts.prove(address, series_of(self.release.record.series), self.wanted.database, self.runtime.token(web),
+                                         self.wanted.instance, self.bounds["ready"], lambda: self.runtime.running(web))
         except DomainError as error:
             error.details["log"] = self.runtime.log(web, 200)
             raise

@@ -39,7 +39,8 @@ def _applied(place: Place) -> dict[str, str]:
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
-def _apply(place: Place, name: str, text: str) -> None:
+def apply(place: Place, name: str, text: str) -> None:
+    """Have a manifest applied that changed since it was."""
     found = hashlib.sha256(text.encode()).hexdigest()
     if _applied(place).get(name) == found:
         return
@@ -50,13 +51,13 @@ def _apply(place: Place, name: str, text: str) -> None:
 def definitions(place: Place) -> None:
     """Have the resources of Traefik and of the Gateway API defined."""
     for name in ("traefik", "gateway"):
-        _apply(place, f"definitions-{name}", "\n---\n".join(path.read_text(encoding="utf-8") for path in programs.definitions(name)))
+        apply(place, f"definitions-{name}", "\n---\n".join(path.read_text(encoding="utf-8") for path in programs.definitions(name)))
 
 
 def ensure(place: Place, names: Sequence[str]) -> None:
     """Have the manifests applied, and the provisioner of storage running on the host."""
     for name in names:
-        _apply(place, name, manifest(name, values(place)))
+        apply(place, name, manifest(name, values(place)))
     if "storage" in names:
         (place.root / "volumes").mkdir(exist_ok=True)
         config = place.root / "storage.json"

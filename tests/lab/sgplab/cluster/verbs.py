@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 
-from . import end, images, life, programs
+from . import end, images, life, programs, services
 from .place import DEFAULT, SECOND
 
 
@@ -28,6 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     verb = verbs.add_parser("stock", help="have the cluster's registry hold an image; print its reference by digest")
     verb.add_argument("image", metavar="IMAGE", help="of the lab, such as odoo-19.0, or any of this host's Docker")
     verb.add_argument("--repository", default="odoo-base", help="(default: %(default)s)")
+    verbs.add_parser("services", help="have a PostgreSQL and a Redis run in the cluster; print where they are as JSON")
     verb = verbs.add_parser("cut", help="pull a node's cable out")
     verb.add_argument("node", metavar="NODE")
     verb = verbs.add_parser("join", help="plug a node's cable in again")
@@ -53,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
         life.load(args.images)
     elif args.cluster_verb == "stock":
         print(life.stock(args.image, args.repository))
+    elif args.cluster_verb == "services":
+        print(json.dumps(services.ensure(life.the()), indent=2))
     elif args.cluster_verb in ("cut", "join"):
         life.cut(args.node, on=args.cluster_verb == "join")
     elif args.cluster_verb == "stop":

@@ -113,6 +113,9 @@ class MemoryRuntime:
     def address(self, place: str) -> str:
         return "the place " + place
 
+    def addresses(self, place: str) -> list[str]:
+        return [self.address(place)]
+
     def connections(self, place: str, port: int) -> int:
         return self.world.open_requests
 

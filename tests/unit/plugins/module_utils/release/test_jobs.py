@@ -169,8 +169,8 @@ def test_nothing_changes_where_there_are_no_jobs() -> None:
     assert len(set(digests.values())) == 4
     wanted = wish(config={"server_wide_modules": "web, queue_job"})
     subject = {"config": wanted.params["config"], "environment": {}, "processes": {
-        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key != "cron_loads"}, "session": {
-        key: value for key, value in wanted.params["session"].items() if key != "password"}, "secrets": wanted._sealed([
+        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key not in ("cron_loads", "web_replicas")}, "session": {
+        key: wanted.params["session"][key] for key in ("socket", "username")}, "secrets": wanted._sealed([
             {key: value for key, value in params()["database"]["passwords"].items() if not key.endswith("_queue")}, "secret of redis"]),
         "subnet": "172.28.1.0/24", "uid": params()["uid"], "database": ["acme_production", 5501]}
     assert wanted.config_digest != digest_of(subject) and wanted.config_digest == digest_of({**subject, "apart": ["queue_job"]})

@@ -1,0 +1,426 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The places of an instance in a cluster, as whoever runs in its namespace sees and changes them."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import glob
+import hashlib
+import http.client
+import json
+import os
+import pkgutil
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from .._instance.names import COLOURS
+from .._instance.names import place as place_of
+from .._kernel.errors import DomainError
+from .._kernel.files import replace_file
+from .._kernel.plan import canonical_json
+from .._kernel.wait import Deadline, WaitTimeout, wait_until
+from .._kubernetes.api import Api, ApiError
+from .._kubernetes.kinds import KINDS
+from . import agent, pods
+from .pods import AGENT, MARK, ODOO, PREFIX, REGISTRY, Ground
+from .protocol import Found, Outcome, Spec
+
+# Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
+BEGIN = 120
+# Seconds for what was ended by force to be gone, and then for a node that does not answer.
+GONE = 30
+# Between two looks.
+LOOK = 0.2
+# As many logs of a place are kept, of so many lines.
+LOG_FILES, LOG_KEPT = 5, 20000
+# What keeps a container from beginning, and waiting does not help (kubelet's reasons, pkg/kubelet/images/types.go and kuberuntime).
+_HOPELESS = ("ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
+_NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", *_HOPELESS[:2])
+
+
+class KubernetesRuntime:
+    """The places of one instance.
+
+    :param api: whose account may do in the namespace what the toolbox's may.
+    :param directory: the instance's, on the claim that the toolbox has mounted.
+    """
+
+    def __init__(self, api: Api, ground: Ground, directory: str) -> None:
+        self.api, self.ground, self.directory = api, ground, directory
+        self.namespace = ground.namespace
+        self._pull: dict[str, Any] | None = None
+
+    # -- what is there ------------------------------------------------------------------------
+
+    def observe(self) -> dict[str, Found]:
+        """Three calls."""
+        label = self.ground.selector()
+        running = {pod["metadata"]["labels"].get(PREFIX + "place") for pod in self.api.every("Pod", self.namespace, label) if _runs(pod)}
+        found = {}
+        for item in (*self.api.every("Deployment", self.namespace, label), *self.api.every("Job", self.namespace, label)):
+            metadata = item["metadata"]
+            place = metadata.get("labels", {}).get(PREFIX + "place")
+            if place and not metadata.get("deletionTimestamp"):
+                said = metadata.get("annotations") or {}
+                found[place] = Found(f"{self.namespace}/{metadata['name']}", _state(item, place in running), place in running,
+                                     *(said.get(PREFIX + key, "") for key in ("release", "image", "config")))
+        return found
+
+    def room(self) -> int:
+        """Not known: the scheduler finds a node, or says why it finds none."""
+        return 0
+
+    def running(self, place: str) -> bool:
+        return any(_runs(pod) for pod in self._pods(place))
+
+    def outcome(self, place: str) -> Outcome:
+        job = self.api.get("Job", self.namespace, place)
+        if job is None:
+            lasting = self.api.get("Deployment", self.namespace, place)
+            return Outcome(lasting is not None, bool(lasting) and not self.running(place))
+        found = [state for pod in self._pods(place) if (state := _terminated(pod))]
+        if found:
+            return Outcome(True, True, int(found[-1].get("exitCode", 1)), found[-1].get("reason") == "OOMKilled")
+        # Its pod is gone with its node, or was removed by hand: nobody knows how far it came.
+        failed = any(condition["type"] == "Failed" and condition["status"] == "True" for condition in (job.get("status") or {}).get("conditions") or [])
+        return Outcome(True, failed, 137 if failed else None)
+
+    def output(self, place: str) -> str:
+        return "".join(self._log(pod, LOG_KEPT) for pod in self._pods(place)[-1:]).partition(MARK + "\n")[2]
+
+    def log(self, place: str, lines: int = 2000) -> str:
+        return "".join(self._log(pod, lines) for pod in self._pods(place))
+
+    def connections(self, place: str, port: int) -> int:
+        return sum(int(said["connections"].get(str(port), 0)) for said in self._ask(place))
+
+    def requests(self, colour: str) -> list[str]:
+        return [line for said in self._ask(place_of(colour, "web")) for line in said["requests"]]
+
+    def own_work(self, colour: str) -> list[str]:
+        return list(dict.fromkeys(line for said in self._ask(place_of(colour, "web")) for line in said["own_work"]))
+
+    def address(self, place: str) -> str:
+        return f"{place}.{self.namespace}"
+
+    def addresses(self, place: str) -> list[str]:
+        return [pod["status"]["podIP"] for pod in self._pods(place) if _runs(pod) and pod["status"].get("podIP")]
+
+    def token(self, place: str) -> str:
+        return self._file(place, "probe-token")
+
+    # -- its life -----------------------------------------------------------------------------
+
+    def fetch(self, reference: str, username: str | None, password: str | None, seconds: float) -> None:
+        """By a pod that does nothing, so that an image that cannot be had is found out while nobody waits."""
+        if username:
+            self._keep_login(reference, username, password or "")
+        if any(_image_of(pod) == reference and _runs(pod) for pod in self._pods("")):
+            return
+        name = "fetch"
+        self._end_job(name)
+        self.api.apply(_fetch(self.ground, name, reference))
+        deadline = Deadline(seconds)
+        problem = ""
+        try:
+            while not deadline.passed:
+                found = self._pods(name)
+                if any(_terminated(pod) is not None for pod in found):
+                    return
+                reason, said = next((_waits_for(pod) for pod in found), ("", ""))
+                problem = f"{reason}: {said}" if reason in _NO_IMAGE else ""
+                if reason in _HOPELESS:
+                    break
+                time.sleep(LOOK)
+        finally:
+            self._end_job(name)
+        raise DomainError("pull_failed" if problem else "pull_timeout",
+                          "{} cannot be pulled by the cluster's nodes: {}".format(reference, problem or f"not there after {seconds:g} s (bounds.pull)"),
+                          unchanged="Nothing was changed", advice="Look whether the nodes reach and trust the registry, and whether registry's login holds")
+
+    def make(self, place: str, spec: Spec) -> None:
+        self._end(place)
+        self._end_job(place)
+        content = {**spec.files, "agent-token": secrets.token_hex(32)}
+        self.api.apply(pods.files(self.ground, place, content), force=True)
+        self._tell(place, go=False, leading=False)
+        if spec.colour or spec.kind == "web":
+            self.api.apply(pods.address(self.ground, place), force=True)
+        digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()
+        self.api.apply(pods.workload(self.ground, place, spec, self._program(), digest), force=True)
+
+    def warm(self, place: str) -> None:
+        self._set_out(place)
+
+    def start(self, place: str) -> None:
+        if not self._made(place):
+            raise DomainError("place_missing", f"{self.namespace}/{place} was not made")
+        leading = self._told(place).get("leading") == "1"
+        self._tell(place, go=True, leading=leading)
+        self._set_out(place)
+        self._wait_until_begun(place)
+
+    def ask_to_end(self, place: str) -> None:
+        self._scale(place, 0)
+
+    def ended(self, place: str, seconds: float) -> bool:
+        try:
+            wait_until(lambda: not any(_alive(pod) for pod in self._pods(place)), Deadline(seconds), interval=LOOK)
+        except WaitTimeout:
+            return False
+        return True
+
+    def revive(self, place: str, seconds: float = 20) -> None:
+        found = self.api.get("Deployment", self.namespace, place)
+        if found is None:
+            raise DomainError("place_missing", f"{self.namespace}/{place} is not there any more")
+        if found["spec"].get("replicas"):
+            return
+        if not self.ended(place, seconds):
+            self._end(place)
+        self.start(place)
+
+    def stop(self, place: str, seconds: float) -> None:
+        self._rest(place)
+        if not self.ended(place, seconds):
+            self._end(place)
+
+    def remove(self, place: str) -> None:
+        self._keep_log(place)
+        self._end(place)
+        self.api.delete("Deployment", self.namespace, place)
+        self._end_job(place)
+        for kind in ("Deployment", "Job"):
+            self._until_gone(kind, place)
+
+    def forget(self) -> None:
+        label = self.ground.selector()
+        for kind in ("Secret", "ConfigMap", "Service"):
+            for place in {place_of(colour, kind) for colour in COLOURS for kind in ("web", "cron", "queue")} | {"update", "rehearsal"}:
+                found = self.api.get(kind, self.namespace, place)
+                if found and found["metadata"].get("labels", {}).get(PREFIX + "instance") == self.ground.instance:
+                    self.api.delete(kind, self.namespace, place)
+        for program in self.api.every("ConfigMap", self.namespace, label):
+            self.api.delete("ConfigMap", self.namespace, program["metadata"]["name"])
+
+    # -- who leads ------------------------------------------------------------------------------
+
+    def mark_leading(self, colour: str, leads: bool) -> None:
+        place = place_of(colour, "web")
+        told = self._told(place)
+        if told and told.get("leading") != str(int(leads)):
+            self._tell(place, go=told.get("go") == "1", leading=leads)
+        if told:
+            self._ask(place, {"leading": leads})
+
+    def forget_calls(self, colour: str) -> None:
+        self._ask(place_of(colour, "web"), {"forget_calls": True})
+
+    # -- workloads ------------------------------------------------------------------------------
+
+    def _pods(self, place: str) -> list[dict[str, Any]]:
+        """Of a place, or of all, the oldest first."""
+        found = self.api.every("Pod", self.namespace, self.ground.selector(**({"place": place} if place else {})))
+        return sorted(found, key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
+
+    def _made(self, place: str) -> bool:
+        return bool(self.api.get("Deployment", self.namespace, place) or self.api.get("Job", self.namespace, place))
+
+    def _set_out(self, place: str) -> None:
+        """Have as many pods as its spec says."""
+        found = self.api.get("Deployment", self.namespace, place)
+        if found is None:
+            self.api.merge("Job", self.namespace, place, {"spec": {"suspend": False}})
+        elif not found["spec"].get("replicas"):
+            self._scale(place, int((found["metadata"].get("annotations") or {}).get(PREFIX + "replicas") or 1))
+
+    def _scale(self, place: str, replicas: int) -> None:
+        try:
+            self.api.merge("Deployment", self.namespace, place, {"spec": {"replicas": replicas}}, "scale")
+        except ApiError as error:
+            if error.status != 404:
+                raise
+
+    def _wait_until_begun(self, place: str) -> None:
+        """:raises DomainError: ``start_failed``, with the reason that the cluster gives."""
+        deadline = Deadline(BEGIN)
+        why = "no pod was made"
+        while True:
+            found = [pod for pod in self._pods(place) if not pod["metadata"].get("deletionTimestamp")]
+            begun = [pod for pod in found if _runs(pod)]
+            # The kubelet brings the ConfigMap to a pod that waits already, but may take a minute for it.
+            if found and len(begun) + sum(_terminated(pod) is not None for pod in found) == len(found) and len(begun) == sum(
+                    said["gone"] for said in self._ask(place, {"go": True})):
+                return
+            why = next((": ".join(part for part in _waits_for(pod) if part) for pod in found if not _runs(pod)), why) or why
+            if deadline.passed or (found and all(_waits_for(pod)[0] in _HOPELESS for pod in found)):
+                raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200))
+            time.sleep(LOOK)
+
+    def _rest(self, place: str) -> None:
+        """Have it run nowhere, as soon as its processes end."""
+        self._scale(place, 0)
+        if self.api.get("Job", self.namespace, place):
+            self.api.merge("Job", self.namespace, place, {"spec": {"suspend": True}})
+
+    def _end(self, place: str) -> None:
+        """End a place's processes by force. A pod of a node that does not answer is forgotten after a while: the fence keeps it out of the database."""
+        self._rest(place)
+        for force in (False, True):
+            if not self._pods(place):
+                return
+            if force:
+                for pod in self._pods(place):
+                    self.api.delete("Pod", self.namespace, pod["metadata"]["name"], grace=0)
+            with contextlib.suppress(WaitTimeout):
+                wait_until(lambda: self._killed(place), Deadline(GONE), interval=LOOK)
+                return
+        raise DomainError("end_failed", f"pods of {self.namespace}/{place} do not end", advice="Look at their node and their finalizers")
+
+    def _killed(self, place: str) -> bool:
+        """Whether no pod is left of it; asked again and again, since one may only just begin."""
+        self._ask(place, {"kill": True})
+        return not self._pods(place)
+
+    def _end_job(self, name: str) -> None:
+        if self.api.delete("Job", self.namespace, name):
+            self._end(name)
+            self._until_gone("Job", name)
+
+    def _until_gone(self, kind: str, name: str) -> None:
+        try:
+            wait_until(lambda: self.api.get(kind, self.namespace, name) is None, Deadline(GONE), interval=LOOK)
+        except WaitTimeout:
+            raise DomainError("end_failed", f"{kind} {self.namespace}/{name} is not removed", advice="Look at its finalizers") from None
+
+    # -- files and what is told -----------------------------------------------------------------
+
+    def _file(self, place: str, name: str) -> str:
+        found = self.api.get("Secret", self.namespace, place) or {}
+        return base64.b64decode((found.get("data") or {}).get(name, "")).decode()
+
+    def _told(self, place: str) -> Mapping[str, str]:
+        return (self.api.get("ConfigMap", self.namespace, place) or {}).get("data") or {}
+
+    def _tell(self, place: str, go: bool, leading: bool) -> None:
+        self.api.apply(pods.told(self.ground, place, go, leading), force=True)
+
+    def _program(self) -> str:
+        """The name of the ConfigMap with the agent as this version has it, made where it is missing."""
+        source = (pkgutil.get_data(str(__package__), "agent.py") or b"").decode()
+        name = "agent-" + hashlib.sha256(source.encode()).hexdigest()[:10]
+        if self.api.get("ConfigMap", self.namespace, name) is None:
+            self.api.apply(pods.program(self.ground, name, source), force=True)
+        return name
+
+    def _keep_login(self, reference: str, username: str, password: str) -> None:
+        login = {"auths": {reference.split("/", 1)[0]: {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}}}
+        self.api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": self.ground.metadata(REGISTRY, self.ground.labels()),
+                        "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": json.dumps(login)}}, force=True)
+
+    def _ask(self, place: str, change: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """What the agents of a place's pods say; a pod that does not answer, since it begins or ends, says nothing."""
+        found = [pod for pod in self._pods(place) if pod["status"].get("podIP") and _alive(pod)]
+        token = self._file(place, "agent-token") if found else ""
+        return [said for pod in found for said in _agent(pod["status"]["podIP"], token, change)]
+
+    # -- logs -----------------------------------------------------------------------------------
+
+    def _log(self, pod: Mapping[str, Any], lines: int) -> str:
+        try:
+            path = KINDS["Pod"].path(self.namespace, pod["metadata"]["name"]) + "/log"
+            return str(self.api.call("GET", path, {"container": ODOO, "tailLines": str(lines)}, plain=True))
+        except ApiError:
+            return ""
+
+    def _keep_log(self, place: str) -> None:
+        """The cluster forgets what a pod wrote when it forgets the pod. Nothing fails where that cannot be kept, as on a full claim."""
+        text = self.log(place, LOG_KEPT)
+        directory = os.path.join(self.directory, "state", "logs")
+        if text:
+            with contextlib.suppress(OSError):
+                os.makedirs(directory, mode=0o700, exist_ok=True)
+                stem = f"{self.ground.instance}-{place}"
+                replace_file(os.path.join(directory, f"{stem}.{time.time_ns()}.log"), text.encode())
+                for path in sorted(glob.glob(os.path.join(glob.escape(directory), f"{stem}.[0-9]*.log")))[:-LOG_FILES]:
+                    os.unlink(path)
+
+
+def _agent(address: str, token: str, change: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+    connection = http.client.HTTPConnection(address, agent.PORT, timeout=5)
+    try:
+        connection.request("GET" if change is None else "POST", "/", None if change is None else json.dumps(dict(change)), {"X-Sysgenpro-Token": token})
+        answer = connection.getresponse()
+        if answer.status == 200:
+            yield json.loads(answer.read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return
+    finally:
+        connection.close()
+
+
+def _statuses(pod: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
+    status = pod.get("status") or {}
+    return [each for key in ("containerStatuses", "initContainerStatuses") for each in status.get(key) or [] if each["name"] == name]
+
+
+def _runs(pod: Mapping[str, Any]) -> bool:
+    """Whether Odoo's process runs in it, and nobody asked it to end."""
+    return not pod["metadata"].get("deletionTimestamp") and any((each.get("state") or {}).get("running") for each in _statuses(pod, ODOO))
+
+
+def _alive(pod: Mapping[str, Any]) -> bool:
+    """Whether Odoo's process runs in it, or may yet begin to: also one that was asked to end and has not."""
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and _terminated(pod) is None
+
+
+def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """How Odoo's process ended for good."""
+    restarts = (pod.get("spec") or {}).get("restartPolicy") == "Always" and not pod["metadata"].get("deletionTimestamp")
+    found = [state["terminated"] for each in _statuses(pod, ODOO) if (state := each.get("state") or {}).get("terminated")]
+    if found and not restarts:
+        return dict(found[0])
+    return {"exitCode": 137, "reason": (pod["status"].get("reason") or "Failed")} if (pod.get("status") or {}).get("phase") == "Failed" else None
+
+
+def _waits_for(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """Why a pod does not run: the kubelet's reason or the scheduler's, and what it says of it."""
+    for name in (AGENT, ODOO):
+        for each in _statuses(pod, name):
+            waiting = (each.get("state") or {}).get("waiting") or {}
+            if waiting.get("reason") not in (None, "PodInitializing", "ContainerCreating"):
+                return str(waiting["reason"]), str(waiting.get("message") or (each.get("lastState") or {}).get("terminated", {}).get("reason") or "")
+    for condition in (pod.get("status") or {}).get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return str(condition.get("reason") or "Unschedulable"), str(condition.get("message") or "")
+    return "", "its container is not made yet"
+
+
+def _state(item: Mapping[str, Any], running: bool) -> str:
+    """In the cluster's own words, of a Deployment or a Job."""
+    status = item.get("status") or {}
+    if item["kind"] == "Job":
+        ended = next((c["type"] for c in status.get("conditions") or [] if c["type"] in ("Complete", "Failed") and c["status"] == "True"), "")
+        return ended or ("Running" if running else "Suspended" if item["spec"].get("suspend") else "Pending")
+    return "{}/{} ready".format(status.get("readyReplicas", 0), item["spec"].get("replicas", 0)) if item["spec"].get("replicas") else "at rest"
+
+
+def _image_of(pod: Mapping[str, Any]) -> str:
+    return next((str(each["image"]) for each in pod["spec"]["containers"] if each["name"] == ODOO), "")
+
+
+def _fetch(ground: Ground, name: str, reference: str) -> dict[str, Any]:
+    """A Job that ends at once."""
+    spec = Spec(kind="fetch", colour="", release="", image="", config="", reference=reference, command=[], files={}, environment={}, memory=32 * 1024 ** 2, lasts=False)
+    job = pods.workload(ground, name, spec, "", "")
+    inside = job["spec"]["template"]["spec"]
+    odoo = inside["containers"][0]
+    odoo.update(command=["true"], args=[], env=[], volumeMounts=[])
+    inside.update(initContainers=[], volumes=[])
+    job["spec"]["suspend"] = False
+    return job

@@ -1,0 +1,159 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a place is in a cluster: its objects, made of a ``Spec``. Pure.
+
+A place that lasts is a Deployment, one that runs once a Job; both are made so that nothing runs yet. Every pod is as the Pod Security standard
+``restricted`` asks, has a read-only root file system and no service account's token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .._instance.names import HTTP, REALTIME
+from . import agent
+from .protocol import ETC, HOME, RUN, Spec
+
+PREFIX = "org.sysgenpro/"
+"""Begins the names of the labels and annotations of this collection's objects."""
+ODOO, AGENT = "odoo", "agent"
+"""The containers of a pod."""
+CLAIM = "data"
+REGISTRY = "registry"
+"""The claim with the instance's data, and the secret that pulls its images."""
+GRACE = 3600
+"""Seconds that a process may take to finish what it does; whoever releases ends it sooner (bounds.finish, bounds.cron)."""
+MARK = "-- what it printed --"
+"""Parts the log of a place that runs once from its standard output, which the API does not tell apart."""
+# libpq takes no password file that a group can read, and whatever a volume of a secret holds its pod's group can read.
+_SECRETS = f"umask 077; cp {ETC}/pgpass /tmp/.pgpass; umask 022"
+_WAIT = f"while [ ! -e {agent.GO} ]; do sleep 0.05; done"
+_LASTS = 'exec "$@"'
+_ONCE = f'"$@" >/tmp/.output; code=$?; echo "{MARK}"; cat /tmp/.output; exit $code'
+# Of the agent: what it took in trials is a third of it.
+_AGENT = {"requests": {"cpu": "5m", "memory": "24Mi"}, "limits": {"memory": "64Mi"}}
+_CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where an instance's objects are made, and what all of its pods are given.
+
+    :param uid: user and group of its processes. :param health: path that a web process answers without a session.
+    :param placement: of its pods: ``nodeSelector``, ``tolerations``, ``priorityClassName``, as its tenant's isolation class has them.
+    """
+
+    namespace: str
+    instance: str
+    uid: int
+    health: str = "/web/health"
+    pull_secret: bool = False
+    placement: Mapping[str, Any] = field(default_factory=dict)
+
+    def labels(self, place: str = "", colour: str = "", kind: str = "", reach: str = "") -> dict[str, str]:
+        said = {"instance": self.instance, "place": place, "colour": colour, "kind": kind, "reach": reach}
+        return {"app.kubernetes.io/managed-by": "sysgenpro", **{PREFIX + key: value for key, value in said.items() if value}}
+
+    def selector(self, **said: str) -> str:
+        """Of labels, for a list."""
+        return ",".join([f"{PREFIX}instance={self.instance}", *(f"{PREFIX}{key}={value}" for key, value in said.items())])
+
+    def metadata(self, name: str, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
+        return {"name": name, "namespace": self.namespace, "labels": dict(labels), **({"annotations": dict(annotations)} if annotations else {})}
+
+
+def files(ground: Ground, place: str, content: Mapping[str, str]) -> dict[str, Any]:
+    """The Secret of a place: each file that its processes are given."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": ground.metadata(place, ground.labels(place)), "type": "Opaque", "stringData": dict(content)}
+
+
+def told(ground: Ground, place: str, go: bool, leading: bool) -> dict[str, Any]:
+    """The ConfigMap that a pod of a place finds when it begins."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": ground.metadata(place, ground.labels(place)),
+            "data": {"go": str(int(go)), "leading": str(int(leading))}}
+
+
+def program(ground: Ground, name: str, source: str) -> dict[str, Any]:
+    """The ConfigMap with the agent's own text."""
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": ground.metadata(name, ground.labels()), "data": {"agent.py": source}, "immutable": True}
+
+
+def address(ground: Ground, place: str) -> dict[str, Any]:
+    """The Service by which neighbours, and whoever releases, find a place also before it is ready."""
+    return {"apiVersion": "v1", "kind": "Service", "metadata": ground.metadata(place, ground.labels(place)),
+            "spec": {"type": "ClusterIP", "publishNotReadyAddresses": True, "selector": {PREFIX + "instance": ground.instance, PREFIX + "place": place},
+                     "ports": ports()}}
+
+
+def ports() -> list[dict[str, Any]]:
+    return [{"name": "http", "port": HTTP, "targetPort": HTTP, "protocol": "TCP"}, {"name": "realtime", "port": REALTIME, "targetPort": REALTIME, "protocol": "TCP"}]
+
+
+def workload(ground: Ground, place: str, spec: Spec, program_name: str, files_digest: str) -> dict[str, Any]:
+    """The Deployment or the Job of a place, at rest.
+
+    :param files_digest: of its files: pods that a changed file reaches are other pods.
+    """
+    labels = ground.labels(place, spec.colour, spec.kind if spec.colour else "once", spec.reach)
+    annotations = {PREFIX + key: value for key, value in (("release", spec.release), ("image", spec.image), ("config", spec.config),
+                                                          ("replicas", str(spec.replicas))) if value}
+    template = {"metadata": {"labels": labels, "annotations": {PREFIX + "files": files_digest}}, "spec": pod(ground, place, spec, program_name)}
+    if spec.lasts:
+        return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": ground.metadata(place, labels, annotations),
+                "spec": {"replicas": 0, "revisionHistoryLimit": 0, "progressDeadlineSeconds": 600, "strategy": {"type": "Recreate"},
+                         "selector": {"matchLabels": {PREFIX + "instance": ground.instance, PREFIX + "place": place}}, "template": template}}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": ground.metadata(place, labels, annotations),
+            "spec": {"suspend": True, "backoffLimit": 0, "completions": 1, "parallelism": 1, "template": template}}
+
+
+def pod(ground: Ground, place: str, spec: Spec, program_name: str) -> dict[str, Any]:
+    """The pods of a place."""
+    lines = [_SECRETS, *([_WAIT] if spec.waits else []), _LASTS if spec.lasts else _ONCE]
+    environment = {**spec.environment, "PGPASSFILE": "/tmp/.pgpass"}  # noqa: S108
+    serves = spec.kind == "web"
+    container: dict[str, Any] = {
+        "name": ODOO, "image": spec.reference, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", "; ".join(lines), "sh"],
+        "args": list(spec.command), "env": [{"name": key, "value": value} for key, value in sorted(environment.items())],
+        "securityContext": _CONFINED, "resources": _resources(spec), "volumeMounts": [
+            {"name": "data", "mountPath": HOME, "subPath": spec.data}, {"name": "files", "mountPath": ETC, "readOnly": True},
+            {"name": "run", "mountPath": RUN}, {"name": "tmp", "mountPath": "/tmp"}]}  # noqa: S108
+    if serves:
+        container["ports"] = [{"name": "http", "containerPort": HTTP}, {"name": "realtime", "containerPort": REALTIME}]
+        container.update(_probes(ground.health))
+    beside = {
+        "name": AGENT, "image": spec.reference, "imagePullPolicy": "IfNotPresent", "restartPolicy": "Always",
+        "command": ["python3", "-S", "-E", "/opt/sysgenpro/agent/agent.py"], "securityContext": _CONFINED, "resources": _AGENT,
+        "env": [{"name": "PYTHONDONTWRITEBYTECODE", "value": "1"}],
+        "ports": [{"name": "agent", "containerPort": agent.PORT}], "volumeMounts": [
+            {"name": "files", "mountPath": ETC, "readOnly": True}, {"name": "run", "mountPath": RUN},
+            {"name": "agent", "mountPath": "/opt/sysgenpro/agent", "readOnly": True}, {"name": "told", "mountPath": agent.STATE, "readOnly": True}]}
+    return {
+        # One space of processes, so that the agent can end what does not end: a kubelet that has begun to wait takes no shorter wait any more.
+        "shareProcessNamespace": True,
+        "automountServiceAccountToken": False, "enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE if spec.lasts else 30,
+        "restartPolicy": "Always" if spec.lasts else "Never",
+        "securityContext": {"runAsNonRoot": True, "runAsUser": ground.uid, "runAsGroup": ground.uid, "fsGroup": ground.uid,
+                            "fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"}},
+        **({"imagePullSecrets": [{"name": REGISTRY}]} if ground.pull_secret else {}), **ground.placement,
+        "initContainers": [beside], "containers": [container], "volumes": [
+            {"name": "data", "persistentVolumeClaim": {"claimName": CLAIM}}, {"name": "files", "secret": {"secretName": place, "defaultMode": 0o440}},
+            {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}, {"name": "tmp", "emptyDir": {}},
+            {"name": "agent", "configMap": {"name": program_name}}, {"name": "told", "configMap": {"name": place}}]}
+
+
+def _resources(spec: Spec) -> dict[str, Any]:
+    """What a process may take it is promised as well: an Odoo that the kernel ends for want of memory loses what it does."""
+    memory = str(spec.memory)
+    return {"requests": {"memory": memory, "cpu": str(spec.cpus or "100m")}, "limits": {"memory": memory, **({"cpu": str(spec.cpus)} if spec.cpus else {})}}
+
+
+def _probes(health: str) -> dict[str, Any]:
+    """A process that waits or loads its registry is starting for up to an hour: whoever releases bounds that (bounds.ready). Afterwards it is in
+    service while it takes connections, since a busy one answers late, and dead where it answers nothing for five minutes."""
+    port = {"tcpSocket": {"port": HTTP}}
+    return {"startupProbe": {**port, "periodSeconds": 1, "failureThreshold": 3600, "timeoutSeconds": 1},
+            "readinessProbe": {**port, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 5},
+            "livenessProbe": {"httpGet": {"path": health, "port": HTTP}, "periodSeconds": 30, "failureThreshold": 10, "timeoutSeconds": 30}}

@@ -1,0 +1,112 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The front in a cluster: one Service whose selector names the colour that leads; without one that is ready its address refuses (hold).
+
+The API is the memory of it, so nothing is written down for a next boot.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import Any
+
+from .._instance.names import COLOURS, HTTP
+from .._instance.names import place as place_of
+from .._kernel.errors import DomainError
+from .._kernel.wait import Deadline, WaitTimeout, wait_until
+from .._kubernetes.api import Api
+from . import pods
+from .pods import PREFIX, Ground
+from .protocol import ELSEWHERE, PAGE
+
+NOBODY = "none"
+"""The place that a front selects while it refuses."""
+TOOLBOX = "toolbox"
+"""The place whose pod also shows the maintenance page."""
+# Seconds: for the data plane of the node that this runs on to follow, and then for those of others, which nothing here sees. kube-proxy waits for
+# one second at the most between two changes (--iptables-min-sync-period).
+FOLLOWS, OTHERS = 15, 1.0
+# An address that does not refuse within so many seconds drops.
+AT_ONCE = 1.0
+
+
+class ServiceFront:
+    """The front of one instance.
+
+    :param probe: says how a connection to an address and port fares: ``open``, ``refused`` or ``dropped``.
+    """
+
+    def __init__(self, api: Api, ground: Ground, probe: Any = None) -> None:
+        self.api, self.ground, self._probe = api, ground, probe or connects
+
+    def leads(self) -> str | None:
+        found = self._service()
+        selected = (found["spec"].get("selector") or {}).get(PREFIX + "place", ELSEWHERE)
+        targets = {NOBODY: None, TOOLBOX: PAGE, **{place_of(colour, "web"): colour for colour in COLOURS}}
+        return targets.get(selected, ELSEWHERE)
+
+    def lead(self, to: str | None) -> None:
+        """Returns once it took effect where this runs, and time enough has passed for other nodes."""
+        place = NOBODY if to is None else TOOLBOX if to == PAGE else place_of(to, "web")
+        found = self._service()
+        if (found["spec"].get("selector") or {}).get(PREFIX + "place") != place:
+            self.api.merge("Service", self.ground.namespace, self.ground.instance,
+                           {"spec": {"selector": {PREFIX + "instance": self.ground.instance, PREFIX + "place": place}}})
+        self._until_followed(str(found["spec"]["clusterIP"]), to)
+
+    def lead_back(self, to: str | None) -> str:
+        self.lead(to)
+        return ""
+
+    def forget(self) -> None:
+        self.lead(None)
+
+    def check(self) -> None:
+        """See on an address without anybody behind it that this cluster refuses, as a hold needs it.
+
+        :raises DomainError: ``front_hangs``, ``front_missing``.
+        """
+        found = self.api.get("Service", self.ground.namespace, NOBODY)
+        address = str((found or self.api.apply(service(self.ground, NOBODY, NOBODY)))["spec"]["clusterIP"])
+        if self._probe(address, HTTP, AT_ONCE) != "refused":
+            raise DomainError(
+                "front_hangs", f"a Service of this cluster without a pod ({self.ground.namespace}/{NOBODY}, {address}) does not refuse connections at once",
+                unchanged="Nothing was changed", advice="Its data plane drops what it has nobody for, so no request can be held: releases that take a hold "
+                "show the maintenance page instead (strategy maintenance)")
+
+    def _service(self) -> dict[str, Any]:
+        found = self.api.get("Service", self.ground.namespace, self.ground.instance)
+        if found is None:
+            raise DomainError("front_missing", f"there is no Service {self.ground.namespace}/{self.ground.instance}", unchanged="Nothing was changed",
+                              advice="Run the site playbook for this instance, which makes it")
+        return found
+
+    def _until_followed(self, address: str, to: str | None) -> None:
+        wanted = "refused" if to is None else "open"
+        try:
+            wait_until(lambda: self._probe(address, HTTP, AT_ONCE) == wanted, Deadline(FOLLOWS), interval=0.05)
+        except WaitTimeout:
+            if to is None:
+                raise DomainError("front_hangs", f"the Service {self.ground.namespace}/{self.ground.instance} ({address}) still does not refuse {FOLLOWS} s "
+                                  "after it was told to", advice="Look at the data plane of this cluster (kube-proxy)") from None
+            return  # whoever leads there proved it ready: who waits goes on waiting
+        time.sleep(OTHERS)
+
+
+def service(ground: Ground, name: str, place: str) -> dict[str, Any]:
+    """A Service that leads to a place."""
+    return {"apiVersion": "v1", "kind": "Service", "metadata": ground.metadata(name, ground.labels()),
+            "spec": {"type": "ClusterIP", "selector": {PREFIX + "instance": ground.instance, PREFIX + "place": place}, "ports": pods.ports()}}
+
+
+def connects(address: str, port: int, seconds: float) -> str:
+    """How a connection fares: ``open``, ``refused``, ``dropped``."""
+    try:
+        with socket.create_connection((address, port), seconds):
+            return "open"
+    except ConnectionRefusedError:
+        return "refused"
+    except OSError:
+        return "dropped"
