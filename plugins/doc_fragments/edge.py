@@ -13,8 +13,9 @@ options:
     description:
       - What carries the routes to Traefik.
       - V(file) is a file for each instance in the directory of Traefik's file provider.
+      - V(kubernetes) is objects in each instance's namespace, which Traefik's provider for Kubernetes' CRDs reads.
     type: str
-    choices: [file]
+    choices: [file, kubernetes]
     default: file
   directory:
     description:
@@ -38,11 +39,43 @@ options:
     default: {}
     suboptions:
       url:
-        description: Its address, with Traefik's C(api.basePath) where it has one.
+        description: Its address, with Traefik's C(api.basePath) where it has one. In a cluster O(edge) says where it is.
         type: str
         default: http://127.0.0.1:8080
       timeout:
         description: Seconds for Traefik to serve what was asked, its throttle of 2 s included.
         type: int
         default: 30
+  kubeconfig:
+    description: The kubeconfig of the cluster. Default is C(KUBECONFIG), else C(~/.kube/config); in a pod, its service account.
+    type: path
+  context:
+    description: The context of the kubeconfig. Default is its current one.
+    type: str
+  scope:
+    description: Whose routes are meant, where several inventories have routes in one cluster. Those of another scope are somebody else's.
+    type: str
+    default: default
+  edge:
+    description: Where Traefik's pods are in a cluster.
+    type: dict
+    default: {}
+    suboptions:
+      namespace:
+        description: Their namespace.
+        type: str
+        default: sysgenpro-edge
+      selector:
+        description: Their labels.
+        type: str
+        default: app.kubernetes.io/name=traefik
+      port:
+        description: The port of their API. It is asked through the cluster's API (C(pods/proxy)), so it need not be reachable from where the module runs.
+        type: int
+        default: 8080
+      urls:
+        description: The APIs of Traefiks that are no pods of the cluster. No pods are looked for then.
+        type: list
+        elements: str
+        default: []
 """

@@ -74,7 +74,8 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
             "name": values["name"],
             "hosts": values["hosts"],
             "exposure": values["exposure"],
-            "front": values["front"],
+            # In a cluster it is a Service, which the module knows by these two names.
+            **({"namespace": values["namespace"]} if values["runtime"] == "kubernetes" else {"front": values["front"]}),
             "tls": tls,
             **(variables.get("instance_route") or {}),
         })

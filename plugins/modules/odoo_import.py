@@ -40,6 +40,7 @@ attributes:
 extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup
+  - sysgenpro.odoo.database
 options:
   instance:
     description: Name of the instance, as in the inventory.
@@ -53,23 +54,6 @@ options:
     description: Directory of all instances on the machine.
     type: path
     default: /var/lib/sysgenpro/instances
-  database:
-    description: The instance's PostgreSQL cluster and the name of the database to make. The module logs in as C(postgres) by peer.
-    type: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the database, which must not exist yet. The role C(<name>_owner) must.
-        type: str
-        required: true
-      port:
-        description: Port, which names the socket.
-        type: int
-        required: true
-      socket:
-        description: Directory of the cluster's socket.
-        type: path
-        required: true
   uid:
     description: Numeric user and group of the files.
     type: int

@@ -30,6 +30,7 @@ extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup
   - sysgenpro.odoo.repository.release
+  - sysgenpro.odoo.database.release
 options:
   instance:
     description: Name of the instance, as in the inventory. Lower-case letters, digits and C(-), at most 40 characters.
@@ -81,50 +82,50 @@ options:
       ca_path:
         description: File with the certificate authority to trust. Default is the machine's own trust store.
         type: path
-  subnet:
-    description: The instance's Docker network, from which the addresses of front and colours derive.
+  runtime:
+    description: Where the instance's processes run. With V(kubernetes) the module runs in the instance's toolbox.
     type: str
-    required: true
+    choices: [docker, kubernetes]
+    default: docker
+  subnet:
+    description: The instance's Docker network, from which the addresses of front and colours derive. Required with O(runtime=docker).
+    type: str
+  namespace:
+    description: The instance's namespace, with O(runtime=kubernetes). Default is the instance's name.
+    type: str
   uid:
     description: Numeric user and group of the instance's processes and files.
     type: int
     required: true
+  placement:
+    description: C(nodeSelector), C(tolerations) and C(priorityClassName) of the instance's pods, with O(runtime=kubernetes).
+    type: dict
+    default: {}
   root:
     description: Directory of all instances on the machine.
     type: path
     default: /var/lib/sysgenpro/instances
-  database:
-    description: The instance's PostgreSQL cluster and database. The module logs in as C(postgres) by peer.
-    type: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the database. Role names derive from it.
-        type: str
-        required: true
-      port:
-        description: Port, which names the socket.
-        type: int
-        required: true
-      socket:
-        description: Directory of the cluster's socket, mounted into the containers.
-        type: path
-        required: true
-      passwords:
-        description:
-          - Passwords of the login roles; keys V(blue_web), V(blue_cron), V(green_web), V(green_cron), V(update).
-          - Where C(queue_job) is installed, V(blue_queue), V(green_queue), too.
-          - The incoming colour's are set when it is staged, so a changed password takes effect without an outage.
-        type: dict
-        required: true
   session:
     description: The session store in Redis. Without it sessions lie in the filestore's directory.
     type: dict
     suboptions:
       socket:
-        description: Path of the Redis socket.
+        description: Path of the Redis socket, with O(runtime=docker).
         type: path
-        required: true
+      host:
+        description: Host of the Redis, with O(runtime=kubernetes).
+        type: str
+      port:
+        description: Its port.
+        type: int
+        default: 6379
+      tls:
+        description: Whether it is spoken to by TLS.
+        type: bool
+        default: true
+      ca_path:
+        description: File with the authorities that are trusted for it. Default is the trust store of the image.
+        type: path
       username:
         description: ACL user.
         type: str
@@ -158,8 +159,12 @@ options:
     type: dict
     default: {}
     suboptions:
+      web_replicas:
+        description: Pods of a colour that serve HTTP, with O(runtime=kubernetes). More than one takes a claim that several nodes can mount, or one node for all.
+        type: int
+        default: 1
       web_workers:
-        description: HTTP workers.
+        description: HTTP workers, of each container or pod.
         type: int
         default: 2
       web_memory:

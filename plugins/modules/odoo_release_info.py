@@ -24,36 +24,27 @@ attributes:
 extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup
+  - sysgenpro.odoo.database
 options:
   instance:
     description: Name of the instance.
     type: str
     required: true
-  subnet:
-    description: The instance's Docker network.
+  runtime:
+    description: Where the instance's processes run. With V(kubernetes) the module runs in the instance's toolbox.
     type: str
-    required: true
+    choices: [docker, kubernetes]
+    default: docker
+  subnet:
+    description: The instance's Docker network, from which the addresses of front and colours derive. Required with O(runtime=docker).
+    type: str
+  namespace:
+    description: The instance's namespace, with O(runtime=kubernetes). Default is the instance's name.
+    type: str
   root:
     description: Directory of all instances on the machine.
     type: path
     default: /var/lib/sysgenpro/instances
-  database:
-    description: The instance's PostgreSQL cluster and database.
-    type: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the database.
-        type: str
-        required: true
-      port:
-        description: Port, which names the socket.
-        type: int
-        required: true
-      socket:
-        description: Directory of the cluster's socket.
-        type: path
-        required: true
   history:
     description: How many of the newest releases and operations to return.
     type: int

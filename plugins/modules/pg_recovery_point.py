@@ -34,6 +34,7 @@ extends_documentation_fragment:
   - sysgenpro.odoo.attributes
   - sysgenpro.odoo.attributes.actiongroup
   - sysgenpro.odoo.repository
+  - sysgenpro.odoo.database.recovery
 options:
   instance:
     description: Name of the instance, as in the inventory.
@@ -73,24 +74,6 @@ options:
     description: Directory of all instances on the machine.
     type: path
     default: /var/lib/sysgenpro/instances
-  database:
-    description:
-      - The instance's PostgreSQL cluster and database. The module logs in as C(postgres) by peer.
-      - Required with O(state=captured) and O(state=restored), and with O(state=verified) unless O(load_schema=false).
-    type: dict
-    suboptions:
-      name:
-        description: Name of the database.
-        type: str
-        required: true
-      port:
-        description: Port, which names the socket.
-        type: int
-        required: true
-      socket:
-        description: Directory of the cluster's socket.
-        type: path
-        required: true
   source:
     description: The instance whose point is meant, where it is another one. Not with O(state=captured).
     type: str

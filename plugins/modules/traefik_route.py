@@ -11,8 +11,10 @@ short_description: Route instances at the edge, proven by what Traefik serves
 version_added: 1.0.0
 author: SysGenPro (@sysgenpro)
 description:
-  - Gives Traefik the routes of many instances in one call. Call it once per machine with all of its instances.
-  - Each instance has one file in the directory of Traefik's file provider; only files that change are written.
+  - Gives Traefik the routes of many instances in one call. Call it once per machine or cluster with all of its instances.
+  - With O(provider=file) each instance has one file in the directory of Traefik's file provider; only files that change are written.
+  - With O(provider=kubernetes) each instance has objects in its own namespace; only objects that differ are applied. They refer to
+    nothing outside of the namespace, so Traefik needs neither C(allowCrossNamespace) nor C(allowExternalNameServices).
   - After writing, Traefik's API is read until it serves exactly what was asked, enabled and without errors, and each
     given
     certificate is looked for by a TLS handshake at the entry point. Otherwise the earlier files come back and the
@@ -35,7 +37,10 @@ description:
   - What is wrong in the parameters themselves (C(bad_input), a host given to two routes of the call) is refused for all before
     anything is changed. So is what keeps Traefik from reading any file (C(damaged_file), C(directory_unusable), C(traefik_unreachable)).
   - A converged call makes three calls of Traefik's API, and one more for every further 1000 routers, services or
-    middlewares.
+    middlewares. In a cluster it makes one of each pod of Traefik, and asks the cluster for one list of each of seven kinds (pages of 500), the edge's pods
+    and the pages' Service, whatever the number of routes.
+  - In a cluster every ready pod of Traefik must serve what was asked, its certificates included. An object that somebody else changed is named
+    (C(cluster_conflict)) and taken back only by O(force). A host that an IngressRoute of anybody else has, in whatever namespace, is refused (C(host_taken)).
 options:
   state:
     description:
@@ -77,8 +82,13 @@ options:
         choices: [public, partner, internal]
         default: public
       front:
-        description: The address of the instance's front; its ports are 8069 for HTTP and 8072 for the bus, which lies at C(/websocket)
-          from Odoo 16 on and at C(/longpolling) before.
+        description:
+          - The address of the instance's front; its ports are 8069 for HTTP and 8072 for the bus, which lies at C(/websocket)
+            from Odoo 16 on and at C(/longpolling) before.
+          - Not in a cluster, where the front is the Service of the instance's name in its namespace, with these two ports. It must be there.
+        type: str
+      namespace:
+        description: The instance's namespace in a cluster. Default is its name.
         type: str
       entry_point:
         description: Traefik's entry point. Default by O(routes[].exposure).
@@ -152,7 +162,7 @@ options:
             type: int
       tls:
         description:
-          - Either a certificate with its key or O(routes[].tls.resolver).
+          - One of a certificate with its key, O(routes[].tls.secret) and O(routes[].tls.resolver).
           - A certificate that cannot be read, expired, is not valid yet, is for other host names or has another key is refused. What there is of its
             route stays as it is, the other routes are brought about, and then the task fails and names it.
           - Chain and key are PEM. What stands before, between and after the blocks, such as the text of C(openssl x509 -text), is left out, in whatever
@@ -171,8 +181,13 @@ options:
           private_key_path:
             description: Where the key lies on the machine.
             type: path
+          secret:
+            description: In a cluster, the TLS Secret of the instance's namespace that somebody else keeps, such as cert-manager. It is looked at when the route
+              changes; Traefik takes a renewed one by itself.
+            type: str
           resolver:
-            description: The name of one of Traefik's ACME resolvers.
+            description: The name of one of Traefik's ACME resolvers. Of several Traefiks each would fetch a certificate of its own; in a cluster use
+              O(routes[].tls.secret).
             type: str
           unavailable:
             description: Why there is no certificate to give, where the controller was to read it and could not. The route counts as one whose certificate
@@ -201,9 +216,15 @@ options:
     type: str
     default: traefik
   pages:
-    description: The server of the edge's pages, which the role C(traefik) installs.
+    description:
+      - The server of the edge's pages, which the role C(traefik) installs. Default is V(http://172.28.0.2:8069), in a cluster
+        V(http://sysgenpro-pages.sysgenpro-edge:8069).
+      - In a cluster it is V(http://), an IPv4 address or a Service with its namespace, and a port.
     type: str
-    default: http://172.28.0.2:8069
+  force:
+    description: Whether to take back what somebody else changed of the module's own objects in a cluster.
+    type: bool
+    default: false
   expected_plan_digest:
     description: Refuse when the plan computed now has another digest.
     type: str
@@ -213,7 +234,8 @@ extends_documentation_fragment:
   - sysgenpro.odoo.attributes.actiongroup
   - sysgenpro.odoo.edge
 requirements:
-  - Traefik 3.7 with its file provider and API
+  - Traefik 3.7 with its file provider or its provider for Kubernetes' CRDs, and its API
+  - Python's kubernetes, for O(provider=kubernetes), where the module runs
   - Python's cryptography, where certificates are given
   - Python's idna, where names of hosts have other letters than ASCII's
 notes:
@@ -245,6 +267,21 @@ EXAMPLES = r"""
         hold:
           timeout: 120
           requests: 200
+
+- name: Route all instances of a cluster
+  sysgenpro.odoo.traefik_route:
+    provider: kubernetes
+    context: k8s-eu-1
+    routes:
+      - name: acme-production
+        hosts: [shop.example.test]
+        tls:
+          secret: shop-example-test
+      - name: bodega-production
+        hosts: [bodega.example.test]
+        tls:
+          certificate: "{{ bodega_certificate }}"
+          private_key: "{{ bodega_private_key }}"
 
 - name: Show what would be written
   sysgenpro.odoo.traefik_route:
@@ -288,12 +325,21 @@ routes:
       description: Traefik's entry point.
       type: str
       sample: websecure
+    namespace:
+      description: Its namespace, in a cluster.
+      type: str
+      sample: acme-production
+    secret:
+      description: The TLS Secret that somebody else keeps, or null; in a cluster.
+      type: str
+      sample: null
     file:
-      description: The file.
+      description: The file, on a machine.
       type: str
       sample: /etc/traefik/dynamic/acme-production.yml
     service:
-      description: Traefik's name of the service for HTTP.
+      description: Traefik's name of the service for HTTP. In a cluster C(acme-production_acme-production_0_lb@kubernetescrd), where Traefik's C(safeNaming)
+        is on.
       type: str
       sample: acme-production@file
     websocket_service:
@@ -314,7 +360,7 @@ routes:
         not_after: "2026-12-30T00:00:00+00:00"
         fingerprint: 9b74c9897bac770ffc029102a200c5de
 rendered:
-  description: Text of each file by its path.
+  description: Text of each file by its path, or each object by kind, namespace and name; a Secret without its data.
   returned: O(state=rendered)
   type: dict
   sample: {"/etc/traefik/dynamic/acme-production.yml": "..."}
@@ -323,6 +369,11 @@ api_calls:
   returned: success
   type: int
   sample: 3
+cluster_calls:
+  description: Requests to the cluster's API by method, with O(provider=kubernetes).
+  returned: success
+  type: dict
+  sample: {"GET": 9}
 api_reachable:
   description: Whether Traefik's API answered. Only in check mode may it not.
   returned: unless O(state=rendered)
@@ -339,7 +390,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._kernel.errors import DomainError
 from ..module_utils._kernel.run import fail, run
-from ..module_utils._routing import arguments, io, render_file
+from ..module_utils._routing import arguments
 
 
 def main() -> None:
@@ -350,18 +401,11 @@ def main() -> None:
 
 
 def rendered(module: AnsibleModule) -> None:
-    place = arguments.place(module.params)
     try:
-        routes = arguments.read_routes(module.params)
+        found = arguments.rendered(module.params)
     except DomainError as error:
         fail(module, error)
-    files = {
-        place.file(route.name): render_file.text(
-            render_file.configuration(route, module.params["pages"], place.certificates)
-        )
-        for route in routes
-    }
-    module.exit_json(changed=False, rendered=files, routes=[io.facts(route, place) for route in routes], api_calls=0)
+    module.exit_json(changed=False, api_calls=0, **found)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ description:
   - Reads the files of M(sysgenpro.odoo.traefik_route) and Traefik's API, and says for each route whether what is
     served is what
     is written.
-  - Makes three calls of Traefik's API, and one more for every further 1000 routers, services or middlewares.
+  - Makes three calls of Traefik's API, and one more for every further 1000 routers, services or middlewares. In a cluster it makes one of each pod of Traefik,
+    and looks at each certificate.
 options:
   name:
     description: Only these instances.
@@ -26,6 +27,7 @@ extends_documentation_fragment:
   - sysgenpro.odoo.attributes.actiongroup
   - sysgenpro.odoo.edge
 requirements:
+  - Python's kubernetes, for O(provider=kubernetes), where the module runs
   - Python's cryptography, to tell the certificates' validity
 seealso:
   - module: sysgenpro.odoo.traefik_route
@@ -59,8 +61,12 @@ routes:
       type: list
       elements: str
       sample: [shop.example.test]
+    namespace:
+      description: The namespace, in a cluster.
+      type: str
+      sample: acme-production
     file:
-      description: The file.
+      description: The file, on a machine.
       type: str
       sample: /etc/traefik/dynamic/acme-production.yml
     service:
@@ -102,9 +108,11 @@ from ..module_utils._routing import arguments, info
 def main() -> None:
     spec = {**arguments.place_spec(), "name": {"type": "list", "elements": "str"}}
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)
-    place = arguments.place(module.params)
     try:
-        found = info.gather(place, module.params["api"]["url"], module.params["name"])
+        if arguments.in_cluster(module.params):
+            found = info.gather_cluster(arguments.cluster(module.params), module.params["name"])
+        else:
+            found = info.gather(arguments.place(module.params), module.params["api"]["url"], module.params["name"])
     except DomainError as error:
         fail(module, error)
     module.exit_json(changed=False, **found)

@@ -40,6 +40,7 @@ AT_ONCE = 8
 ANSWER, PATIENCE = 30, 90
 # Answers of an API server that cannot answer now.
 _LATER = (429, 500, 502, 503, 504)
+_METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 _SLEEPS = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -96,7 +97,7 @@ class Api:
     # -- one call -------------------------------------------------------------------------------
 
     def call(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Any = None, kind: str = "application/json",
-             plain: bool = False) -> Any:
+             plain: bool = False, accept: str = "application/json") -> Any:
         """One request, waited for while the server restarts or is busy. Returns its JSON, or text where ``plain``.
 
         :raises ApiError: what the server refused; ``missing`` for 404.
@@ -105,7 +106,7 @@ class Api:
         deadline, tries = Deadline(self.patience), 0
         data = None if body is None else json.dumps(body).encode()
         while True:
-            status, text, wait = self._once(method, path, query or {}, data, kind)
+            status, text, wait = self._once(method, path, query or {}, data, kind, accept)
             if status in range(200, 300):
                 return text if plain else json.loads(text or "{}")
             if status not in (0, *_LATER) or deadline.passed:
@@ -113,9 +114,9 @@ class Api:
             clock.sleep(min(wait or _SLEEPS[min(tries, len(_SLEEPS) - 1)], max(deadline.left, 0.05)))
             tries += 1
 
-    def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str) -> tuple[int, str, float]:
+    def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str, accept: str) -> tuple[int, str, float]:
         """Status (0 where there was no answer), text, and the seconds after which the server asks to be asked again."""
-        headers = {"Accept": "application/json", **({"Content-Type": kind} if data is not None else {})}
+        headers = {"Accept": accept, **({"Content-Type": kind} if data is not None else {})}
         for setting in self._client.configuration.auth_settings().values():
             headers[setting["key"]] = setting["value"]
         self.calls[method] = self.calls.get(method, 0) + 1
@@ -157,23 +158,26 @@ class Api:
             raise
         return found
 
-    def every(self, kind: str, namespace: str | None = None, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
-        """All objects of a kind, in pages, with their kind and version in each; none where the cluster does not know the kind."""
-        return list(self._pages(kind, namespace, labels, fields))
+    def every(self, kind: str, namespace: str | None = None, labels: str = "", fields: str = "", metadata: bool = False) -> list[dict[str, Any]]:
+        """All objects of a kind, in pages, with their kind and version in each; none where the cluster does not know the kind.
 
-    def _pages(self, kind: str, namespace: str | None, labels: str, fields: str) -> Iterator[dict[str, Any]]:
+        :param metadata: ask for nothing else of them, such as of Secrets.
+        """
+        return list(self._pages(kind, namespace, labels, fields, metadata))
+
+    def _pages(self, kind: str, namespace: str | None, labels: str, fields: str, metadata: bool) -> Iterator[dict[str, Any]]:
         of, more = KINDS[kind], ""
         while True:
             query = {"limit": str(PAGE), **({"labelSelector": labels} if labels else {}), **({"fieldSelector": fields} if fields else {}),
                      **({"continue": more} if more else {})}
             try:
-                found = self.call("GET", of.path(namespace), query)
+                found = self.call("GET", of.path(namespace), query, accept=_METADATA if metadata else "application/json")
             except ApiError as error:
                 if error.status == 404 and not more:
                     return
                 raise
             for item in found.get("items") or []:
-                yield {"apiVersion": of.api, "kind": kind, **item}
+                yield {**item, "apiVersion": of.api, "kind": kind}
             more = (found.get("metadata") or {}).get("continue") or ""
             if not more:
                 return

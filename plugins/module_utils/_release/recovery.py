@@ -39,7 +39,7 @@ BEFORE = "before the release of "
 def recovery_params(wanted: Desired, state: str, **more: Any) -> dict[str, Any]:
     """Parameters of ``pg_recovery_point`` for an instance as ``odoo_release`` knows it."""
     params, given = wanted.params, {"jobs": 2, **(wanted.params["from_point" if more.get("source") else "recovery"] or {})}
-    place = {key: params["database"][key] for key in ("name", "port", "socket")}
+    place = {key: value for key, value in params["database"].items() if key != "passwords"}
     return filled(ARGUMENTS, {
         "instance": wanted.instance, "root": params["root"], "repository": given["repository"],
         "trusted_signers": [*given["trusted_signers"], *_neighbour(params["root"], more.get("source"))],

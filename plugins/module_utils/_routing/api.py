@@ -18,6 +18,7 @@ from .._kernel.errors import DomainError
 
 KINDS = ("routers", "services", "middlewares")
 PROVIDER = "@file"
+PROVIDERS = (PROVIDER, "@kubernetescrd")
 
 # Traefik's default page is 100 entries; one of this size makes a machine's lists one request each.
 PER_PAGE = 1000
@@ -38,6 +39,16 @@ class Snapshot:
     routers: Mapping[str, Mapping[str, Any]]
     services: Mapping[str, Mapping[str, Any]]
     middlewares: Mapping[str, Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, raw: Any) -> Snapshot:
+        """From the answer of ``/api/rawdata``, which is all in one.
+
+        :raises Unreachable: for an answer of something else.
+        """
+        if not isinstance(raw, Mapping) or not any(kind in raw for kind in KINDS):
+            raise Unreachable("what answers is not Traefik's API: /api/rawdata has neither {0}".format(", ".join(KINDS)))
+        return cls(*(raw.get(kind) or {} for kind in KINDS))
 
     def kind(self, name: str) -> Mapping[str, Mapping[str, Any]]:
         found: Mapping[str, Mapping[str, Any]] = getattr(self, name)
@@ -84,22 +95,31 @@ class Api:
                 return found
             page = following
 
+    def get(self, path: str) -> Any:
+        """What one path of the API answers.
+
+        :raises Unreachable: as the class says.
+        """
+        return self._open(self.url + path)[0]
+
     def _get(self, path: str, query: Mapping[str, Any]) -> tuple[list[dict[str, Any]], int]:
         url = "{0}/api/{1}?{2}".format(self.url, path, urllib.parse.urlencode(query))
+        items, following = self._open(url)
+        if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
+            raise Unreachable("{0} is not Traefik's API: it answers something else than a list".format(url))
+        return items, following
+
+    def _open(self, url: str) -> tuple[Any, int]:
         self.calls += 1
         try:
             with self._opener.open(url, timeout=self.timeout) as answer:
-                items = json.load(answer)
-                following = int(answer.headers.get("X-Next-Page") or 0)
+                return json.load(answer), int(answer.headers.get("X-Next-Page") or 0)
         except urllib.error.HTTPError as error:
             raise Unreachable(
                 "{0} answers {1}; is the API on, and its base path part of the URL?".format(url, error.code)
             ) from None
         except (OSError, ValueError) as error:
             raise Unreachable("{0}: {1}".format(url, error)) from None
-        if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
-            raise Unreachable("{0} is not Traefik's API: it answers something else than a list".format(url))
-        return items, following
 
 
 def unreachable(reason: str) -> DomainError:
@@ -111,10 +131,10 @@ def unreachable(reason: str) -> DomainError:
     )
 
 
-def objects(configuration: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
-    """Kind, full name and content of everything in a file that the API shows."""
+def objects(configuration: Mapping[str, Any], provider: str = PROVIDER) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """Kind, full name and content of everything in a dynamic configuration that the API shows."""
     http = configuration.get("http") or {}
-    return [(kind, name + PROVIDER, value) for kind in KINDS for name, value in (http.get(kind) or {}).items()]
+    return [(kind, name + provider, value) for kind in KINDS for name, value in (http.get(kind) or {}).items()]
 
 
 def hosts_of(rule: str) -> set[str]:
@@ -136,15 +156,15 @@ class Difference:
     final: bool = False
 
 
-def compare(configuration: Mapping[str, Any], snapshot: Snapshot) -> list[Difference]:
-    """How what Traefik serves differs from a file's content; empty when it serves that, enabled, without errors."""
+def compare(configuration: Mapping[str, Any], snapshot: Snapshot, provider: str = PROVIDER) -> list[Difference]:
+    """How what Traefik serves differs from what was asked; empty when it serves that, enabled, without errors."""
     differences = []
-    for kind, name, wanted in objects(configuration):
+    for kind, name, wanted in objects(configuration, provider):
         served = snapshot.kind(kind).get(name)
         label = "{0} {1}".format(kind[:-1], name)
         if served is None:
             differences.append(Difference(label + " is not served"))
-        elif not _within(wanted, served):
+        elif not within(wanted, served):
             differences.append(Difference(label + " is served with another content"))
         elif served.get("status") != "enabled" or served.get("error") or served.get("err"):
             reason = served.get("error") or served.get("err") or "no reason given"
@@ -153,30 +173,33 @@ def compare(configuration: Mapping[str, Any], snapshot: Snapshot) -> list[Differ
     return differences
 
 
-def leftovers(configuration: Mapping[str, Any], snapshot: Snapshot) -> list[Difference]:
-    """What of a removed file's content is still served."""
+def leftovers(configuration: Mapping[str, Any], snapshot: Snapshot, provider: str = PROVIDER) -> list[Difference]:
+    """What of a removed configuration is still served."""
     return [
         Difference("{0} {1} is still served".format(kind[:-1], name))
-        for kind, name, _content in objects(configuration)
+        for kind, name, _content in objects(configuration, provider)
         if name in snapshot.kind(kind)
     ]
 
 
-def _within(wanted: Any, served: Any) -> bool:
+def within(wanted: Any, served: Any) -> bool:
     """Whether everything asked for is served; Traefik adds its defaults, so more may be."""
     if isinstance(wanted, Mapping):
         return isinstance(served, Mapping) and all(
-            key in served and _within(value, served[key]) for key, value in wanted.items()
+            key in served and within(value, served[key]) for key, value in wanted.items()
         )
     if isinstance(wanted, list):
-        return isinstance(served, list) and len(wanted) == len(served) and all(map(_within, wanted, served))
+        return isinstance(served, list) and len(wanted) == len(served) and all(map(within, wanted, served))
     return bool(_plain(wanted) == _plain(served))
 
 
 def _plain(value: Any) -> Any:
-    """A value without what Traefik changes in showing it: ``300s`` is shown as ``5m0s``, ``x`` as ``x@file``."""
+    """A value without what Traefik changes in showing it: ``300s`` is shown as ``5m0s``, ``x`` with its provider."""
     if not isinstance(value, str):
         return value
     if value and _DURATION.sub("", value) == "":
         return round(sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(value)), 9)
-    return value[: -len(PROVIDER)] if value.endswith(PROVIDER) else value
+    for provider in PROVIDERS:
+        if value.endswith(provider):
+            return value[: -len(provider)]
+    return value

@@ -6,24 +6,34 @@
 from __future__ import annotations
 
 import grp
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from .._kernel.errors import DomainError
+from .._kernel.errors import DomainError, bad_input
+from .._kubernetes.api import Api as KubernetesApi
+from . import io, render_file, render_kubernetes
 from .api import Api
 from .certificates import HAS_CRYPTOGRAPHY, read_pem, unavailable
 from .io import Place
+from .io_kubernetes import Cluster, Edge
 from .model import EXPOSURES, Route, parse_name, parse_routes
 from .names import HAS_IDNA, likely
-from .operation import RouteOperation
+from .operation import RouteOperation, Routing
+from .operation_kubernetes import ClusterOperation, facts
+from .plan_kubernetes import index
 
 Spec = dict[str, Any]
+
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+# The server of the edge's pages by provider, as the role traefik makes it.
+PAGES = {"file": "http://172.28.0.2:8069", "kubernetes": "http://sysgenpro-pages.sysgenpro-edge:8069"}
 
 
 def place_spec() -> Spec:
     """Options both modules take."""
     return {
-        "provider": {"type": "str", "choices": ["file"], "default": "file"},
+        "provider": {"type": "str", "choices": ["file", "kubernetes"], "default": "file"},
         "directory": {"type": "path", "default": "/etc/traefik/dynamic"},
         "certificates": {"type": "path", "default": "/etc/traefik/certificates"},
         "log": {"type": "str", "default": "/var/log/traefik/traefik.log"},
@@ -34,6 +44,20 @@ def place_spec() -> Spec:
             "options": {
                 "url": {"type": "str", "default": "http://127.0.0.1:8080"},
                 "timeout": {"type": "int", "default": 30},
+            },
+        },
+        "kubeconfig": {"type": "path"},
+        "context": {"type": "str"},
+        "scope": {"type": "str", "default": "default"},
+        "edge": {
+            "type": "dict",
+            "default": {},
+            "apply_defaults": True,
+            "options": {
+                "namespace": {"type": "str", "default": "sysgenpro-edge"},
+                "selector": {"type": "str", "default": "app.kubernetes.io/name=traefik"},
+                "port": {"type": "int", "default": 8080},
+                "urls": {"type": "list", "elements": "str", "default": []},
             },
         },
     }
@@ -48,6 +72,7 @@ def route_spec() -> Spec:
         "hosts": {"type": "list", "elements": "str"},
         "exposure": {"type": "str", "choices": list(EXPOSURES), "default": "public"},
         "front": {"type": "str"},
+        "namespace": {"type": "str"},
         "entry_point": {"type": "str"},
         "redirect": {"type": "bool"},
         "allow_list": networks,
@@ -69,12 +94,13 @@ def route_spec() -> Spec:
                 "private_key": {"type": "str", "no_log": True},
                 "certificate_path": {"type": "path"},
                 "private_key_path": {"type": "path", "no_log": False},
+                "secret": {"type": "str", "no_log": False},
                 "resolver": {"type": "str"},
                 "unavailable": {"type": "str"},
                 "min_version": {"type": "str", "choices": ["1.2", "1.3"], "default": "1.2"},
             },
             "mutually_exclusive": [
-                ("certificate", "certificate_path", "resolver"), ("private_key", "private_key_path", "resolver"),
+                ("certificate", "certificate_path", "secret", "resolver"), ("private_key", "private_key_path", "secret", "resolver"),
             ],
         },
     }
@@ -89,7 +115,8 @@ def module_spec() -> Spec:
         "absent": {"type": "list", "elements": "str", "default": []},
         "purge": {"type": "bool", "default": False},
         "group": {"type": "str", "default": "traefik"},
-        "pages": {"type": "str", "default": "http://172.28.0.2:8069"},
+        "pages": {"type": "str"},
+        "force": {"type": "bool", "default": False},
         "expected_plan_digest": {"type": "str"},
     }
 
@@ -108,7 +135,17 @@ def read_routes(params: Mapping[str, Any], check_mode: bool = False, refused: li
         tls = {"resolver": "unread"} if check_mode and not HAS_CRYPTOGRAPHY else _with_files(str(value.get("name")), tls)
         return {**value, "hosts": hosts, "tls": tls}
 
-    return parse_routes(params["routes"], refused, complete)
+    return parse_routes(params["routes"], refused, complete, in_cluster(params))
+
+
+def in_cluster(params: Mapping[str, Any]) -> bool:
+    """Whether the routes are a cluster's."""
+    return params.get("provider") == "kubernetes"
+
+
+def pages(params: Mapping[str, Any]) -> str:
+    """The server of the edge's pages, as the role traefik makes it."""
+    return str(params["pages"] or PAGES[str(params["provider"])])
 
 
 def place(params: Mapping[str, Any], gid: int = -1) -> Place:
@@ -116,7 +153,19 @@ def place(params: Mapping[str, Any], gid: int = -1) -> Place:
     return Place(params["directory"].rstrip("/"), params["certificates"].rstrip("/"), gid, params["log"])
 
 
-def operation(params: Mapping[str, Any], check_mode: bool) -> RouteOperation:
+def cluster(params: Mapping[str, Any]) -> Cluster:
+    """The cluster, with its edge.
+
+    :raises DomainError: as ``Api.open`` does.
+    """
+    edge, scope = params["edge"], str(params["scope"])
+    if not _LABEL.fullmatch(scope):
+        raise bad_input("scope", scope, "up to 63 letters, digits, dashes, dots and underscores, as the value of a label")
+    where = Edge(edge["namespace"], edge["selector"], edge["port"], tuple(url.rstrip("/") for url in edge["urls"]))
+    return Cluster(KubernetesApi.open(params["kubeconfig"], params["context"]), where, scope=scope, force=bool(params.get("force")))
+
+
+def operation(params: Mapping[str, Any], check_mode: bool) -> Routing:
     """The operation that ``state`` present or absent asks for.
 
     :raises DomainError: for parameters that are not as they must be; the world was not looked at yet.
@@ -134,17 +183,34 @@ def operation(params: Mapping[str, Any], check_mode: bool) -> RouteOperation:
             "bad_input", "absent must not name what routes does: {0}".format(", ".join(sorted(both))), unchanged="Nothing was changed"
         )
     refused: list[DomainError] = []
-    return RouteOperation(
-        place(params, _gid(params["group"], check_mode)),
-        Api(params["api"]["url"]),
-        [] if absent else read_routes(params, check_mode, refused),
-        names,
-        pages=params["pages"],
-        purge=params["purge"],
-        timeout=params["api"]["timeout"],
-        required=not check_mode,
-        refused=refused,
-    )
+    routes = [] if absent else read_routes(params, check_mode, refused)
+    further = {"pages": pages(params), "purge": params["purge"], "timeout": params["api"]["timeout"], "required": not check_mode, "refused": refused}
+    if in_cluster(params):
+        return ClusterOperation(cluster(params), routes, names, **further)
+    return RouteOperation(place(params, _gid(params["group"], check_mode)), Api(params["api"]["url"]), routes, names, **further)
+
+
+def rendered(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``present`` would write, and the routes. Of a cluster at most the pages' Service is read, where ``pages`` names one.
+
+    :raises DomainError: as ``read_routes`` does.
+    """
+    routes = read_routes(params)
+    if in_cluster(params):
+        found = _pages_of(params)
+        items = {route.name: index(render_kubernetes.objects(route, found, str(params["scope"]))) for route in routes}
+        # A Secret without its data: nothing that is returned holds a key.
+        return {"rendered": {"{0} {1}/{2}".format(kind, item["metadata"]["namespace"], name): {part: value for part, value in item.items() if part != "data"}
+                             for every in items.values() for (kind, name), item in every.items()},
+                "routes": [facts(route, items[route.name]) for route in routes]}
+    where = place(params)
+    files = {where.file(route.name): render_file.text(render_file.configuration(route, pages(params), where.certificates)) for route in routes}
+    return {"rendered": files, "routes": [io.facts(route, where) for route in routes]}
+
+
+def _pages_of(params: Mapping[str, Any]) -> render_kubernetes.Pages:
+    known = render_kubernetes.Pages.of(pages(params))
+    return known or cluster(params).pages(pages(params))
 
 
 def _gid(group: str, check_mode: bool) -> int:

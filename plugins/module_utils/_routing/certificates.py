@@ -187,6 +187,11 @@ def unavailable(route: str, reason: str) -> DomainError:
     return _refused("certificate_unreadable", route, "the controller cannot read instance_tls: {0}".format(reason))
 
 
+def unreadable(route: str, what: str) -> DomainError:
+    """The error for a certificate that is not to be had."""
+    return _refused("certificate_unreadable", route, what)
+
+
 def _blocks(route: str, chain: str) -> str:
     """The certificates of a chain, without what programs write above and between them."""
     blocks = _CERTIFICATE.findall(chain)

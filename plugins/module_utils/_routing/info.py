@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What traefik_route_info tells; shares ``io.observe`` with traefik_route."""
+"""What traefik_route_info tells; shares what looks at the world with traefik_route."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text
 from . import api as traefik
-from . import io
+from . import io, render_kubernetes
 from .certificates import describe
+from .io_kubernetes import Cluster
+from .plan_kubernetes import differences, hosts_of, naming
 
 
 def gather(place: io.Place, url: str, names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -45,15 +47,53 @@ def gather(place: io.Place, url: str, names: Sequence[str] | None = None) -> dic
     return {"routes": routes, "api_calls": api.calls, "api_error": reason}
 
 
+def gather_cluster(cluster: Cluster, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """The routes in a cluster and what each of Traefik's pods makes of them.
+
+    :raises ApiError: what the cluster refused.
+    """
+    observed, reason = cluster.observe()
+    routes = []
+    for name, items in sorted(observed.objects.items()):
+        if names and name not in names:
+            continue
+        found = [each.what for pod, snapshot in observed.snapshots.items() for each in differences(items, snapshot, pod)]
+        kinds = render_kubernetes.Names(all(naming(snapshot).safe for snapshot in observed.snapshots.values()))
+        main = {key: item for key, item in items.items() if key == ("IngressRoute", name)}
+        services = list(render_kubernetes.served(main, kinds)["http"]["services"])
+        routes.append({
+            "name": name,
+            "hosts": sorted(hosts_of(items.values())),
+            "namespace": next(iter(items.values()))["metadata"]["namespace"],
+            "service": services[0] + render_kubernetes.PROVIDER if services else None,
+            "served": None if reason else bool(main) and not found,
+            "differences": found,
+            "certificate": _certificate_in(cluster, main.get(("IngressRoute", name)) or {}),
+        })
+    return {"routes": routes, "api_calls": cluster.traefik_calls, "api_error": reason}
+
+
+def _certificate_in(cluster: Cluster, item: Mapping[str, Any]) -> dict[str, Any] | None:
+    name = ((item.get("spec") or {}).get("tls") or {}).get("secretName")
+    if not name:
+        return None
+    chain = cluster.chain(item["metadata"]["namespace"], name)
+    return _described(chain) if chain else {"error": "Secret {0}/{1} is missing".format(item["metadata"]["namespace"], name)}
+
+
 def _certificate(content: Mapping[str, Any]) -> dict[str, Any] | None:
     for pair in (content.get("tls") or {}).get("certificates") or []:
         text = read_text(str(pair.get("certFile", "")))
         if text is None:
             return {"error": "{0} is missing".format(pair.get("certFile"))}
-        try:
-            found = describe(text)
-        except DomainError as error:
-            return {"error": error.message}
-        left = datetime.datetime.fromisoformat(found["not_after"]) - datetime.datetime.now(datetime.timezone.utc)
-        return {**found, "days_left": left.days}
+        return _described(text)
     return None
+
+
+def _described(chain: str) -> dict[str, Any]:
+    try:
+        found = describe(chain)
+    except DomainError as error:
+        return {"error": error.message}
+    left = datetime.datetime.fromisoformat(found["not_after"]) - datetime.datetime.now(datetime.timezone.utc)
+    return {**found, "days_left": left.days}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a route is, whatever carries it: typed values, the exposure classes' defaults, and every check of the input.
 
-Nothing in here knows of files or of Kubernetes; ``render_file`` is one rendering of this model.
+Nothing in here knows of files or of Kubernetes objects; ``render_file`` and ``render_kubernetes`` are the two renderings of this model.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ RESERVED_SUFFIXES = ("-websocket", "-pages", "-closed", "-too-large", "-redirect
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,60}[a-z0-9])?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_|~-]+")
 _ENTRY_POINT = re.compile(r"[A-Za-z0-9_-]+")
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+_SECRET = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
 _PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7", "::1/128")
 _UNCHANGED = "Nothing was changed"
 
@@ -80,7 +82,12 @@ class Hold:
 
 @dataclass(frozen=True)
 class Route:
-    """One instance at the edge. ``name`` is also its service's name; see ``docs`` of the module for the rest."""
+    """One instance at the edge. ``name`` is also its service's name; see ``docs`` of the module for the rest.
+
+    :param front: IPv4 address; empty in a cluster, where the front is the Service ``name`` of ``namespace``.
+    :param namespace: of the instance in its cluster; empty on a machine.
+    :param secret: the TLS Secret of that namespace that somebody else keeps, such as cert-manager.
+    """
 
     name: str
     hosts: tuple[str, ...]
@@ -88,8 +95,10 @@ class Route:
     entry_point: str
     redirect: bool
     front: str
+    namespace: str
     hold: Hold
     certificate: Certificate | None
+    secret: str
     resolver: str
     tls_min: str
     allow: tuple[str, ...]
@@ -105,9 +114,9 @@ class Route:
 
 def parse_routes(
     values: Iterable[Mapping[str, Any]], refused: list[DomainError] | None = None,
-    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict,
+    complete: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict, in_cluster: bool = False,
 ) -> list[Route]:
-    """Check and complete the routes of one machine.
+    """Check and complete the routes of one machine, or of one cluster.
 
     :param refused: takes what is wrong with certificates, whose routes are then left out; without it that is raised as well.
     :param complete: reads what a route refers to; what it raises counts as what is raised here.
@@ -116,9 +125,10 @@ def parse_routes(
     routes: list[Route] = []
     names: set[str] = set()
     owners: dict[str, str] = {}
+    spaces: dict[str, str] = {}
     for index, value in enumerate(values):
         try:
-            route = _parse(index, complete(value))
+            route = _parse(index, complete(value), in_cluster)
         except DomainError as error:
             if refused is None or error.code not in UNFIT:
                 raise
@@ -132,6 +142,9 @@ def parse_routes(
         if name in names:
             raise invalid(name, "name", "to be given once; it is given twice")
         names.add(name)
+        space = str(value.get("namespace") or name)
+        if in_cluster and spaces.setdefault(space, name) != name:
+            raise invalid(name, "namespace", "its own, and {0} is that of {1}".format(space, spaces[space]))
         for host in hosts:
             if host in owners:
                 raise host_taken(host, name, owners[host])
@@ -150,7 +163,7 @@ def parse_name(value: Any, where: str) -> str:
     return name
 
 
-def _parse(index: int, value: Mapping[str, Any]) -> Route:
+def _parse(index: int, value: Mapping[str, Any], in_cluster: bool) -> Route:
     name = parse_name(value.get("name"), "routes[{0}]".format(index))
     exposure = EXPOSURES.get(value.get("exposure") or "public")
     if exposure is None:
@@ -166,7 +179,7 @@ def _parse(index: int, value: Mapping[str, Any]) -> Route:
         raise invalid(name, "database_manager", "to be false unless exposure is internal")
     hosts = _hosts(name, value.get("hosts"))
     tls = value.get("tls") or {}
-    certificate, resolver = _tls(name, hosts, tls)
+    certificate, secret, resolver = _tls(name, hosts, tls, in_cluster)
     entry_point = str(value.get("entry_point") or exposure.entry_point)
     if not _ENTRY_POINT.fullmatch(entry_point):
         raise invalid(name, "entry_point", "the name of an entry point, not {0!r}".format(entry_point))
@@ -176,9 +189,11 @@ def _parse(index: int, value: Mapping[str, Any]) -> Route:
         exposure=str(value.get("exposure") or "public"),
         entry_point=entry_point,
         redirect=exposure.redirect if value.get("redirect") is None else bool(value["redirect"]),
-        front=_address(name, value.get("front")),
+        front=_front(name, value.get("front"), in_cluster),
+        namespace=_namespace(name, value.get("namespace"), in_cluster),
         hold=_hold(name, value.get("hold") or {}),
         certificate=certificate,
+        secret=secret,
         resolver=resolver,
         tls_min=str(tls.get("min_version") or "1.2"),
         allow=allow,
@@ -200,11 +215,24 @@ def _hosts(name: str, values: Any) -> tuple[str, ...]:
     return hosts
 
 
-def _address(name: str, value: Any) -> str:
+def _front(name: str, value: Any, in_cluster: bool) -> str:
+    if in_cluster:
+        if value:
+            raise invalid(name, "front", "left out: in a cluster it is the Service {0} of the instance's namespace".format(name))
+        return ""
     try:
         return str(ipaddress.IPv4Address(str(value)))
     except ValueError:
         raise invalid(name, "front", "the IPv4 address of the instance's front, not {0!r}".format(value)) from None
+
+
+def _namespace(name: str, value: Any, in_cluster: bool) -> str:
+    if value and not in_cluster:
+        raise invalid(name, "namespace", "left out: only a cluster has namespaces")
+    namespace = str(value or name) if in_cluster else ""
+    if namespace and (not _NAMESPACE.fullmatch(namespace) or len(namespace) > 63):
+        raise invalid(name, "namespace", "the name of a namespace, not {0!r}".format(namespace))
+    return namespace
 
 
 def _networks(name: str, key: str, values: Any) -> tuple[str, ...]:
@@ -249,16 +277,23 @@ def _headers(name: str, value: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
-def _tls(name: str, hosts: tuple[str, ...], tls: Mapping[str, Any]) -> tuple[Certificate | None, str]:
-    certificate, resolver = tls.get("certificate"), str(tls.get("resolver") or "")
-    # One that is given and empty is a file without content, so unreadable.
-    if bool(certificate) == bool(resolver) and (certificate is None or resolver):
-        raise invalid(name, "tls", "either certificate with private_key, or resolver")
+def _tls(name: str, hosts: tuple[str, ...], tls: Mapping[str, Any], in_cluster: bool) -> tuple[Certificate | None, str, str]:
+    """Certificate, Secret and resolver, one of them given."""
+    certificate, secret, resolver = tls.get("certificate"), str(tls.get("secret") or ""), str(tls.get("resolver") or "")
+    if secret and not in_cluster:
+        raise invalid(name, "tls.secret", "left out: only a cluster has Secrets")
+    # A certificate that is given and empty is a file without content, so unreadable.
+    if [bool(secret), bool(resolver), certificate is not None and not (certificate == "" and (secret or resolver))].count(True) != 1:
+        raise invalid(name, "tls", "one of certificate with private_key, secret (in a cluster) and resolver")
+    if secret:
+        if not _SECRET.fullmatch(secret) or len(secret) > 253:
+            raise invalid(name, "tls.secret", "the name of a Secret, not {0!r}".format(secret))
+        return None, secret, ""
     if not resolver:
-        return Certificate.load(name, hosts, str(certificate), str(tls.get("private_key") or "")), ""
+        return Certificate.load(name, hosts, str(certificate), str(tls.get("private_key") or "")), "", ""
     if not _ENTRY_POINT.fullmatch(resolver):
         raise invalid(name, "tls.resolver", "the name of a certificate resolver, not {0!r}".format(resolver))
-    return None, resolver
+    return None, "", resolver
 
 
 def invalid(route: str, key: str, expected: str) -> DomainError:

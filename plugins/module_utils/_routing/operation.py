@@ -41,8 +41,8 @@ class Refused(Exception):
         self.reasons, self.names = reasons, frozenset(names)
 
 
-class RouteOperation:
-    """Routes of one machine as an operation of the kernel.
+class Routing:
+    """Routes as an operation of the kernel, whatever carries them.
 
     What one route meets is that route's trouble: what is there of it stays, the others are brought about, and then it fails and names it.
 
@@ -51,36 +51,70 @@ class RouteOperation:
     :param timeout: seconds for Traefik to serve what was asked.
     :param refused: why routes that were asked for, too, are not among ``routes``.
     :param required: whether a silent API is an error (it is none in check mode, before a machine is converged).
+    :ivar reason: why it is not known what Traefik serves; empty where it is.
     """
 
     def __init__(
-        self, place: io.Place, api: Api, routes: Sequence[Route], names: Sequence[str] = (), *,
-        pages: str, purge: bool = False, timeout: float = 30, required: bool = True, refused: Sequence[DomainError] = (),
+        self, routes: Sequence[Route], names: Sequence[str], purge: bool, timeout: float, required: bool, refused: Sequence[DomainError],
     ) -> None:
         self.writes = True
-        self.place, self.api, self.routes = place, api, list(routes)
-        self.names, self.pages, self.purge = tuple(names), pages, purge
+        self.routes, self.names, self.purge = list(routes), tuple(names), purge
         self.timeout, self.required = timeout, required
         # Known before the world was looked at, and all that is.
         self.unfit, self.refused = tuple(refused), list(refused)
         self.desired = Desired({})
-        self.observed = Observed({})
         self.reason = ""
 
+    # -- what carries them knows ----------------------------------------------------------------
+
+    def _observe(self) -> Collection[str]:
+        """Look at the world, and return the names of the routes that are there."""
+        raise NotImplementedError
+
+    def _wanted(self) -> Desired:
+        raise NotImplementedError
+
+    def _conflicts(self) -> list[DomainError]:
+        raise NotImplementedError
+
+    def _steps(self) -> Plan:
+        raise NotImplementedError
+
+    def _write(self, contents: dict[str, Any]) -> None:
+        """Bring the contents about, None of what is to go. Takes out of them, and notes as refused, what single routes met."""
+        raise NotImplementedError
+
+    def _await(self, contents: Mapping[str, Any]) -> None:
+        """Return once Traefik serves the contents. :raises Refused: where it does not."""
+        raise NotImplementedError
+
+    def _undo(self, contents: Mapping[str, Any], cause: Exception) -> DomainError:
+        """Put back what was there, and say of what is left of that."""
+        raise NotImplementedError
+
+    def _sweep(self) -> None:
+        """Remove what nothing refers to any more."""
+        raise NotImplementedError
+
+    def _calls(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    # -- what holds for all ---------------------------------------------------------------------
+
     def plan(self) -> Plan:
-        self.observed, self.reason = io.observe(self.place, self.api)
+        there = self._observe()
         if self.reason and self.required:
             raise traefik.unreachable(self.reason)
-        wanted = desired_present(self.routes, self.pages, self.place.certificates)
+        wanted = self._wanted()
         self.refused = list(self.unfit)
         absent = set(self.names)
         if self.purge:
-            absent |= set(self.observed.files) - set(wanted.files) - {str(error.details["route"]) for error in self.refused}
+            absent |= set(there) - set(wanted.files) - {str(error.details["route"]) for error in self.refused}
         self.desired = Desired(wanted.files, tuple(sorted(absent)))
-        while found := conflicts(self.routes, self.desired, self.observed):
+        while found := self._conflicts():
             self.refused += found
             self.desired = without(self.desired, [str(error.details["route"]) for error in found])
-        plan = make_plan(self.routes, self.desired, self.observed)
+        plan = self._steps()
         if self.refused and not (plan.steps and self.required):
             raise self._refusal("Nothing was changed")
         return plan
@@ -88,14 +122,35 @@ class RouteOperation:
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         """Carry the plan out.
 
-        :raises DomainError: ``not_served`` after the earlier files are back; ``locked``; ``directory_unusable``.
+        :raises DomainError: ``not_served`` after what was there is back, and what a route met otherwise.
         """
-        io.make_stage(self.place)
-        with locked(self.place.stage, {"operation": "traefik_route", "who": "traefik_route"}):
-            done = self._perform(plan, timings)
+        names = {str(step.parameters["instance"]) for step in plan.steps if step.name in ("write", "remove")}
+        contents = {name: self.desired.files.get(name) for name in sorted(names)}
+        started = time.monotonic()
+        timings["write"] = timings["verify"] = 0.0
+        try:
+            self._write(contents)
+        except (DomainError, OSError) as error:
+            raise self._undo(contents, error) from error
+        timings["write"] = round(time.monotonic() - started, 3)
+        if self.refused and not contents:
+            raise self._refusal("What there was of it stays as it was")
+        started = time.monotonic()
+        while contents:
+            try:
+                self._await(contents)
+                break
+            except (Refused, DomainError, OSError) as error:
+                names = set(error.names) if isinstance(error, Refused) else set(contents)
+                failure = self._undo({name: contents.pop(name) for name in sorted(names)}, error)
+                if not contents:
+                    raise failure from error
+                self.refused.append(failure)
+        timings["verify"] = round(time.monotonic() - started, 3)
+        self._sweep()
         if self.refused:
             raise self._refusal("What there was of it stays as it was; all other routes are as asked")
-        return done
+        return self._calls()
 
     def _refusal(self, unchanged: str) -> DomainError:
         first = self.refused[0]
@@ -107,33 +162,58 @@ class RouteOperation:
             advice=". ".join(dict.fromkeys(advice)), **details,
         )
 
-    def _perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
-        names = {str(step.parameters["instance"]) for step in plan.steps if step.name in ("write", "remove")}
-        contents = {name: self.desired.files.get(name) for name in sorted(names)}
-        since = io.log_size(self.place)
-        started = time.monotonic()
-        new = io.store_certificates(self.place, [route for route in self.routes if route.name in contents])
-        timings["write"] = timings["verify"] = 0.0
-        try:
-            io.write_files(self.place, contents)
-        except (DomainError, OSError) as error:
-            raise self._undo(contents, new, error) from error
-        timings["write"] = round(time.monotonic() - started, 3)
-        started = time.monotonic()
-        while contents:
-            try:
-                self._await(contents, [route for route in self.routes if route.name in contents], since)
-                break
-            except (Refused, DomainError, OSError) as error:
-                names = set(error.names) if isinstance(error, Refused) else set(contents)
-                failure = self._undo({name: contents.pop(name) for name in sorted(names)}, new, error)
-                if not contents:
-                    raise failure from error
-                self.refused.append(failure)
-                # What Traefik said of those is not said of the others.
-                since = io.log_size(self.place)
-        timings["verify"] = round(time.monotonic() - started, 3)
+    def _not_served(self, contents: Mapping[str, Any], cause: Exception, unchanged: str, advice: str) -> DomainError:
+        reasons = cause.reasons if isinstance(cause, Refused) else [str(cause)]
+        return DomainError(
+            "not_served", "Traefik does not serve what was asked of {0}: {1}".format(", ".join(sorted(contents)), "; ".join(reasons[:5])),
+            unchanged=unchanged, advice=advice, reasons=reasons, instances=sorted(contents), route=min(contents), field="name",
+        )
+
+
+class RouteOperation(Routing):
+    """Routes of one machine, through the directory of Traefik's file provider."""
+
+    def __init__(
+        self, place: io.Place, api: Api, routes: Sequence[Route], names: Sequence[str] = (), *,
+        pages: str, purge: bool = False, timeout: float = 30, required: bool = True, refused: Sequence[DomainError] = (),
+    ) -> None:
+        super().__init__(routes, names, purge, timeout, required, refused)
+        self.place, self.api, self.pages = place, api, pages
+        self.observed = Observed({})
+        # Where Traefik's log ended, and the certificates that are new.
+        self._since, self._new = 0, list[str]()
+
+    def _observe(self) -> Collection[str]:
+        self.observed, self.reason = io.observe(self.place, self.api)
+        return self.observed.files
+
+    def _wanted(self) -> Desired:
+        return desired_present(self.routes, self.pages, self.place.certificates)
+
+    def _conflicts(self) -> list[DomainError]:
+        return conflicts(self.routes, self.desired, self.observed)
+
+    def _steps(self) -> Plan:
+        return make_plan(self.routes, self.desired, self.observed)
+
+    def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+        """Carry the plan out.
+
+        :raises DomainError: as ``Routing.perform`` does; ``locked``; ``directory_unusable``.
+        """
+        io.make_stage(self.place)
+        with locked(self.place.stage, {"operation": "traefik_route", "who": "traefik_route"}):
+            return super().perform(plan, timings)
+
+    def _write(self, contents: dict[str, Any]) -> None:
+        self._since = io.log_size(self.place)
+        self._new = io.store_certificates(self.place, [route for route in self.routes if route.name in contents])
+        io.write_files(self.place, contents)
+
+    def _sweep(self) -> None:
         io.sweep_certificates(self.place)
+
+    def _calls(self) -> dict[str, Any]:
         return {"api_calls": self.api.calls}
 
     def facts(self) -> Mapping[str, Any]:
@@ -143,8 +223,9 @@ class RouteOperation:
             "api_reachable": not self.reason,
         }
 
-    def _await(self, contents: Mapping[str, str | None], changed: Sequence[Route], since: int) -> None:
+    def _await(self, contents: Mapping[str, Any]) -> None:
         """Look at Traefik until it serves what was written, or says why not."""
+        changed, since = [route for route in self.routes if route.name in contents], self._since
         last: dict[str, list[Difference]] = {}
         settled: Deadline | None = None
         entry_points: dict[str, str] = {}
@@ -162,17 +243,17 @@ class RouteOperation:
             final = {name for name, found in last.items() if any(difference.final for difference in found)}
             complaints = io.log_errors(self.place, since) if last else []
             if final:
-                raise Refused(complaints + _said(last, final), final)
+                raise Refused(complaints + said(last, final), final)
             if complaints:
                 settled = settled or Deadline(min(self.timeout, SETTLE))
                 if settled.passed:
-                    raise Refused(complaints + _said(last, last), last)
+                    raise Refused(complaints + said(last, last), last)
             return not last
 
         try:
             wait_until(look, Deadline(self.timeout), LOOK_INTERVAL)
         except WaitTimeout:
-            raise Refused(_said(last, last), last) from None
+            raise Refused(said(last, last), last) from None
 
     def _differences(self, contents: Mapping[str, str | None], snapshot: Snapshot) -> dict[str, list[Difference]]:
         found = {
@@ -182,24 +263,20 @@ class RouteOperation:
         }
         return {name: differences for name, differences in found.items() if differences}
 
-    def _undo(self, contents: Mapping[str, str | None], new: Sequence[str], cause: Exception) -> DomainError:
+    def _undo(self, contents: Mapping[str, Any], cause: Exception) -> DomainError:
         """Put the earlier files back and say whether Traefik serves them again."""
         # What was damaged is put back for nobody: Traefik would read nothing at all.
         earlier = {name: None if name in self.observed.damaged else self.observed.files.get(name) for name in contents}
         io.write_files(self.place, earlier)
-        for path in new:
+        for path in self._new:
             if os.path.basename(path).split(".")[0] in contents:
                 remove_file(path)
-        reasons = cause.reasons if isinstance(cause, Refused) else [str(cause)]
         unchanged = "The earlier routes are back in {0}".format(self.place.directory)
         if not self._serves_earlier(earlier):
             unchanged += ", but Traefik does not serve them yet"
-        return DomainError(
-            "not_served", "Traefik does not serve what was asked of {0}: {1}".format(", ".join(sorted(contents)), "; ".join(reasons[:5])),
-            unchanged=unchanged,
-            advice="Mend what Traefik names; one bad file in its directory keeps it from reading any",
-            reasons=reasons, instances=sorted(contents), route=min(contents), field="name",
-        )
+        # What Traefik said of those is not said of the others.
+        self._since = io.log_size(self.place)
+        return self._not_served(contents, cause, unchanged, "Mend what Traefik names; one bad file in its directory keeps it from reading any")
 
     def _serves_earlier(self, earlier: Mapping[str, str | None]) -> bool:
         # Traefik's API does not tell which certificates it has.
@@ -225,5 +302,6 @@ class RouteOperation:
             return False
 
 
-def _said(differences: Mapping[str, Sequence[Difference]], names: Collection[str]) -> list[str]:
+def said(differences: Mapping[str, Sequence[Difference]], names: Collection[str]) -> list[str]:
+    """What is not served of some routes, for people."""
     return [difference.what for name in sorted(names) for difference in differences[name]]

@@ -53,11 +53,11 @@ class Observed:
 class Desired:
     """What is asked.
 
-    :param files: text by instance; of instances that are not named nothing is said.
-    :param absent: instances whose file is to go.
+    :param files: by instance the text of its file, or its objects in a cluster; of instances that are not named nothing is said.
+    :param absent: instances whose route is to go.
     """
 
-    files: Mapping[str, str]
+    files: Mapping[str, Any]
     absent: tuple[str, ...] = ()
 
 

@@ -7,7 +7,7 @@ It sees the pod's network, so it knows Odoo's connections also after Odoo has cl
 add-ons tell of requests under way. It is stdlib only, since it runs on the Python of whatever image is released.
 
 ``GET /`` answers ``{"connections": {port: number}, "requests": [...], "own_work": [...], "gone": bool}``. ``POST /`` takes any of
-``{"go": true, "leading": bool, "forget_calls": true}``. Both ask for the token of the place in ``X-Sysgenpro-Token``.
+``{"go": true, "leading": bool, "forget_calls": true, "kill": true}``. Both ask for the token of the place in ``X-Sysgenpro-Token``.
 """
 
 from __future__ import annotations
@@ -81,6 +81,14 @@ def forget_calls() -> None:
             put(os.path.join(RUN, name), False)
 
 
+def kill() -> None:
+    """End Odoo's processes at once; the first one of the pod is nobody's."""
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) not in (1, os.getpid()):
+            with suppress(OSError):
+                os.kill(int(name), signal.SIGKILL)
+
+
 def take(change: dict[str, object]) -> None:
     """Do what is asked for."""
     if change.get("go"):
@@ -89,6 +97,8 @@ def take(change: dict[str, object]) -> None:
         put(LEADING, bool(change["leading"]))
     if change.get("forget_calls"):
         forget_calls()
+    if change.get("kill"):
+        kill()
 
 
 def follow() -> None:
@@ -139,7 +149,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> int:
-    # The first process of a container is ended by no signal that it does not take; the kubelet sends it once Odoo has ended.
+    # Where the agent is the first process it is ended by no signal that it does not take; the kubelet sends it once Odoo has ended.
     signal.signal(signal.SIGTERM, lambda *_args: os._exit(0))
     threading.Thread(target=follow, daemon=True).start()
     ThreadingHTTPServer(("", PORT), Handler).serve_forever()

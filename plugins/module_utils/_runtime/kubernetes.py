@@ -144,7 +144,7 @@ class KubernetesRuntime:
                           unchanged="Nothing was changed", advice="Look whether the nodes reach and trust the registry, and whether registry's login holds")
 
     def make(self, place: str, spec: Spec) -> None:
-        self._end(place, 1)
+        self._end(place)
         self._end_job(place)
         content = {**spec.files, "agent-token": secrets.token_hex(32)}
         self.api.apply(pods.files(self.ground, place, content), force=True)
@@ -182,17 +182,17 @@ class KubernetesRuntime:
         if found["spec"].get("replicas"):
             return
         if not self.ended(place, seconds):
-            self._end(place, 1)
+            self._end(place)
         self.start(place)
 
     def stop(self, place: str, seconds: float) -> None:
-        self._scale(place, 0)
+        self._rest(place)
         if not self.ended(place, seconds):
-            self._end(place, 1)
+            self._end(place)
 
     def remove(self, place: str) -> None:
         self._keep_log(place)
-        self._end(place, 1)
+        self._end(place)
         self.api.delete("Deployment", self.namespace, place)
         self._end_job(place)
         for kind in ("Deployment", "Job"):
@@ -262,20 +262,34 @@ class KubernetesRuntime:
                 raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200))
             time.sleep(LOOK)
 
-    def _end(self, place: str, grace: int) -> None:
-        """End a place's pods by force."""
+    def _rest(self, place: str) -> None:
+        """Have it run nowhere, as soon as its processes end."""
         self._scale(place, 0)
-        for seconds in (grace, 0):
-            for pod in self._pods(place):
-                self.api.delete("Pod", self.namespace, pod["metadata"]["name"], grace=seconds)
+        if self.api.get("Job", self.namespace, place):
+            self.api.merge("Job", self.namespace, place, {"spec": {"suspend": True}})
+
+    def _end(self, place: str) -> None:
+        """End a place's processes by force. A pod of a node that does not answer is forgotten after a while: the fence keeps it out of the database."""
+        self._rest(place)
+        for force in (False, True):
+            if not self._pods(place):
+                return
+            if force:
+                for pod in self._pods(place):
+                    self.api.delete("Pod", self.namespace, pod["metadata"]["name"], grace=0)
             with contextlib.suppress(WaitTimeout):
-                wait_until(lambda: not self._pods(place), Deadline(GONE), interval=LOOK)
+                wait_until(lambda: self._killed(place), Deadline(GONE), interval=LOOK)
                 return
         raise DomainError("end_failed", f"pods of {self.namespace}/{place} do not end", advice="Look at their node and their finalizers")
 
+    def _killed(self, place: str) -> bool:
+        """Whether no pod is left of it; asked again and again, since one may only just begin."""
+        self._ask(place, {"kill": True})
+        return not self._pods(place)
+
     def _end_job(self, name: str) -> None:
         if self.api.delete("Job", self.namespace, name):
-            self._end(name, 1)
+            self._end(name)
             self._until_gone("Job", name)
 
     def _until_gone(self, kind: str, name: str) -> None:

@@ -131,6 +131,8 @@ def pod(ground: Ground, place: str, spec: Spec, program_name: str) -> dict[str, 
             {"name": "files", "mountPath": ETC, "readOnly": True}, {"name": "run", "mountPath": RUN},
             {"name": "agent", "mountPath": "/opt/sysgenpro/agent", "readOnly": True}, {"name": "told", "mountPath": agent.STATE, "readOnly": True}]}
     return {
+        # One space of processes, so that the agent can end what does not end: a kubelet that has begun to wait takes no shorter wait any more.
+        "shareProcessNamespace": True,
         "automountServiceAccountToken": False, "enableServiceLinks": False, "terminationGracePeriodSeconds": GRACE if spec.lasts else 30,
         "restartPolicy": "Always" if spec.lasts else "Never",
         "securityContext": {"runAsNonRoot": True, "runAsUser": ground.uid, "runAsGroup": ground.uid, "fsGroup": ground.uid,

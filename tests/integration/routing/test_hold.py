@@ -19,6 +19,9 @@ from .conftest import Edge, Server, hello
 Route = Callable[..., dict[str, Any]]
 HOST = "acme.example.test"
 
+# Whatever carries the routes.
+pytestmark = pytest.mark.providers("file", "kubernetes")
+
 
 @pytest.mark.parametrize("method,body", [("GET", b""), ("POST", b"x" * 100000), ("PUT", b"y")])
 def test_a_request_waits_while_the_front_refuses_and_goes_on_once(
@@ -27,7 +30,7 @@ def test_a_request_waits_while_the_front_refuses_and_goes_on_once(
     edge.run([route()])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(edge.request, HOST, "/web", method=method, body=body)
-        while not counter(edge.metrics(), "traefik_service_requests_total", service="acme@file", code="502"):
+        while not counter(edge.metrics(), "traefik_service_requests_total", service=edge.service("acme"), code="502"):
             assert not waiting.done()
         assert not waiting.done()
         server = serve(1)
@@ -216,7 +219,7 @@ def test_odoo_learns_who_asked_and_clients_cannot_lie(
     sent = server.seen[0][2]
     assert sent["host"] == sent["x-forwarded-host"] == HOST
     assert (sent["x-forwarded-proto"], sent["x-forwarded-for"]) == ("https", "127.0.0.1")
-    assert sent["x-sysgenpro-instance"] == "acme"
+    assert sent["x-sysgenpro-instance"] == edge.called("acme")
 
 
 def test_metrics_bear_the_instances_name(edge: Edge, route: Route, serve: Callable[..., Server], pages: Server) -> None:
@@ -226,9 +229,9 @@ def test_metrics_bear_the_instances_name(edge: Edge, route: Route, serve: Callab
     for path in ("/", "/", "/bad", "/websocket"):
         edge.request(HOST, path)
     text = edge.metrics()
-    assert counter(text, "traefik_service_requests_total", service="acme@file", code="200") == 2
-    assert counter(text, "traefik_service_requests_total", service="acme@file", code="500") == 1
-    assert counter(text, "traefik_service_requests_total", service="acme-websocket@file", code="200") == 1
+    assert counter(text, "traefik_service_requests_total", service=edge.service("acme"), code="200") == 2
+    assert counter(text, "traefik_service_requests_total", service=edge.service("acme"), code="500") == 1
+    assert counter(text, "traefik_service_requests_total", service=edge.service("acme", "-websocket"), code="200") == 1
 
 
 def test_what_a_hold_does_to_the_metrics(edge: Edge, route: Route, pages: Server) -> None:
@@ -236,9 +239,9 @@ def test_what_a_hold_does_to_the_metrics(edge: Edge, route: Route, pages: Server
     edge.run([route(hold={"timeout": 60, "interval": 10, "attempts": 4})])
     assert edge.request(HOST)[0] == 503
     text = edge.metrics()
-    assert counter(text, "traefik_service_requests_total", service="acme@file", code="502") == 4
-    assert counter(text, "traefik_router_requests_total", router="acme@file", code="503") == 1
-    assert counter(text, "traefik_router_requests_total", router="acme@file", code="502") == 0
+    assert counter(text, "traefik_service_requests_total", service=edge.service("acme"), code="502") == 4
+    assert counter(text, "traefik_router_requests_total", router=edge.router("acme"), code="503") == 1
+    assert counter(text, "traefik_router_requests_total", router=edge.router("acme"), code="502") == 0
 
 
 def counter(text: str, name: str, **labels: str) -> float:

@@ -45,8 +45,11 @@ _JOURNAL = 'mkdir -p "$1/var/log/journal" "$1/etc/lab"'
 _MACHINE_HOOKS = (_MASK, _QUIET, _BOOT, _JOURNAL)
 #: A warm machine has the packages, and nothing of them running but Docker: the roles decide.
 _WARM_HOOKS = ('systemctl --root="$1" disable redis-server.service docker-registry.service chrony.service nginx.service 2>/dev/null || true',)
-#: Servers for pods: nobody's root, the root file system read-only; what they write is in /data, /run and /tmp. The user has a number that a pod can name.
-_POSTGRESQL = ("usermod --uid 999 postgres", "groupmod --gid 999 postgres", "rm -rf /var/lib/postgresql /etc/postgresql", "install -d -o 999 -g 999 /data /var/run/postgresql /var/lib/postgresql")
+#: Servers for pods: nobody's root, the root file system read-only; what they write is in /data, /run and /tmp. The user's number is one that a pod can name.
+_POSTGRESQL = (
+    "usermod --uid 999 postgres", "groupmod --gid 999 postgres", "rm -rf /var/lib/postgresql /etc/postgresql",
+    "install -d -o 999 -g 999 /data /var/run/postgresql /var/lib/postgresql",
+)  # fmt: skip
 _REDIS = ("usermod --uid 999 redis", "groupmod --gid 999 redis", "install -d -o 999 -g 999 /data")
 #: Of the tree of wkhtmltopdf nothing runs but that.
 _PRINT = ('chmod 755 "$1/usr/local/bin/wkhtmltopdf"; cd "$1/opt/wkhtmltopdf" && rm -rf dev var sbin usr/sbin usr/share/doc usr/share/man usr/share/locale'

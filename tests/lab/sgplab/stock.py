@@ -32,7 +32,7 @@ def put(name: str, image: str, repository: str, directory: str = "/var/lib/docke
     :param image: short name, such as ``odoo-19.0``; also its tag.
     :param directory: where the machine's registry keeps its files.
     """
-    tree = _tree(image, repository)
+    tree = ensure(image, repository)
     packing = subprocess.Popen(["tar", "-C", str(tree / "files"), "-cf", "-", "docker"], stdout=subprocess.PIPE)
     # The files belong to whom the registry runs as, who owns the directory; the directory itself stays as the role made it.
     unpack = f"mkdir -p {directory} && tar -C {directory} --no-same-owner -xf - && chown -R --reference={directory} {directory}/docker"
@@ -42,7 +42,8 @@ def put(name: str, image: str, repository: str, directory: str = "/var/lib/docke
     return (tree / "digest").read_text(encoding="utf-8")
 
 
-def _tree(image: str, repository: str) -> Path:
+def ensure(image: str, repository: str) -> Path:
+    """Return a directory with ``files``, a registry's own with the image in them, and ``digest``; compress the image if that was not done yet."""
     reference = images.ensure(image)
     key = hashlib.sha256(json.dumps([reference, repository]).encode()).hexdigest()[:12]
     directory = cache() / "registry" / f"{image}-{key}"

@@ -77,5 +77,6 @@ def wait(place: Place, names: Sequence[str], seconds: int = 90) -> None:
             try:
                 control_plane.kubectl(place, "-n", namespace, "rollout", "status", f"deployment/{deployment}", f"--timeout={seconds}s")
             except LabError as error:
-                raise LabError(f"{deployment} in {namespace} is not available:\n{control_plane.kubectl(place, '-n', namespace, 'get', 'pods', '-o', 'wide')}{error}") from error
+                pods = control_plane.kubectl(place, "-n", namespace, "get", "pods", "-o", "wide")
+                raise LabError(f"{deployment} in {namespace} is not available:\n{pods}{error}") from error
             say(f"{name} is there")

@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..base import locked, run, say
 from . import namespace, network, processes, registry
 from .node import CNI_CACHE, NETWORK, POD_LOG_LINKS
 from .place import FIRST, RUN, SECOND, Node, Place, existing
-from .programs import program
 
 
 def down() -> None:
@@ -39,19 +39,26 @@ def _down(place: Place) -> None:
         processes.stop(place, name)
     _end_left_over()
     _drop_networks()
-    run([program("kube-proxy"), "--cleanup"], check=False)
+    if (place.programs / "kube-proxy").exists():
+        run([str(place.programs / "kube-proxy"), "--cleanup"], check=False)
+    else:
+        say("kube-proxy is gone; its chains KUBE-* stay in iptables")
     network.drop(FIRST)
     for node in (SECOND, FIRST):
         namespace.drop(node)
-    for path in _below(mounts(), (place.root, RUN)):
+    namespace.undo()
+    for path in _below(namespace.mounts(), (place.root, RUN)):
         run(["umount", "--lazy", path], check=False)
     namespace.drop_cgroups("kubepods")
     registry.drop()
-    for link in POD_LOG_LINKS.glob("*") if POD_LOG_LINKS.is_dir() else ():
+    for link in POD_LOG_LINKS.glob("*"):
         if link.is_symlink() and str(link.readlink()).startswith(f"{place.root}/"):
             link.unlink()
     for folder in (RUN, place.root):
         shutil.rmtree(folder, ignore_errors=True)
+    for folder in (POD_LOG_LINKS, CNI_CACHE, CNI_CACHE.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
 
 
 def _stop_pods(node: Node) -> None:
@@ -63,7 +70,7 @@ def _stop_pods(node: Node) -> None:
         run([*tasks, "rm", "--force", *running], check=False)
 
 
-def left_over(commands: dict[int, Sequence[str]]) -> list[int]:
+def left_over(commands: Mapping[int, Sequence[str]]) -> list[int]:
     """Return processes that belong to the cluster's sockets, of all (pid to its command line): containers' shims whose containerd is gone."""
     return [pid for pid, words in commands.items() if any(word.startswith(f"{RUN}/") for word in words) and "containerd-shim" in Path(words[0]).name]
 
@@ -97,12 +104,6 @@ def _drop_networks() -> None:
         container = cached.name.removeprefix(f"{NETWORK}-").rpartition("-")[0]
         for path in (cached, *CNI_CACHE.glob(f"cni-loopback-{container}-*")):
             path.unlink()
-
-
-def mounts() -> list[str]:
-    """Return where something is mounted on this host, the latest first."""
-    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    return [line.split()[1].encode().decode("unicode_escape") for line in reversed(lines)]
 
 
 def _below(paths: Sequence[str], folders: Sequence[Path]) -> list[str]:

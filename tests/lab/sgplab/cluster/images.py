@@ -50,7 +50,9 @@ def small() -> dict[str, archives.Small]:
 
 
 def _key(image: archives.Small) -> str:
-    files = {name: source if isinstance(source, str) else [str(source), source.stat().st_size, source.stat().st_mtime_ns] for name, source in image.files.items()}
+    files = {}
+    for name, source in image.files.items():
+        files[name] = source if isinstance(source, str) else [str(source), source.stat().st_size, source.stat().st_mtime_ns]
     return hashlib.sha256(json.dumps([image.reference, files, image.entry, image.command, sorted(image.links), image.user]).encode()).hexdigest()[:12]
 
 

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from .. import images as lab_images
+from .. import stock as lab_stock
 from ..base import LabError, locked, run, say
 from . import (
     addons,
@@ -56,8 +58,12 @@ def up(name: str, *, second: bool = False, edge: bool = False) -> Place:
         packages.ensure()
         programs.ensure()
         place.make()
+        # What takes the cluster down has to be what it was brought up with.
+        place.programs.unlink(missing_ok=True)
+        place.programs.symlink_to(programs.directory())
         certificates.ensure(place)
         network.ensure_bridge()
+        namespace.prepare()
         registry.ensure(place)
         wanted = [FIRST, *([SECOND] if second or SECOND in nodes(place) else [])]
         with ThreadPoolExecutor(len(wanted)) as workers:
@@ -95,10 +101,13 @@ def load(references: Sequence[str]) -> None:
 
 def stock(image: str, repository: str) -> str:
     """Have the cluster's registry hold an image: the lab's by its short name, or any of this host's Docker. Returns what a pod names it by."""
-    the()
-    source = lab_images.ensure(image) if image in lab_images.RECIPES else image
+    place = the()
+    if image in lab_images.RECIPES:
+        tree = lab_stock.ensure(image, repository)
+        registry.put(place, tree / "files")
+        return f"{registry.ADDRESS}/{repository}@{(tree / 'digest').read_text(encoding='utf-8')}"
     target = f"{registry.ADDRESS}/{repository}:{image.replace('/', '-').replace(':', '-')}"
-    run(["docker", "tag", source, target])
+    run(["docker", "tag", image, target])
     try:
         run(["docker", "push", "--quiet", target])
         return run(["docker", "image", "inspect", "--format", "{{index .RepoDigests 0}}", target]).stdout.strip()
@@ -112,6 +121,20 @@ def cut(name: str, *, on: bool) -> None:
     if found is None:
         raise LabError(f"{name} has no cable; it is {SECOND.name} that may be cut off, where `lab cluster up --second-node` made it")
     namespace.connect(found, on=on)
+
+
+def kubectl(arguments: Sequence[str]) -> int:
+    """Run kubectl as the administrator, with this terminal, and return its exit code."""
+    place = the()
+    return subprocess.run([str(place.programs / "kubectl"), "--kubeconfig", str(place.admin), *arguments], check=False).returncode
+
+
+def stop(name: str) -> None:
+    """End one of the cluster's programs until the next ``up``. Raises LabError if there is none of this name."""
+    place = the()
+    if processes.pid(place, name) is None:
+        raise LabError(f"{name} does not run; there are {', '.join(sorted(processes.names(place)))}")
+    processes.stop(place, name)
 
 
 def listing() -> list[str]:

@@ -22,12 +22,21 @@ def cable(node: Node) -> str:
     return f"veth-{node.name}"[:15]
 
 
-def ensure(node: Node) -> None:
-    """Have the node's namespace with its cable, address and way to the others. For the host: only what a first namespace does to it."""
-    if not _NETNS.is_mount():
-        # The first `ip netns add` mounts the folder over itself, and would hide the pods' namespaces that are in it by then.
+def mounts() -> list[str]:
+    """Return where something is mounted on this host, the latest first."""
+    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    return [line.split()[1].encode().decode("unicode_escape") for line in reversed(lines)]
+
+
+def prepare() -> None:
+    """Have the folder of namespaces as it stays: the first ``ip netns add`` mounts it over itself, which would hide the pods' that are in it by then."""
+    if str(_NETNS) not in mounts():
         run(["ip", "netns", "add", "sgp-first"])
         run(["ip", "netns", "del", "sgp-first"])
+
+
+def ensure(node: Node) -> None:
+    """Have the node's namespace with its cable, address and way to the others; nothing for the host."""
     if not node.namespace:
         return
     if not (_NETNS / node.namespace).exists():
@@ -84,3 +93,9 @@ def drop(node: Node) -> None:
     if node.namespace:
         run(["ip", "netns", "del", node.namespace], check=False)
         drop_cgroups(node.namespace)
+
+
+def undo() -> None:
+    """Unmount the folder of namespaces where nobody has one."""
+    if str(_NETNS) in mounts() and not any(_NETNS.iterdir()):
+        run(["umount", str(_NETNS)], check=False)

@@ -18,7 +18,7 @@ COMMENT = "sgp-cluster"
 POLICY_CHAIN = "SGP-CLUSTER-POLICY"
 QUEUE = 100
 #: What the kubelet leaves behind: https://kubernetes.io/blog/2022/09/07/iptables-chains-not-api/.
-_KUBELET_CHAINS = ("KUBE-FIREWALL", "KUBE-KUBELET-CANARY", "KUBE-PROXY-CANARY")
+_KUBELET_CHAINS = ("KUBE-FIREWALL", "KUBE-KUBELET-CANARY", "KUBE-IPTABLES-HINT", "KUBE-PROXY-CANARY")
 
 Rule = tuple[str, str, tuple[str, ...]]
 

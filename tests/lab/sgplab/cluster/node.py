@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..base import LabError, run
+from ..base import run
 from . import certificates, control_plane, images, namespace, network, packages, processes
 from .place import BRIDGE, DNS_SERVICE, DOMAIN, PODS, Node, Place
 from .programs import program
@@ -51,10 +50,11 @@ state = "{node.run / 'containerd'}"
 def network_config(place: Place, node: Node, pods: str) -> dict[str, Any]:
     """Return the pods' network on a node.
 
-    Point to point, not a bridge, and without masquerading: every packet crosses the node's netfilter and bears its pod's address, which network policies ask for.
+    Point to point, not a bridge, and without masquerading: every packet crosses the node's netfilter and bears its pod's address, which policies ask for.
     """
     addresses = {"type": "host-local", "dataDir": str(place.node(node) / "addresses"), "ranges": [[{"subnet": pods}]], "routes": [{"dst": "0.0.0.0/0"}]}
-    return {"cniVersion": "0.4.0", "name": NETWORK, "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}, {"type": "portmap", "capabilities": {"portMappings": True}}]}
+    ports = {"type": "portmap", "capabilities": {"portMappings": True}}
+    return {"cniVersion": "0.4.0", "name": NETWORK, "plugins": [{"type": "ptp", "ipMasq": False, "ipam": addresses}, ports]}
 
 
 def kubelet_config(place: Place, node: Node) -> dict[str, Any]:
@@ -63,7 +63,8 @@ def kubelet_config(place: Place, node: Node) -> dict[str, Any]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration", "address": node.address,
         "authentication": {"anonymous": {"enabled": False}, "webhook": {"enabled": True}, "x509": {"clientCAFile": str(keys / "ca.crt")}},
-        "authorization": {"mode": "Webhook"}, "tlsCertFile": str(keys / f"serving-{node.name}.crt"), "tlsPrivateKeyFile": str(keys / f"serving-{node.name}.key"),
+        "authorization": {"mode": "Webhook"},
+        "tlsCertFile": str(keys / f"serving-{node.name}.crt"), "tlsPrivateKeyFile": str(keys / f"serving-{node.name}.key"),
         "containerRuntimeEndpoint": f"unix://{node.socket}", "clusterDNS": [DNS_SERVICE], "clusterDomain": DOMAIN, "resolvConf": str(root / "resolv.conf"),
         "podLogsDir": str(root / "pod-logs"), "volumePluginDir": str(root / "volume-plugins"),
         # Of cgroup v1 and v2 alike, and in a machine that may not raise a priority against being killed.
@@ -73,13 +74,16 @@ def kubelet_config(place: Place, node: Node) -> dict[str, Any]:
         # The disk is the host's, and images cannot be fetched again.
         "evictionHard": {"memory.available": "100Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%"},
         "imageGCHighThresholdPercent": 100, "imageGCLowThresholdPercent": 99, "serializeImagePulls": False,
+        # Else an image that was pulled once may not be used by the name under which it was loaded: the kubelet would ask a registry whether it may.
+        "imagePullCredentialsVerificationPolicy": "NeverVerify",
     }  # fmt: skip
 
 
 def proxy_config(place: Place, node: Node) -> dict[str, Any]:
     """Return kube-proxy's configuration."""
     return {
-        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration", "clientConnection": {"kubeconfig": str(place.keys / "kube-proxy.conf")},
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1", "kind": "KubeProxyConfiguration",
+        "clientConnection": {"kubeconfig": str(place.keys / "kube-proxy.conf")},
         "hostnameOverride": node.name, "mode": "iptables", "clusterCIDR": PODS, "oomScoreAdj": 0, "bindAddress": node.address,
         # The host's limits of connections are the host's affair.
         "conntrack": {"maxPerCore": 0},
@@ -121,19 +125,21 @@ def ensure(place: Place, node: Node) -> None:
     ], kubelet)  # fmt: skip
     processes.ensure(place, f"kube-proxy-{node.name}", [*node.enter(), program("kube-proxy"), f"--config={root / 'kube-proxy.json'}"], proxy)
     _write(root / "networks" / "pods.conflist", network_config(place, node, _pods(place, node)))
-    processes.ensure(place, f"netpol-{node.name}", [*node.enter(), program("netpol"), f"--kubeconfig={place.admin}", f"--node={node.name}", f"--queue={network.QUEUE}"])
+    asked = [program("netpol"), f"--kubeconfig={place.admin}", f"--node={node.name}", f"--queue={network.QUEUE}"]
+    processes.ensure(place, f"netpol-{node.name}", [*node.enter(), *asked])
     network.ensure_policies(node)
 
 
 def _pods(place: Place, node: Node) -> str:
     """Wait until the node is known, and return the range of its pods."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        found = control_plane.kubectl(place, "get", "node", node.name, "--ignore-not-found", "-o", "jsonpath={.spec.podCIDR}").strip()
-        if found:
-            return found
-        time.sleep(0.2)
-    raise LabError(f"{node.name} did not make itself known within 60 s; see {processes.log(place, f'kubelet-{node.name}')}")
+    found: list[str] = []
+
+    def known() -> bool:
+        found[:] = control_plane.kubectl(place, "get", "node", node.name, "--ignore-not-found", "-o", "jsonpath={.spec.podCIDR}").split()
+        return bool(found)
+
+    processes.wait(place, f"kubelet-{node.name}", known)
+    return found[0]
 
 
 def route(place: Place, nodes: Sequence[Node]) -> None:

@@ -80,6 +80,11 @@ class Place:
         """Return the administrator's kubeconfig."""
         return self.keys / "admin.conf"
 
+    @property
+    def programs(self) -> Path:
+        """Return the link to the programs that the cluster was brought up with."""
+        return self.root / "programs"
+
     def node(self, node: Node) -> Path:
         """Return the folder of a node's containerd and kubelet."""
         return self.root / node.name

@@ -44,7 +44,8 @@ def pid(place: Place, name: str) -> int | None:
         record = json.loads(_record(place, name).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    return int(record["pid"]) if born(record["pid"]) == record["born"] else None
+    # None was written where it had ended by then.
+    return int(record["pid"]) if record["born"] is not None and born(record["pid"]) == record["born"] else None
 
 
 def names(place: Place) -> list[str]:
@@ -89,7 +90,8 @@ def wait(place: Place, name: str, ready: Callable[[], bool], seconds: float = 60
     """Wait until a daemon is ready. Raises LabError with the end of its log if it ends or takes too long."""
     deadline = time.monotonic() + seconds
     while not ready():
-        if time.monotonic() > deadline or not pid(place, name):
+        ended = pid(place, name) is None
+        if ended or time.monotonic() > deadline:
             text = log(place, name).read_text(encoding="utf-8", errors="replace")
-            raise LabError(f"{name} {'is not ready' if pid(place, name) else 'ended'}; {log(place, name)} ends with\n{text[-2000:]}")
+            raise LabError(f"{name} {'ended' if ended else 'is not ready'}; {log(place, name)} ends with\n{text[-2000:]}")
         time.sleep(0.1)

@@ -46,7 +46,7 @@ SOURCES = (
     Source("netpol", "sigs.k8s.io/kube-network-policies", "v0.8.0", (("netpol", "."),)),
     Source("metrics-server", "sigs.k8s.io/metrics-server", "v0.8.0", (("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server"),)),
 )  # fmt: skip
-#: Definitions of resources, taken out of modules: folder of the cluster's programs, module, files. Gateway API's version is the one that Traefik's go.mod names.
+#: Definitions of resources, taken out of modules: name, module, files. Gateway API's version is the one that Traefik's go.mod names.
 DEFINITIONS = (
     ("traefik", "github.com/traefik/traefik/v3@v3.7.13", "docs/content/reference/dynamic-configuration/kubernetes-crd-definition-v1.yml"),
     ("gateway", "sigs.k8s.io/gateway-api@v1.6.1", "config/crd/standard/*.yaml"),

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
 import socket
 import ssl
 from pathlib import Path
@@ -59,8 +62,18 @@ def ensure(place: Place) -> None:
     processes.wait(place, "registry", lambda: _answers(issued["authority"]))
 
 
+def put(place: Place, files: Path) -> None:
+    """Have the registry hold what another registry's directory holds: by links, of what is there already nothing."""
+    def link(source: str, target: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.link(source, target)
+
+    shutil.copytree(files, place.root / "registry", copy_function=link, dirs_exist_ok=True)
+
+
 def drop() -> None:
     """Have this host's Docker trust it no longer."""
     (_DOCKER / "ca.crt").unlink(missing_ok=True)
-    if _DOCKER.is_dir():
-        _DOCKER.rmdir()
+    for folder in (_DOCKER, _DOCKER.parent):
+        with contextlib.suppress(OSError):
+            folder.rmdir()

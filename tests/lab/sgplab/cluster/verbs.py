@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from . import end, images, life, services
+from . import end, images, life, programs, services
 from .place import DEFAULT, SECOND
 
 
@@ -21,6 +21,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("--edge", action="store_true", help="with two pods of Traefik in the namespace edge")
     verbs.add_parser("down", help="drop the cluster with all that is in it")
     verbs.add_parser("kubeconfig", help="print the path of the administrator's kubeconfig")
+    verb = verbs.add_parser("kubectl", help="run kubectl as the administrator: lab cluster kubectl -- get pods")
+    verb.add_argument("command", nargs=argparse.REMAINDER)
+    verbs.add_parser("programs", help="build the cluster's programs that do not exist yet; print their directory")
     verb = verbs.add_parser("load", help="bring images of this host's Docker into the nodes")
     verb.add_argument("images", nargs="+", metavar="IMAGE", help=f"any, or made by the lab: {', '.join(images.FROM_DEBIAN)}")
     verb = verbs.add_parser("stock", help="have the cluster's registry hold an image; print its reference by digest")
@@ -31,6 +34,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("node", metavar="NODE")
     verb = verbs.add_parser("join", help="plug a node's cable in again")
     verb.add_argument("node", metavar="NODE")
+    verb = verbs.add_parser("stop", help="end one of the cluster's programs, such as kube-apiserver, until the next up")
+    verb.add_argument("program", metavar="PROGRAM")
     verbs.add_parser("list", help="print the cluster, its nodes and its programs")
 
 
@@ -42,6 +47,10 @@ def run(args: argparse.Namespace) -> int:
         end.down()
     elif args.cluster_verb == "kubeconfig":
         print(life.the().admin)
+    elif args.cluster_verb == "kubectl":
+        return life.kubectl(args.command[1:] if args.command[:1] == ["--"] else args.command)
+    elif args.cluster_verb == "programs":
+        print(programs.ensure())
     elif args.cluster_verb == "load":
         life.load(args.images)
     elif args.cluster_verb == "stock":
@@ -50,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(services.ensure(life.the()), indent=2))
     elif args.cluster_verb in ("cut", "join"):
         life.cut(args.node, on=args.cluster_verb == "join")
+    elif args.cluster_verb == "stop":
+        life.stop(args.program)
     elif args.cluster_verb == "list":
         print("\n".join(life.listing()))
     return 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import model, render_file
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import model, parts, render_file
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -129,7 +129,7 @@ def test_retries_outlast_the_timeout_and_retry_no_status() -> None:
 
 @given(st.integers(1, 10**13), st.integers(0, 10**15))
 def test_larger_than(limit: int, number: int) -> None:
-    assert bool(re.fullmatch(render_file.larger_than(limit), str(number))) is (number > limit)
+    assert bool(re.fullmatch(parts.larger_than(limit), str(number))) is (number > limit)
 
 
 @given(st.dictionaries(st.text(min_size=1), st.text()))

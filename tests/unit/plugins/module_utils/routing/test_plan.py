@@ -107,7 +107,7 @@ def test_a_damaged_file_is_written_anew_where_it_is_asked_for_and_named_where_it
     ],
 )
 def test_what_counts_as_served(asked: Any, shown: Any, truth: bool) -> None:
-    assert api._within(asked, shown) is truth
+    assert api.within(asked, shown) is truth
 
 
 @pytest.mark.parametrize(
