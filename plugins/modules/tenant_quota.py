@@ -20,8 +20,9 @@ description:
   - Objects are applied server-side under the field manager C(sysgenpro). What others manage is left to them, and told as drift (C(drifted)), unless O(force)
     says so. The other tenants are brought about all the same.
   - What confines is made before what opens. A tenant whose namespace, quota or network policy could not be made gets no rights in it. Every failure is told.
-  - Odoo's processes are known by the label C(org.sysgenpro/kind) of their pods. The edge reaches those of C(web) and C(realtime), and only at 8069 and
-    8072. The toolbox reaches all at 8068, 8069 and 8072, and the API server. All reach their database. Pods with C(org.sysgenpro/reach) V(database) or
+  - Odoo's processes are known by the labels C(org.sysgenpro/place) and C(org.sysgenpro/kind) of their pods. The edge reaches the places that serve
+    (C(blue-web), C(green-web), C(blue-realtime), C(green-realtime)) and the toolbox, which has the page of the edge, at 8069 and 8072. The toolbox
+    (place C(toolbox)) reaches all at 8068, 8069 and 8072, and the API server. All reach their database. Pods with C(org.sysgenpro/reach) V(database) or
     V(aside) reach nothing else, not even the name server. All others reach DNS, their session store and the ways of O(tenants[].egress).
   - In a tenant's namespace the cluster refuses images without digest or of other registries, hostPath and the host's namespaces, a chosen node, other tenants'
     nodes, a higher priority, Services that are not C(ClusterIP), and routes (IngressRoute, HTTPRoute, GRPCRoute, Ingress) for hosts that are not the tenant's

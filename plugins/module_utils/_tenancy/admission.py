@@ -115,7 +115,8 @@ _POLICIES: dict[str, Item] = {
                   f" : 'a pod of this tenant has the nodeSelector {labels.POOL}: ' + variables.pool"),
             _deny(f"!has(object.spec.tolerations) || object.spec.tolerations.all(t, {_HAD} || has(t.key) && t.key != '' && (t.key != '{labels.POOL}'"
                   " || (variables.pool != '' && has(t.value) && t.value == variables.pool)))", "a pod tolerates no other tenant's nodes, and not everything"),
-            _deny("request.operation != 'CREATE' || !has(object.spec.priority) || object.spec.priority <= (variables.priority == '' ? 0 : int(variables.priority))",
+            _deny("request.operation != 'CREATE' || !has(object.spec.priority)"
+                  " || object.spec.priority <= (variables.priority == '' ? 0 : int(variables.priority))",
                   "a pod's priority is at most its tenant's")]},
     "services": {
         "matchConstraints": _on("", ["v1"], ["services"]),

@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._instance.names import HTTP, REALTIME
-from .._kubernetes.labels import KIND, REACH, TOOLBOX
+from .._instance.names import COLOURS, HTTP, REALTIME, place
+from .._kubernetes.labels import KIND, PLACE, REACH, TOOLBOX
 from .model import Target, Tenant
 
 AGENT = 8068
@@ -25,6 +25,8 @@ NAME_SERVER = (53, 5353)
 # Well-known: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
 _NAME = "kubernetes.io/metadata.name"
 CONFINED = ("aside", "database")
+SERVING = (*(place(colour, kind) for colour in COLOURS for kind in ("realtime", "web")), TOOLBOX)
+"""Places that the edge may be led to; the toolbox serves the page that says that nothing else does."""
 
 Item = dict[str, Any]
 Rules = list[Item]
@@ -50,11 +52,11 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
 
     One for each set of pods, since every object is read again in each run.
     """
-    toolbox = {"matchLabels": {KIND: TOOLBOX}}
+    toolbox = {"matchLabels": {PLACE: TOOLBOX}}
     places = [HTTP, REALTIME]
     inner = _ports([AGENT, *places])
     free = {"matchExpressions": [{"key": REACH, "operator": "NotIn", "values": list(CONFINED)}]}
-    serving = {"matchExpressions": [{"key": KIND, "operator": "In", "values": ["realtime", "web"]}]}
+    serving = {"matchExpressions": [{"key": PLACE, "operator": "In", "values": list(SERVING)}]}
     edge_peer: Item = {"namespaceSelector": {"matchLabels": {_NAME: edge.namespace}}}
     if edge.pods:
         edge_peer["podSelector"] = {"matchLabels": dict(edge.pods)}

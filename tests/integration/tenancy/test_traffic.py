@@ -19,21 +19,23 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api imp
 
 from .conftest import Cluster, pod
 
-KIND, REACH = "org.sysgenpro/kind", "org.sysgenpro/reach"
+PLACE, KIND, REACH = "org.sysgenpro/place", "org.sysgenpro/kind", "org.sysgenpro/reach"
 # Who it is: namespace, labels, and the ports at which it listens.
 PODS: dict[str, tuple[str, dict[str, str], tuple[int, ...]]] = {
-    "web": ("a", {KIND: "web"}, (8069, 9000)), "cron": ("a", {KIND: "cron"}, (8068,)), "toolbox": ("a", {KIND: "toolbox"}, ()),
-    "update": ("a", {KIND: "once", REACH: "database"}, ()), "rehearsal": ("a", {KIND: "once", REACH: "aside"}, (8069,)),
-    "neighbour": ("b", {KIND: "web"}, (8069,)), "edge": ("x", {"it": "edge"}, ()), "other": ("x", {"it": "other"}, ()),
+    "web": ("a", {PLACE: "blue-web", KIND: "web", REACH: "instance"}, (8069, 9000)),
+    "cron": ("a", {PLACE: "blue-cron", KIND: "cron", REACH: "instance"}, (8068,)),
+    "toolbox": ("a", {PLACE: "toolbox"}, (8069,)), "update": ("a", {PLACE: "update", KIND: "once", REACH: "database"}, ()),
+    "rehearsal": ("a", {PLACE: "rehearsal", KIND: "once", REACH: "aside"}, (8069,)), "neighbour": ("b", {PLACE: "green-web", KIND: "web"}, (8069,)),
+    "edge": ("x", {"it": "edge"}, ()), "other": ("x", {"it": "other"}, ()),
     "database": ("x", {"it": "database"}, (5432,)), "redis": ("x", {"it": "redis"}, (6379, 5432))}
 NAME_SERVER = "name server"
 WAYS: dict[str, dict[str, bool]] = {
-    "edge": {"web:8069": True, "web:9000": False, "cron:8068": False, "rehearsal:8069": False},
-    "other": {"web:8069": False},
+    "edge": {"web:8069": True, "toolbox:8069": True, "web:9000": False, "cron:8068": False, "rehearsal:8069": False},
+    "other": {"web:8069": False, "toolbox:8069": False},
     "neighbour": {"web:8069": False, "database:5432": False, f"{NAME_SERVER}:53": True},
     "toolbox": {"web:8069": True, "cron:8068": True, "rehearsal:8069": True, "web:9000": False, "neighbour:8069": False, "database:5432": True},
     "cron": {"web:8069": False, "database:5432": True, "redis:6379": True, "redis:5432": False, "neighbour:8069": False, f"{NAME_SERVER}:53": True},
-    "update": {"database:5432": True, "redis:6379": False, "web:8069": False, f"{NAME_SERVER}:53": False},
+    "update": {"database:5432": True, "toolbox:8069": False, "redis:6379": False, "web:8069": False, f"{NAME_SERVER}:53": False},
     "rehearsal": {"database:5432": True, "redis:6379": False, f"{NAME_SERVER}:53": False}}
 # A pod is confined once whoever enforces policies knows its address, which the first moments of a new one are before: so it asks a little later.
 _PROBE = """echo begun; sleep 5
