@@ -26,8 +26,9 @@ from .._kernel.plan import canonical_json
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._kubernetes.api import Api, ApiError
 from .._kubernetes.kinds import KINDS
+from .._kubernetes.labels import PREFIX
 from . import agent, pods
-from .pods import AGENT, MARK, ODOO, PREFIX, REGISTRY, Ground
+from .pods import AGENT, INSTANCE, MARK, ODOO, PLACE, REGISTRY, Ground
 from .protocol import Found, Outcome, Spec
 
 # Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
@@ -60,11 +61,11 @@ class KubernetesRuntime:
     def observe(self) -> dict[str, Found]:
         """Three calls."""
         label = self.ground.selector()
-        running = {pod["metadata"]["labels"].get(PREFIX + "place") for pod in self.api.every("Pod", self.namespace, label) if _runs(pod)}
+        running = {pod["metadata"]["labels"].get(PLACE) for pod in self.api.every("Pod", self.namespace, label) if _runs(pod)}
         found = {}
         for item in (*self.api.every("Deployment", self.namespace, label), *self.api.every("Job", self.namespace, label)):
             metadata = item["metadata"]
-            place = metadata.get("labels", {}).get(PREFIX + "place")
+            place = metadata.get("labels", {}).get(PLACE)
             if place and not metadata.get("deletionTimestamp"):
                 said = metadata.get("annotations") or {}
                 found[place] = Found(f"{self.namespace}/{metadata['name']}", _state(item, place in running), place in running,
@@ -203,7 +204,7 @@ class KubernetesRuntime:
         for kind in ("Secret", "ConfigMap", "Service"):
             for place in {place_of(colour, kind) for colour in COLOURS for kind in ("web", "cron", "queue")} | {"update", "rehearsal"}:
                 found = self.api.get(kind, self.namespace, place)
-                if found and found["metadata"].get("labels", {}).get(PREFIX + "instance") == self.ground.instance:
+                if found and found["metadata"].get("labels", {}).get(INSTANCE) == self.ground.instance:
                     self.api.delete(kind, self.namespace, place)
         for program in self.api.every("ConfigMap", self.namespace, label):
             self.api.delete("ConfigMap", self.namespace, program["metadata"]["name"])

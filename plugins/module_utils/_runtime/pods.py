@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._instance.names import HTTP, REALTIME
+from .._kubernetes.labels import KIND, MANAGED_BY, PREFIX, REACH
 from . import agent
 from .protocol import ETC, HOME, RUN, Spec
 
-PREFIX = "org.sysgenpro/"
-"""Begins the names of the labels and annotations of this collection's objects."""
+INSTANCE, PLACE = PREFIX + "instance", PREFIX + "place"
+"""Labels by which an instance's objects, and a place's pods, are found."""
 ODOO, AGENT = "odoo", "agent"
 """The containers of a pod."""
 CLAIM = "data"
@@ -54,8 +55,8 @@ class Ground:
     placement: Mapping[str, Any] = field(default_factory=dict)
 
     def labels(self, place: str = "", colour: str = "", kind: str = "", reach: str = "") -> dict[str, str]:
-        said = {"instance": self.instance, "place": place, "colour": colour, "kind": kind, "reach": reach}
-        return {"app.kubernetes.io/managed-by": "sysgenpro", **{PREFIX + key: value for key, value in said.items() if value}}
+        said = {INSTANCE: self.instance, PLACE: place, PREFIX + "colour": colour, KIND: kind, REACH: reach}
+        return {**MANAGED_BY, **{key: value for key, value in said.items() if value}}
 
     def selector(self, **said: str) -> str:
         """Of labels, for a list."""
@@ -84,7 +85,7 @@ def program(ground: Ground, name: str, source: str) -> dict[str, Any]:
 def address(ground: Ground, place: str) -> dict[str, Any]:
     """The Service by which neighbours, and whoever releases, find a place also before it is ready."""
     return {"apiVersion": "v1", "kind": "Service", "metadata": ground.metadata(place, ground.labels(place)),
-            "spec": {"type": "ClusterIP", "publishNotReadyAddresses": True, "selector": {PREFIX + "instance": ground.instance, PREFIX + "place": place},
+            "spec": {"type": "ClusterIP", "publishNotReadyAddresses": True, "selector": {INSTANCE: ground.instance, PLACE: place},
                      "ports": ports()}}
 
 
@@ -104,7 +105,7 @@ def workload(ground: Ground, place: str, spec: Spec, program_name: str, files_di
     if spec.lasts:
         return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": ground.metadata(place, labels, annotations),
                 "spec": {"replicas": 0, "revisionHistoryLimit": 0, "progressDeadlineSeconds": 600, "strategy": {"type": "Recreate"},
-                         "selector": {"matchLabels": {PREFIX + "instance": ground.instance, PREFIX + "place": place}}, "template": template}}
+                         "selector": {"matchLabels": {INSTANCE: ground.instance, PLACE: place}}, "template": template}}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": ground.metadata(place, labels, annotations),
             "spec": {"suspend": True, "backoffLimit": 0, "completions": 1, "parallelism": 1, "template": template}}
 

@@ -18,7 +18,7 @@ from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from .._kubernetes.api import Api
 from . import pods
-from .pods import PREFIX, Ground
+from .pods import INSTANCE, PLACE, Ground
 from .protocol import ELSEWHERE, PAGE
 
 NOBODY = "none"
@@ -43,7 +43,7 @@ class ServiceFront:
 
     def leads(self) -> str | None:
         found = self._service()
-        selected = (found["spec"].get("selector") or {}).get(PREFIX + "place", ELSEWHERE)
+        selected = (found["spec"].get("selector") or {}).get(PLACE, ELSEWHERE)
         targets = {NOBODY: None, TOOLBOX: PAGE, **{place_of(colour, "web"): colour for colour in COLOURS}}
         return targets.get(selected, ELSEWHERE)
 
@@ -51,9 +51,9 @@ class ServiceFront:
         """Returns once it took effect where this runs, and time enough has passed for other nodes."""
         place = NOBODY if to is None else TOOLBOX if to == PAGE else place_of(to, "web")
         found = self._service()
-        if (found["spec"].get("selector") or {}).get(PREFIX + "place") != place:
+        if (found["spec"].get("selector") or {}).get(PLACE) != place:
             self.api.merge("Service", self.ground.namespace, self.ground.instance,
-                           {"spec": {"selector": {PREFIX + "instance": self.ground.instance, PREFIX + "place": place}}})
+                           {"spec": {"selector": {INSTANCE: self.ground.instance, PLACE: place}}})
         self._until_followed(str(found["spec"]["clusterIP"]), to)
 
     def lead_back(self, to: str | None) -> str:
@@ -98,7 +98,7 @@ class ServiceFront:
 def service(ground: Ground, name: str, place: str) -> dict[str, Any]:
     """A Service that leads to a place."""
     return {"apiVersion": "v1", "kind": "Service", "metadata": ground.metadata(name, ground.labels()),
-            "spec": {"type": "ClusterIP", "selector": {PREFIX + "instance": ground.instance, PREFIX + "place": place}, "ports": pods.ports()}}
+            "spec": {"type": "ClusterIP", "selector": {INSTANCE: ground.instance, PLACE: place}, "ports": pods.ports()}}
 
 
 def connects(address: str, port: int, seconds: float) -> str:
