@@ -104,7 +104,7 @@ tenants:
       elements: dict
       sample: []
 noisy:
-  description: Who uses more than nine tenths of a limit, or more CPU than its pods ask for, and by what.
+  description: Who of them uses more than nine tenths of its CPU, memory, ephemeral space or pods, or more CPU than its pods ask for, and by what.
   returned: success
   type: list
   elements: dict

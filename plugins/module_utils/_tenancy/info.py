@@ -19,6 +19,8 @@ from .plan import Item, Observed, commitment, key_of, plain
 from .render import SELECTOR
 
 _METRICS = "/apis/metrics.k8s.io/v1beta1/pods"
+# What tenants take from each other; a claim is a tenant's own.
+_OF_NODES = ("requests.cpu", "limits.cpu", "requests.memory", "limits.memory", "requests.ephemeral-storage", "pods")
 # Of a limit that is used up to here, somebody should know.
 FULL = Decimal("0.9")
 
@@ -40,7 +42,7 @@ def gather(api: Api, names: Sequence[str] | None = None, network_proven: bool = 
     if unknown:
         raise bad_input("names", sorted(unknown), "tenants that the cluster has")
     chosen = [one for one in told if not names or one["name"] in names]
-    return {"tenants": chosen, "noisy": [noise for one in told for noise in one["noisy"]], "kinds_of_limit": shares.kinds_of_limit(network_proven),
+    return {"tenants": chosen, "noisy": [noise for one in chosen for noise in one["noisy"]], "kinds_of_limit": shares.kinds_of_limit(network_proven),
             "nodes": _promised(observed), "metrics_error": why, "api_calls": dict(api.calls)}
 
 
@@ -50,9 +52,10 @@ def _told(namespace: Item, observed: Observed, spends: Mapping[str, Mapping[str,
     quota = observed.quota(space)
     found = shares.share(name, namespace, quota or {"metadata": {}, "spec": {}})
     limit, used = shares.fullest(found["limits"], found["usage"])
+    loud, fill = shares.fullest({key: value for key, value in found["limits"].items() if key in _OF_NODES}, found["usage"])
     spent = spends.get(space, {})
     metered = {key: plain(value) for key, value in spent.items()}
-    noisy = [{"name": name, "by": limit, "uses": found["usage"][limit], "of": found["limits"][limit], "is": shares.ENFORCED}] if used >= FULL else []
+    noisy = [{"name": name, "by": loud, "uses": found["usage"][loud], "of": found["limits"][loud], "is": shares.ENFORCED}] if fill >= FULL else []
     asked = parse("requests.cpu", found["usage"].get("requests.cpu", 0))
     if asked and spent.get("cpu_time", Decimal(0)) > asked:
         noisy.append({"name": name, "by": "cpu_time", "uses": metered["cpu_time"], "of": plain(asked), "is": shares.METERED})
