@@ -52,7 +52,8 @@ class Processes:
         self.runtime.make(where, Spec(
             kind=kind, colour="", release="", image="", config=self.wanted.digest_for(UPDATE), reference=release.reference, command=list(command),
             files={**self._files(release, kind, role, password, database), **(files or {})}, environment=config.environment(self.wanted.params, kind),
-            memory=_UPDATE_MEMORY, data=data, reach=reach, lasts=False, waits=waits))
+            memory=_UPDATE_MEMORY, data=data, reach=reach, lasts=False, waits=waits,
+            hosts=[self.wanted.params["database"]["host"]] if self.wanted.params["database"].get("host") else []))
 
     def let_update_in(self) -> str:
         """Give the update's role its password. Returns it."""

@@ -14,6 +14,7 @@ import json
 import os
 import pkgutil
 import secrets
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -153,7 +154,8 @@ class KubernetesRuntime:
         if spec.colour or spec.kind == "web":
             self.api.apply(pods.address(self.ground, place), force=True)
         digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()
-        self.api.apply(pods.workload(self.ground, place, spec, self._program(), digest), force=True)
+        known = {} if spec.reach == "instance" else {name: _address_of(name) for name in spec.hosts}
+        self.api.apply(pods.workload(self.ground, place, spec, self._program(), digest, known), force=True)
 
     def warm(self, place: str) -> None:
         self._set_out(place)
@@ -350,6 +352,14 @@ class KubernetesRuntime:
                 replace_file(os.path.join(directory, f"{stem}.{time.time_ns()}.log"), text.encode())
                 for path in sorted(glob.glob(os.path.join(glob.escape(directory), f"{stem}.[0-9]*.log")))[:-LOG_FILES]:
                     os.unlink(path)
+
+
+def _address_of(host: str) -> str:
+    """:raises DomainError: ``host_unknown``."""
+    try:
+        return socket.gethostbyname(host)
+    except OSError as error:
+        raise DomainError("host_unknown", f"the name {host} leads to no address: {error}", advice="Look at the cluster's name service") from None
 
 
 def _agent(address: str, token: str, change: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:

@@ -93,15 +93,17 @@ def ports() -> list[dict[str, Any]]:
     return [{"name": "http", "port": HTTP, "targetPort": HTTP, "protocol": "TCP"}, {"name": "realtime", "port": REALTIME, "targetPort": REALTIME, "protocol": "TCP"}]
 
 
-def workload(ground: Ground, place: str, spec: Spec, program_name: str, files_digest: str) -> dict[str, Any]:
+def workload(ground: Ground, place: str, spec: Spec, program_name: str, files_digest: str, known: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The Deployment or the Job of a place, at rest.
+
+    :param known: addresses of the hosts that it must reach, by name, where its network leads to no name service.
 
     :param files_digest: of its files: pods that a changed file reaches are other pods.
     """
     labels = ground.labels(place, spec.colour, spec.kind if spec.colour else "once", spec.reach)
     annotations = {PREFIX + key: value for key, value in (("release", spec.release), ("image", spec.image), ("config", spec.config),
                                                           ("replicas", str(spec.replicas))) if value}
-    template = {"metadata": {"labels": labels, "annotations": {PREFIX + "files": files_digest}}, "spec": pod(ground, place, spec, program_name)}
+    template = {"metadata": {"labels": labels, "annotations": {PREFIX + "files": files_digest}}, "spec": pod(ground, place, spec, program_name, known or {})}
     if spec.lasts:
         return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": ground.metadata(place, labels, annotations),
                 "spec": {"replicas": 0, "revisionHistoryLimit": 0, "progressDeadlineSeconds": 600, "strategy": {"type": "Recreate"},
@@ -110,7 +112,7 @@ def workload(ground: Ground, place: str, spec: Spec, program_name: str, files_di
             "spec": {"suspend": True, "backoffLimit": 0, "completions": 1, "parallelism": 1, "template": template}}
 
 
-def pod(ground: Ground, place: str, spec: Spec, program_name: str) -> dict[str, Any]:
+def pod(ground: Ground, place: str, spec: Spec, program_name: str, known: Mapping[str, str]) -> dict[str, Any]:
     """The pods of a place."""
     lines = [_SECRETS, *([_WAIT] if spec.waits else []), _LASTS if spec.lasts else _ONCE]
     environment = {**spec.environment, "PGPASSFILE": "/tmp/.pgpass"}  # noqa: S108
@@ -138,6 +140,7 @@ def pod(ground: Ground, place: str, spec: Spec, program_name: str) -> dict[str, 
         "restartPolicy": "Always" if spec.lasts else "Never",
         "securityContext": {"runAsNonRoot": True, "runAsUser": ground.uid, "runAsGroup": ground.uid, "fsGroup": ground.uid,
                             "fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"}},
+        **({"hostAliases": [{"ip": address, "hostnames": [name]} for name, address in sorted(known.items())]} if known else {}),
         **({"imagePullSecrets": [{"name": REGISTRY}]} if ground.pull_secret else {}), **ground.placement,
         "initContainers": [beside], "containers": [container], "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": CLAIM}}, {"name": "files", "secret": {"secretName": place, "defaultMode": 0o440}},

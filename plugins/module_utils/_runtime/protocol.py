@@ -70,6 +70,7 @@ class Spec:
     :param memory: limit in bytes, swap included. :param cpus: limit; 0 is none.
     :param lasts: started again after a boot or a crash, until it is asked to end.
     :param waits: it may be warmed before it is started.
+    :param hosts: names of hosts that it must reach, also where it has no name service.
     :param replicas: how many of it, on a runtime that can have several.
     """
 
@@ -89,6 +90,7 @@ class Spec:
     lasts: bool = True
     waits: bool = False
     replicas: int = 1
+    hosts: Sequence[str] = ()
 
 
 class Runtime(Protocol):
