@@ -160,7 +160,9 @@ options:
     default: {}
     suboptions:
       web_replicas:
-        description: Pods of a colour that serve HTTP, with O(runtime=kubernetes). More than one takes a claim that several nodes can mount, or one node for all.
+        description:
+          - Pods of a colour that serve HTTP, with O(runtime=kubernetes).
+          - More than one takes a claim that several nodes can mount, or one node for all.
         type: int
         default: 1
       web_workers:

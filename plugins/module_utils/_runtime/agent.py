@@ -16,7 +16,6 @@ import hmac
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from contextlib import suppress
@@ -148,13 +147,12 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing: it is asked many times a second."""
 
 
-def main() -> int:
+def main() -> None:
     # Where the agent is the first process it is ended by no signal that it does not take; the kubelet sends it once Odoo has ended.
     signal.signal(signal.SIGTERM, lambda *_args: os._exit(0))
     threading.Thread(target=follow, daemon=True).start()
     ThreadingHTTPServer(("", PORT), Handler).serve_forever()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -24,7 +24,7 @@ from .._instance.names import place as place_of
 from .._kernel.errors import DomainError
 from .._kernel.files import replace_file
 from .._kernel.plan import canonical_json
-from .._kernel.wait import Deadline, WaitTimeout, wait_until
+from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import Api, ApiError
 from .._kubernetes.kinds import KINDS
 from .._kubernetes.labels import PREFIX
@@ -138,7 +138,7 @@ class KubernetesRuntime:
                 problem = f"{reason}: {said}" if reason in _NO_IMAGE else ""
                 if reason in _HOPELESS:
                     break
-                time.sleep(LOOK)
+                clock.sleep(LOOK)
         finally:
             self._end_job(name)
         raise DomainError("pull_failed" if problem else "pull_timeout",
@@ -202,6 +202,8 @@ class KubernetesRuntime:
             self._until_gone(kind, place)
 
     def forget(self) -> None:
+        for colour in COLOURS:
+            self.mark_leading(colour, False)
         label = self.ground.selector()
         for kind in ("Secret", "ConfigMap", "Service"):
             for place in {place_of(colour, kind) for colour in COLOURS for kind in ("web", "cron", "queue")} | {"update", "rehearsal"}:
@@ -263,7 +265,7 @@ class KubernetesRuntime:
             why = next((": ".join(part for part in _waits_for(pod) if part) for pod in found if not _runs(pod)), why) or why
             if deadline.passed or (found and all(_waits_for(pod)[0] in _HOPELESS for pod in found)):
                 raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200))
-            time.sleep(LOOK)
+            clock.sleep(LOOK)
 
     def _rest(self, place: str) -> None:
         """Have it run nowhere, as soon as its processes end."""
@@ -275,10 +277,12 @@ class KubernetesRuntime:
         """End a place's processes by force. A pod of a node that does not answer is forgotten after a while: the fence keeps it out of the database."""
         self._rest(place)
         for force in (False, True):
-            if not self._pods(place):
+            # A pod that has ended stays, with its log, until its Job is removed.
+            living = [pod for pod in self._pods(place) if _alive(pod)]
+            if not living:
                 return
             if force:
-                for pod in self._pods(place):
+                for pod in living:
                     self.api.delete("Pod", self.namespace, pod["metadata"]["name"], grace=0)
             with contextlib.suppress(WaitTimeout):
                 wait_until(lambda: self._killed(place), Deadline(GONE), interval=LOOK)
@@ -288,7 +292,7 @@ class KubernetesRuntime:
     def _killed(self, place: str) -> bool:
         """Whether no pod is left of it; asked again and again, since one may only just begin."""
         self._ask(place, {"kill": True})
-        return not self._pods(place)
+        return not any(_alive(pod) for pod in self._pods(place))
 
     def _end_job(self, name: str) -> None:
         if self.api.delete("Job", self.namespace, name):
@@ -427,7 +431,8 @@ def _image_of(pod: Mapping[str, Any]) -> str:
 
 def _fetch(ground: Ground, name: str, reference: str) -> dict[str, Any]:
     """A Job that ends at once."""
-    spec = Spec(kind="fetch", colour="", release="", image="", config="", reference=reference, command=[], files={}, environment={}, memory=32 * 1024 ** 2, lasts=False)
+    spec = Spec(kind="fetch", colour="", release="", image="", config="", reference=reference, command=[], files={}, environment={},
+                memory=32 * 1024 ** 2, lasts=False)
     job = pods.workload(ground, name, spec, "", "")
     inside = job["spec"]["template"]["spec"]
     odoo = inside["containers"][0]

@@ -9,13 +9,12 @@ The API is the memory of it, so nothing is written down for a next boot.
 from __future__ import annotations
 
 import socket
-import time
 from typing import Any
 
 from .._instance.names import COLOURS, HTTP
 from .._instance.names import place as place_of
 from .._kernel.errors import DomainError
-from .._kernel.wait import Deadline, WaitTimeout, wait_until
+from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import Api
 from . import pods
 from .pods import INSTANCE, PLACE, Ground
@@ -92,7 +91,7 @@ class ServiceFront:
                 raise DomainError("front_hangs", f"the Service {self.ground.namespace}/{self.ground.instance} ({address}) still does not refuse {FOLLOWS} s "
                                   "after it was told to", advice="Look at the data plane of this cluster (kube-proxy)") from None
             return  # whoever leads there proved it ready: who waits goes on waiting
-        time.sleep(OTHERS)
+        clock.sleep(OTHERS)
 
 
 def service(ground: Ground, name: str, place: str) -> dict[str, Any]:

@@ -98,7 +98,8 @@ _POLICIES: dict[str, Item] = {
         "validations": [
             _deny("variables.fresh.all(i, i.matches('@sha256:[0-9a-f]{64}$'))", "images are named by digest (...@sha256:...)",
                   "'images are named by digest (...@sha256:...), and not so: ' + variables.fresh.filter(i, !i.matches('@sha256:[0-9a-f]{64}$')).join(', ')"),
-            _deny("variables.fresh.all(i, variables.registries.exists(r, i.startsWith(r + '/') || i.startsWith(r + '@')))", "an image of a registry that is not this tenant's",
+            _deny("variables.fresh.all(i, variables.registries.exists(r, i.startsWith(r + '/') || i.startsWith(r + '@')))",
+                  "an image of a registry that is not this tenant's",
                   "'images come from this tenant\\'s registries (' + variables.registries.join(', ') + ')'")]},
     "pods": {
         # Tolerations may be added to a pod that waits, and one that is held at a gate may choose nodes: so changes are looked at as well.

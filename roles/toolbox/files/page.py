@@ -15,7 +15,8 @@ PORTS = (8069, 8072)
 # Seconds after which a browser may ask again.
 RETRY_AFTER = 20
 PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="20"><title>Back soon</title>
-<body style="font-family:sans-serif;text-align:center;padding-top:20vh"><h1>Back soon</h1><p>This shop is being updated. The page looks again by itself.</p></body></html>
+<body style="font-family:sans-serif;text-align:center;padding-top:20vh">
+<h1>Back soon</h1><p>This shop is being updated. The page looks again by itself.</p></body></html>
 """
 
 
@@ -26,7 +27,8 @@ class Page(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         self.send_response(503)
-        for name, value in (("Retry-After", RETRY_AFTER), ("Cache-Control", "no-store"), ("Content-Type", "text/html; charset=utf-8"), ("Content-Length", len(PAGE))):
+        headers = {"Retry-After": RETRY_AFTER, "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8", "Content-Length": len(PAGE)}
+        for name, value in headers.items():
             self.send_header(name, str(value))
         self.end_headers()
         if self.command != "HEAD":

@@ -29,7 +29,13 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model impo
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import ReleaseOperation
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.parts import Parts
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.front import MachineFront
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import Ground
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.cluster import (
+    FakeApi,
+    WorldKubernetes,
+    front_of,
+)
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.memory import MemoryFront, MemoryRuntime
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.world import (
     INSTANCE,
@@ -120,11 +126,13 @@ class Rig:
     """One world.
 
     :param patch: puts everything back after the test.
-    :param kind: ``memory``; or ``docker``, with the real runtime and front of a machine on a daemon and an nftables that are in memory.
+    :param kind: ``memory``; or ``docker``, with the real runtime and front of a machine on a daemon and an nftables that are in memory; or
+        ``kubernetes``, with those of a cluster on an API that is in memory.
     """
 
     def __init__(self, directory: Path, patch: pytest.MonkeyPatch, kind: str = "memory") -> None:
         self.directory, self.patch, self.kind = directory, patch, kind
+        self.api: FakeApi | None = None
         directory.mkdir(parents=True, exist_ok=True)
         self.world = World(directory, RELEASES, dict(SCHEMAS))
         # What an operation that was undone may leave beside what it found, and what it may leave otherwise.
@@ -141,6 +149,10 @@ class Rig:
         if self.kind == "docker":
             runtime = WorldDocker(world, wanted.instance, wanted.directory, params["subnet"], int(params["uid"]))
             front = MachineFront(wanted.instance, params["subnet"], params["edge"]["maintenance"], str(self.directory), world.nft)
+        elif self.kind == "kubernetes":
+            ground = Ground(wanted.instance, wanted.instance, int(params["uid"]))
+            self.api = self.api or FakeApi(world, ground)
+            runtime, front = WorldKubernetes(world, self.api, ground, wanted.directory), front_of(world, self.api, ground)
         else:
             runtime.tokens = self.tokens
         data = RigData(wanted.directory, wanted.database, int(params["uid"]))

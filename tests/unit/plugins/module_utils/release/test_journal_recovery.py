@@ -258,10 +258,11 @@ def test_killed_anywhere(trial: Trial, undone: list[str], between: str) -> None:
         trial.reached(rig, said)
 
 
+@pytest.mark.parametrize("kind", ["memory", "kubernetes"])
 @pytest.mark.parametrize("trial", CASES, indirect=True)
-def test_killed_anywhere_on_any_runtime(trial: Trial, undone: list[str]) -> None:
+def test_killed_anywhere_on_any_runtime(trial: Trial, undone: list[str], kind: str) -> None:
     """The same with places and a front that know nothing of Docker: a release rests on the protocol's contracts alone."""
-    trial.kind = "memory"
+    trial.kind = kind
     for number in range(1, trial.effects() + 1):
         rig = trial.fresh()
         rig.fail_at(number, "kill")
