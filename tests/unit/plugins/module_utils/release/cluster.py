@@ -115,10 +115,12 @@ class FakeApi:
             return True
         if (kind, name) not in self._there():
             return False
-        with self.world.effect(f"delete {kind} {name}"):
-            del self.objects[kind, name]
-        if kind in WORKLOADS and f"{INSTANCE}-{name}" in self.world.boxes:
+        if kind in WORKLOADS:  # its pods go with it
             self.world.remove(f"{INSTANCE}-{name}")
+        else:
+            with self.world.effect(f"delete {kind} {name}"):
+                pass
+        del self.objects[kind, name]
         return True
 
     # -- what controllers and kubelets do ---------------------------------------------------------
