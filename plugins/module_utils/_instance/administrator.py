@@ -25,6 +25,9 @@ OBSERVE = """(select json_build_object('name', r.rolname, 'superuser', r.rolsupe
   from pg_roles r where r.rolname = current_user)"""
 """``name``, ``superuser``, and what it ``lacks``."""
 
+ENGLISH = "select set_config('lc_messages', 'C', false) from pg_roles where rolname = current_user and rolsuper"
+"""Have PostgreSQL speak English where its words are read. Only a superuser may; what a managed service speaks is left to it."""
+
 
 def check(name: str, lacks: Sequence[str]) -> None:
     """:raises DomainError: ``admin_rights``, naming what the administrator's role lacks."""
