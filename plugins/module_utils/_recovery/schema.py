@@ -149,8 +149,12 @@ class SchemaLoad:
         dump.script(self.directory, self.manifest["postgresql"]["major"], path, which, self._left())
         with open(path, "rb") as stream, self.cluster.session(self.name) as cursor:
             cursor.execute(administrator.ENGLISH + "; set synchronous_commit = off; set lock_timeout = 0")
+            left = float("inf")
             for statement in Script(stream.read).statements():
-                cursor.execute("select set_config('statement_timeout', %s, false)", (str(round(self._left() * 1000)),))
+                # Not for each of thousands: by TCP that is as long as the statements themselves.
+                if left - self._left() >= 1:
+                    left = self._left()
+                    cursor.execute("select set_config('statement_timeout', %s, false)", (str(round(left * 1000)),))
                 self.statements += 1
                 try:
                     cursor.execute(statement.text)
