@@ -42,7 +42,7 @@ class RecoveryStory:
         :raises RuntimeError: when something without which the story cannot go on failed.
         """
         self._prepare()
-        self.load = Load(self.state, self.addresses, self.authority)
+        self.load = Load(self.state, dict.fromkeys((ACME, BODEGA), self.addresses["vm-prod-1"]), self.authority)
         self._chapter("A recovery point under load, and another one after a little work")
         self._capture()
         self._chapter("r3 takes its own, and an hour of work later everybody wishes it had not come")
