@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from pathlib import Path
 
 from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import Instance
 from sgplab import template
