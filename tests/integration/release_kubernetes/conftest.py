@@ -29,11 +29,11 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors impo
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
 from ansible_collections.sysgenpro.odoo.plugins.modules import tenant_quota
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tests" / "lab"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "lab"))
 from load import Record, read_records
 from sgplab import base, certificates
 
+ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "inventories" / "demo" / "kubernetes"
 CLUSTER = "lab"
 NAME = "release-it"
