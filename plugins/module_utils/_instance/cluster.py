@@ -87,6 +87,15 @@ class Cluster:
             cursor.execute("select rolname from pg_roles where rolname = any(%s)", ([self.role(colour, QUEUE) for colour in COLOURS],))
             return [row[0] for row in cursor.fetchall()]
 
+    @cached_property
+    def superuser(self) -> bool:
+        """Whether the administrator is one; see ``administrator``."""
+        if not self.way.remote and self.way.user == "postgres":
+            return True
+        with self.session("postgres") as cursor:
+            cursor.execute("select rolsuper from pg_roles where rolname = current_user")
+            return bool(cursor.fetchone()[0])
+
     # -- sessions ---------------------------------------------------------------------------------
 
     @contextmanager
@@ -170,6 +179,8 @@ class Cluster:
         """
         self.allow_login(shut, False)
         self.allow_login(allowed, True)
+        # A superuser always gets in.
+        allowed = [*allowed, *([] if self.superuser else [self.way.user])]
         database = sql.Identifier(self.name)
         with self.session("postgres") as cursor:
             for grantee, privilege, _option in self.grants().grants:
@@ -180,17 +191,26 @@ class Cluster:
                 cursor.execute(sql.SQL("grant connect on database {} to {}").format(database, sql.Identifier(role)))
             deadline = Deadline(seconds)
             while True:
-                cursor.execute(
-                    "select pid, usename, pg_terminate_backend(pid) from pg_stat_activity"
-                    " where datname = %s and pid <> pg_backend_pid() and usename <> all(%s)",
-                    (self.name, list(allowed)))
-                left = cursor.fetchall()
+                left = self._terminate(cursor, " and usename <> all(%s)", (self.name, list(allowed)))
                 if not left:
                     return
                 if deadline.passed:
                     raise DomainError("fence_failed", "sessions of {} in {} do not end".format(
-                        ", ".join(sorted({row[1] or "?" for row in left})), self.name))
+                        ", ".join(sorted({row[1] for row in left})), self.name))
                 time.sleep(0.05)
+
+    def _terminate(self, cursor: Any, which: str = "", values: Sequence[Any] = ()) -> list[tuple[int, str]]:
+        """End sessions in a database. Returns those that were there, with their roles. :raises DomainError: ``fence_failed``."""
+        values = values or (self.name,)
+        where = " from pg_stat_activity where datname = %s and pid <> pg_backend_pid()" + which
+        try:
+            cursor.execute("select pid, usename, pg_terminate_backend(pid)" + where, values)
+        except psycopg2.errors.InsufficientPrivilege as error:
+            cursor.execute("select distinct usename" + where, values)
+            raise DomainError("fence_failed", "sessions in {} may not be ended by {}, among them those of {}: {}".format(
+                values[0], self.way.user, ", ".join(sorted(str(row[0]) for row in cursor.fetchall())), str(error).strip().splitlines()[0]),
+                advice="Nobody but a superuser ends a superuser's sessions: have whoever owns them end them") from None
+        return [(row[0], row[1] or "?") for row in cursor.fetchall()]
 
     def let_in(self, role: str) -> None:
         """Open the fence for one more role."""
@@ -291,7 +311,10 @@ class Cluster:
 
     def _rename(self, cursor: Any, old: str, new: str) -> None:
         cursor.execute(sql.SQL("alter database {} allow_connections false").format(sql.Identifier(old)))
-        cursor.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (old,))
+        try:
+            cursor.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (old,))
+        except psycopg2.errors.InsufficientPrivilege:
+            self._terminate(cursor, values=(old,))
         cursor.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(old), sql.Identifier(new)))
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._kernel.errors import DomainError
-from . import given
+from . import administrator, given
 from .cluster import PATIENCE, Cluster
 from .names import logins_of
 
@@ -51,7 +51,8 @@ select json_build_object(
       where subdbid = (select oid from pg_database where datname = current_database())) r (what)),
   'sessions', (select json_agg(distinct usename) from pg_stat_activity
     where datname = current_database() and backend_type = 'client backend' and usename <> current_user),
-  'extensions', {extensions}
+  'extensions', {extensions},
+  'administrator', {administrator}
   {collation} {odoo} {platform})
 """
 # Since 15: of a database whose two differ no copy can be made (CREATE DATABASE, "template database has a collation version mismatch").
@@ -96,7 +97,7 @@ select row_to_json(a) from (select id, release, image, reference, record->'sourc
   reason, at from sysgenpro.applied {}) a
 """
 _SCHEMA = """
-create schema if not exists sysgenpro authorization postgres;
+create schema if not exists sysgenpro authorization current_user;
 create table if not exists sysgenpro.identity (
   singleton boolean primary key default true check (singleton),
   instance text not null, tenant text not null, environment text not null, data_class text not null);
@@ -140,6 +141,7 @@ class DatabaseState:
     :param origins: where modules come from; None where nobody asked.
     :param read_only: why nobody can write to it, where it is so.
     :param closed: why logins of the instance's processes would not get in, a line each.
+    :param administrator: see ``administrator.OBSERVE``.
     :param extensions: see ``given.OBSERVE``.
     :param applied: the newest row of ``sysgenpro.applied`` without its record; None where never released.
     """
@@ -166,6 +168,7 @@ class DatabaseState:
     extensions: Mapping[str, Any] = field(default_factory=dict)
     read_only: str = ""
     closed: Sequence[str] = ()
+    administrator: Mapping[str, Any] = field(default_factory=lambda: {"name": "postgres", "superuser": True, "lacks": []})
 
     @property
     def installed(self) -> set[str]:
@@ -179,7 +182,7 @@ class Database(Cluster):
     def observe(self) -> DatabaseState:
         """One session and one query where the database was released before.
 
-        :raises DomainError: ``database_down``, also for a database that is there and cannot be read: it is never taken for one that is not.
+        :raises DomainError: ``admin_rights``; ``database_down``, also for a database that is there and cannot be read: it is never taken for one that is not.
         """
         try:
             with self.session(patience=0) as cursor:
@@ -196,6 +199,11 @@ class Database(Cluster):
     def _without(self, error: Exception) -> DatabaseState:
         """The cluster without the database; whether it is there is asked, since the words of an error depend on the server's language."""
         with self.session("postgres", patience=0) as cursor:
+            if not self.superuser:
+                cursor.execute("select " + administrator.OBSERVE, {"owner": self.owner})
+                may = cursor.fetchone()[0]
+                # Without its membership it gets into no database of the owner's, without pg_monitor it is told nothing of any.
+                administrator.check(may["name"], may["lacks"])
             found = self._observe_with(cursor, False, False)
             cursor.execute("select 1 from pg_database where datname = %s", (self.name,))
             if cursor.fetchone():
@@ -203,12 +211,13 @@ class Database(Cluster):
                     self.name, (str(error).strip().splitlines() or ["no reason given"])[0]),
                     unchanged="Nothing was changed by this call", advice="Mend that, then run this again") from error
         return DatabaseState(False, settings=found["settings"], roles=found["roles"] or {}, databases=found["databases"] or (),
-                             directory=found["directory"], read_only=found["read_only"] or "", closed=found["closed"] or ())
+                             directory=found["directory"], read_only=found["read_only"] or "", closed=found["closed"] or (),
+                             administrator=found["administrator"])
 
     def _observe_with(self, cursor: Any, odoo: bool, platform: bool) -> dict[str, Any]:
         collation = _OBSERVE_COLLATION if cursor.connection.server_version >= 150000 else ""
         query = _OBSERVE.format(collation=collation, odoo=_OBSERVE_ODOO if odoo else _OBSERVE_OTHER,
-                                platform=_OBSERVE_PLATFORM if platform else "", extensions=given.OBSERVE)
+                                platform=_OBSERVE_PLATFORM if platform else "", extensions=given.OBSERVE, administrator=administrator.OBSERVE)
         cursor.execute(query, {"prefix": self.name.replace("_", r"\_") + "%", "name": self.name,
                                "logins": logins_of(self.name), "owner": self.owner})
         found: dict[str, Any] = cursor.fetchone()[0]
@@ -361,7 +370,7 @@ def _state(found: Mapping[str, Any], odoo: bool) -> DatabaseState:
         modules=modules, partially_updated=found.get("partially_updated"), languages=found.get("languages") or (),
         identity=found.get("identity"), applied=found.get("applied"),
         tables=found.get("tables") or 0, bytes=found["bytes"], directory=found["directory"], collation=found.get("collation"),
-        extensions=found["extensions"], read_only=found["read_only"] or "", closed=found["closed"] or ())
+        extensions=found["extensions"], read_only=found["read_only"] or "", closed=found["closed"] or (), administrator=found["administrator"])
 
 
 __all__ = ["Database", "DatabaseState"]

@@ -29,6 +29,9 @@ select json_build_object(
 from pg_database d where datname = %s
 """
 
+# Connection limits of a database that was not opened yet: for a superuser as administrator, and for another role.
+CLOSED = (0, 19)
+
 
 def like(cursor: Any, name: str) -> dict[str, Any]:
     """What ``make`` needs to make another one like this."""
@@ -38,23 +41,27 @@ def like(cursor: Any, name: str) -> dict[str, Any]:
 
 
 def make(cursor: Any, name: str, owner: str, wanted: Mapping[str, Any]) -> None:
-    """An empty database that only a superuser gets into.
+    """An empty database that only its administrator gets into: a superuser is not counted, and whoever is none gets the few sessions that it needs.
 
     :param wanted: as ``like`` tells it.
     :raises DomainError: ``locale_missing``, ``database_not_made``.
     """
     database = sql.Identifier(name)
     try:
+        cursor.execute("select rolsuper from pg_roles where rolname = current_user")
+        superuser = cursor.fetchone()[0]
         cursor.execute(sql.SQL(
-            "create database {} owner {} encoding {} lc_collate {} lc_ctype {}{} connection limit 0 template template0").format(
+            "create database {} owner {} encoding {} lc_collate {} lc_ctype {}{} connection limit {} template template0").format(
                 database, sql.Identifier(owner), sql.Literal(wanted["encoding"]), sql.Literal(wanted["collate"]), sql.Literal(wanted["ctype"]),
-                provider(wanted, cursor.connection.server_version)))
+                provider(wanted, cursor.connection.server_version), sql.Literal(CLOSED[0 if superuser else 1])))
     except psycopg2.Error as error:
         if error.pgcode in _LOCALE:
             raise locale_missing(wanted, first_line(error)) from None
         raise DomainError("database_not_made", f"the database {name} cannot be made: {first_line(error)}",
                           advice="Mend that, then run the same command again") from None
     cursor.execute(sql.SQL("revoke all on database {} from public, {}").format(database, sql.Identifier(owner)))
+    if not superuser:
+        cursor.execute(sql.SQL("grant all on database {} to current_user").format(database))
 
 
 def provider(wanted: Mapping[str, Any], version: int) -> Any:

@@ -21,25 +21,26 @@ try:
 except ImportError:  # the role installs it; only check mode may go on without
     HAS_PSYCOPG2 = False
 
+from .._instance import administrator
 from .._instance.way_in import WayIn
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
 from .model import CLOSED, HARMFUL, Cluster, Role, Seen, parse, plan
 
 ROLES = """
-SELECT r.rolname, r.rolpassword, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls,
+SELECT r.rolname, {verifier}, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolreplication, r.rolbypassrls,
        (SELECT substr(c, 6) FROM pg_db_role_setting s, unnest(s.setconfig) c
          WHERE s.setrole = r.oid AND s.setdatabase = 0 AND c LIKE 'role=%%'),
        EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid
                 WHERE m.member = r.oid AND o.rolname = %(owner)s),
        EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid)
-  FROM pg_authid r WHERE r.rolname = %(owner)s OR r.rolname = ANY (%(logins)s)"""
+  FROM {roles} r WHERE r.rolname = %(owner)s OR r.rolname = ANY (%(logins)s)"""
 """The attributes in the order of HARMFUL."""
 FACTS = """
 SELECT current_setting('server_version'), current_setting('data_checksums'), current_setting('ssl'),
        current_setting('max_connections')::int, extract(epoch FROM pg_conf_load_time()),
-       ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name),
-       ARRAY(SELECT format('%s:%s: %s', sourcefile, sourceline, error) FROM pg_file_settings
+       ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name), {errors}"""
+ERRORS = """ARRAY(SELECT format('%s:%s: %s', sourcefile, sourceline, error) FROM pg_file_settings
               WHERE error IS NOT NULL AND name NOT IN (SELECT name FROM pg_settings WHERE pending_restart))
        || ARRAY(SELECT format('pg_hba.conf:%s: %s', line_number, error) FROM pg_hba_file_rules WHERE error IS NOT NULL)
        || ARRAY(SELECT 'conf.d/sysgenpro.conf is not read: postgresql.conf needs include_dir = ''conf.d'''
@@ -93,7 +94,11 @@ class ClustersOperation:
     def _look(self, connection: Any, cluster: Cluster) -> Seen:
         logins = [cluster.role(login) for login in cluster.passwords]
         with connection.cursor() as cursor:
-            cursor.execute(ROLES, {"owner": cluster.owner, "logins": logins})
+            cursor.execute("SELECT " + administrator.OBSERVE, {"owner": cluster.owner})
+            may = cursor.fetchone()[0]
+            # Whoever may not see verifiers leaves passwords of roles that are there alone: odoo_release gives each process its own when it makes it.
+            of = ("r.rolpassword", "pg_authid") if may["superuser"] else ("NULL", "pg_roles")
+            cursor.execute(ROLES.format(verifier=of[0], roles=of[1]), {"owner": cluster.owner, "logins": logins})
             roles = {
                 row[0]: Role(
                     verifier=row[1],
@@ -104,11 +109,12 @@ class ClustersOperation:
                 )
                 for row in cursor.fetchall()
             }
-            cursor.execute(FACTS)
+            # The files of another machine's cluster are its owner's business.
+            cursor.execute(FACTS.format(errors="ARRAY[]::text[]" if cluster.way else ERRORS))
             version, checksums, ssl, connections, loaded, pending, errors = cursor.fetchone()
         facts = {"version": version, "data_checksums": checksums, "ssl": ssl, "max_connections": connections}
         stale = not cluster.way and any(changed > float(loaded) for changed in self._changed(cluster))
-        return Seen(True, roles, stale, tuple(pending), tuple(errors), facts)
+        return Seen(True, roles, stale, tuple(pending), tuple(errors), facts, may)
 
     def _changed(self, cluster: Cluster) -> Iterator[float]:
         own = f"/etc/postgresql/{cluster.major}/{cluster.database}/"
@@ -175,6 +181,8 @@ def apply(connection: Any, cluster: Cluster, step: Step) -> None:
             reload(cursor)
         elif step.name == "create_owner":
             cursor.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(role))
+        elif step.name == "join":
+            cursor.execute(sql.SQL("GRANT {}" + administrator.join(connection.server_version)).format(owner))
         elif step.name == "create_login":
             may = sql.SQL("NOLOGIN" if step.parameters["login"] in CLOSED else "LOGIN")
             cursor.execute(sql.SQL("CREATE ROLE {} {} IN ROLE {}").format(role, may, owner))

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .._instance import administrator
 from .._instance.names import LOGINS, OWNER, QUEUE_LOGINS, UPDATE, role
 from .._instance.way_in import WayIn
 from .._kernel.errors import DomainError
@@ -69,6 +70,8 @@ class Seen:
     pending: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    administrator: Mapping[str, Any] = field(default_factory=lambda: {"superuser": True, "lacks": []})
+    """See ``_instance.administrator``."""
 
 
 def parse(entry: Mapping[str, Any]) -> Cluster:
@@ -94,7 +97,12 @@ def plan(clusters: list[Cluster], seen: Mapping[str, Seen]) -> Plan:
         found = seen[cluster.instance]
         if found.stale:
             steps.append(_step(cluster, "reload", "take over changed settings"))
+        joins = f"membership in {cluster.owner}"
+        lacks = found.administrator["lacks"]
+        administrator.check(found.administrator.get("name", ""), [each for each in lacks if each != joins])
         steps += _owner(cluster, found)
+        if not found.administrator["superuser"] and (joins in lacks or cluster.owner not in found.roles):
+            steps.append(_step(cluster, "join", f"have {found.administrator['name']} act as {cluster.owner}", role=cluster.owner))
         for login in cluster.logins:
             steps += _login(cluster, login, found)
     after: dict[str, list[str]] = {}
@@ -124,7 +132,7 @@ def _login(cluster: Cluster, login: str, found: Seen) -> list[Step]:
         steps.append(_restrict(cluster, name, role))
     if not role.member or role.acts_as != cluster.owner:
         steps.append(_step(cluster, "act_as", f"have {name} act as {cluster.owner}", role=name))
-    if not role.in_use and not verifies(role.verifier, cluster.passwords[login]):
+    if not role.in_use and found.administrator["superuser"] and not verifies(role.verifier, cluster.passwords[login]):
         steps.append(_step(cluster, "password", f"set the password of {name}", role=name, login=login))
     return steps
 

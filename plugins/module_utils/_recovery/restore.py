@@ -57,7 +57,7 @@ class Target:
                 " 'roles', (select json_agg(rolname) from pg_roles),"
                 " 'icu', exists (select from pg_collation where collprovider = 'i'), 'extensions', (select json_agg(name) from pg_available_extensions),"
                 " 'mark', (select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s),"
-                " 'closed', (select datconnlimit = 0 from pg_database where datname = %s))", (self.name, self.name))
+                " 'closed', (select datconnlimit in (0, 19) from pg_database where datname = %s))", (self.name, self.name))
             found: dict[str, Any] = cursor.fetchone()[0]
         return {**found, "filestore": os.path.lexists(self.filestore), "interrupted": self.interrupted()}
 

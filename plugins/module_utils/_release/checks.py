@@ -11,6 +11,7 @@ from typing import Any
 
 from .._image import installing
 from .._image.installing import missing_modules
+from .._instance import administrator
 from .._instance.data import HEADROOM
 from .._instance.database import DatabaseState
 from .._instance.names import COLOURS, OWNER, QUEUE, logins_of, role
@@ -60,10 +61,11 @@ def check_identity(wanted: Desired, seen: Observed) -> None:
 
 
 def check_writable(wanted: Desired, database: DatabaseState) -> None:
-    """Nor does anybody get in whose login was closed by hand.
+    """Nor does anybody get in whose login was closed by hand, and who administers it may do what a release asks for.
 
-    :raises DomainError: ``database_read_only``, ``logins_closed``.
+    :raises DomainError: ``admin_rights``, ``database_read_only``, ``logins_closed``.
     """
+    administrator.check(database.administrator["name"], database.administrator["lacks"])
     if database.closed:
         raise DomainError(
             "logins_closed", f"the instance's processes would not get into {wanted.database}: {joined(list(database.closed))}",

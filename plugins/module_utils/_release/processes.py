@@ -49,11 +49,12 @@ class Processes:
              data: str = "data", reach: str = "database", kind: str = UPDATE, waits: bool = False) -> None:
         """A place that runs once: an update, a rehearsal. :param files: beside those that Odoo is given."""
         role, password = self.database.update_role, self.let_update_in()
+        needs = [self.wanted.params["database"], *([self.wanted.params["session"] or {}] if reach == "aside" else [])]
         self.runtime.make(where, Spec(
             kind=kind, colour="", release="", image="", config=self.wanted.digest_for(UPDATE), reference=release.reference, command=list(command),
             files={**self._files(release, kind, role, password, database), **(files or {})}, environment=config.environment(self.wanted.params, kind),
             memory=_UPDATE_MEMORY, data=data, reach=reach, lasts=False, waits=waits,
-            hosts=[self.wanted.params["database"]["host"]] if self.wanted.params["database"].get("host") else []))
+            hosts=[each["host"] for each in needs if each.get("host")]))
 
     def let_update_in(self) -> str:
         """Give the update's role its password. Returns it."""

@@ -56,6 +56,17 @@ end $$;
 create event trigger sysgenpro_note on ddl_command_end execute function sysgenpro_rehearsal.note();
 create event trigger sysgenpro_note_drop on sql_drop execute function sysgenpro_rehearsal.note();
 """
+# What a database is made of, a line each. Only a superuser may note changes as they come (CREATE EVENT TRIGGER): others compare before and after.
+_SHAPE = """
+select 'COLUMN', format('%s.%s', c.oid::regclass, a.attname), format('%s%s', format_type(a.atttypid, a.atttypmod), case when a.attnotnull then ' not null' end)
+  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+  where c.relkind in ('r', 'p', 'v', 'm') and c.relnamespace = 'public'::regnamespace
+union all select 'CONSTRAINT', format('%s on %s', conname, conrelid::regclass), pg_get_constraintdef(oid) from pg_constraint
+  where connamespace = 'public'::regnamespace and conrelid <> 0
+union all select 'INDEX', format('%s', indexrelid::regclass), pg_get_indexdef(indexrelid) from pg_index i
+  join pg_class c on c.oid = i.indexrelid where c.relnamespace = 'public'::regnamespace
+order by 1, 2, 3
+"""
 # Table-level locks that keep readers or writers out (PostgreSQL documentation, "Table-Level Locks").
 _LOCKS = """
 select c.relname, l.mode from pg_locks l join pg_class c on c.oid = l.relation
@@ -136,20 +147,37 @@ class RehearsalSteps(Steps):
                             files={"change.py": odoo_run.script(step.parameters)}, data=REHEARSAL)
         locks: dict[str, dict[str, Any]] = {}
         with self.database.session(self.clone) as cursor:
-            cursor.execute(_NOTE_DDL)
+            before = self._note_ddl(cursor)
             seconds = odoo_run.watch(
                 self.runtime, REHEARSAL, self.bounds["update"], list, lambda: None, self.bounds["update"],
                 sample=lambda: _sample_locks(cursor, locks))
             there = type(self.database)(self.clone, self.database.way)
             self.warnings += odoo_run.settle(there, self.wanted, record, step.parameters)
             odoo_run.check(there, step.parameters)
-            cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
-            ddl = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]
-            # The platform's own notes are not part of what is rehearsed.
-            cursor.execute("drop event trigger sysgenpro_note; drop event trigger sysgenpro_note_drop")
+            ddl = self._noted_ddl(cursor, before)
         kept = [{**lock, "table": key.split(" ")[0], "mode": key.split(" ")[1]} for key, lock in sorted(locks.items())]
         return {"update_seconds": round(seconds, 3), "ddl": ddl, "locks": kept, "ddl_fingerprint": digest_of(
             sorted({(d["tag"], d["object"], d["command"]) for d in ddl}))}
+
+    def _note_ddl(self, cursor: Any) -> set[tuple[str, str, str]] | None:
+        """Have changes of the schema noted. Returns its shape where that may not be done."""
+        if self.database.superuser:
+            cursor.execute(_NOTE_DDL)
+            return None
+        cursor.execute(_SHAPE)
+        return set(cursor.fetchall())
+
+    def _noted_ddl(self, cursor: Any, before: set[tuple[str, str, str]] | None) -> list[dict[str, str]]:
+        if before is not None:
+            cursor.execute(_SHAPE)
+            after = set(cursor.fetchall())
+            return [{"tag": f"{tag} {kind}", "object": name, "command": how} for tag, lines in (("DROP", before - after), ("ADD", after - before))
+                    for kind, name, how in sorted(lines)]
+        cursor.execute("select tag, object, command from sysgenpro_rehearsal.ddl order by id")
+        found = [{"tag": row[0], "object": row[1], "command": " ".join(row[2].split())} for row in cursor.fetchall()]
+        # The platform's own notes are not part of what is rehearsed.
+        cursor.execute("drop event trigger sysgenpro_note; drop event trigger sysgenpro_note_drop")
+        return found
 
     def do_try_out(self, step: Step) -> dict[str, Any]:
         started = clock.monotonic()

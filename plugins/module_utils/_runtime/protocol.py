@@ -66,7 +66,8 @@ class Spec:
     :param colour: empty for a place that runs once.
     :param files: text by name, which Odoo finds in ``/etc/odoo`` and nobody else may read.
     :param data: the directory of the instance that is the process' own ``/var/lib/odoo``: ``data`` or ``rehearsal``.
-    :param reach: ``instance``: its network. ``database``: nothing but PostgreSQL. ``aside``: PostgreSQL and whoever makes it, nobody else.
+    :param reach: ``instance``: its network. ``database``: nothing but PostgreSQL. ``aside``: PostgreSQL, the session store and whoever makes
+        it, nobody else.
     :param memory: limit in bytes, swap included. :param cpus: limit; 0 is none.
     :param lasts: started again after a boot or a crash, until it is asked to end.
     :param waits: it may be warmed before it is started.

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A tenant's network: all is denied, and these few paths are open. Pure.
 
-Places with ``reach`` ``database`` or ``aside`` (updates, rehearsals) reach their database and nothing else, no name server either: whoever makes them gives
-them its address.
+Places with ``reach`` ``database`` or ``aside`` (updates, rehearsals) reach their database, the latter the session store too, since it must show that users stay
+logged in; and nothing else, no name server either: whoever makes them gives them the addresses.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ NAME_SERVER = (53, 5353)
 """Ports of the cluster's name server. A policy sees a connection behind its Service, and a CoreDNS without rights listens at the second."""
 # Well-known: https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
 _NAME = "kubernetes.io/metadata.name"
-CONFINED = ("aside", "database")
+ASIDE = "aside"
+CONFINED = (ASIDE, "database")
 SERVING = (*(place(colour, kind) for colour in COLOURS for kind in ("realtime", "web")), TOOLBOX)
 """Places that the edge may be led to; the toolbox serves the page that says that nothing else does."""
 
@@ -72,6 +73,8 @@ def policies(tenant: Tenant, edge: Edge, ground: Ground, labels: Mapping[str, st
         _policy(tenant, labels, "serving", serving, ingress=[{"ports": _ports(places), "from": [edge_peer]}]),
         _policy(tenant, labels, "toolbox", toolbox, egress=[{"ports": inner, "to": [{"podSelector": {}}]}, *api]),
         _policy(tenant, labels, "outside", free, egress=outside)]
+    if tenant.redis:
+        found.append(_policy(tenant, labels, "aside", {"matchLabels": {REACH: ASIDE}}, egress=[_to(tenant.redis)]))
     for name, target in (("into-database", tenant.database), ("into-redis", tenant.redis)):
         if target and target.namespace == tenant.namespace:
             found.append(_policy(tenant, labels, name, {"matchLabels": dict(target.pods)},

@@ -36,7 +36,7 @@ WAYS: dict[str, dict[str, bool]] = {
     "toolbox": {"web:8069": True, "cron:8068": True, "rehearsal:8069": True, "web:9000": False, "neighbour:8069": False, "database:5432": True},
     "cron": {"web:8069": False, "database:5432": True, "redis:6379": True, "redis:5432": False, "neighbour:8069": False, f"{NAME_SERVER}:53": True},
     "update": {"database:5432": True, "toolbox:8069": False, "redis:6379": False, "web:8069": False, f"{NAME_SERVER}:53": False},
-    "rehearsal": {"database:5432": True, "redis:6379": False, f"{NAME_SERVER}:53": False}}
+    "rehearsal": {"database:5432": True, "redis:6379": True, "redis:5432": False, f"{NAME_SERVER}:53": False}}
 # A pod is confined once whoever enforces policies knows its address, which the first moments of a new one are before: so it asks a little later.
 _PROBE = """echo begun; sleep 5
 for way in $0; do if nc -w 2 ${way%:*} ${way#*:} </dev/null >/dev/null 2>&1; then echo $way open; else echo $way closed; fi; done

@@ -81,3 +81,17 @@ def test_the_queues_logins_are_made_where_there_are_passwords() -> None:
     with pytest.raises(DomainError, match=r"passwords\.blue_queue"):
         parse({**entry, "passwords": {**words, "blue_queue": ""}})
     assert parse({**entry, "passwords": dict.fromkeys(LOGINS, "pencil")}).logins == list(LOGINS)
+
+
+@pytest.mark.parametrize(("lacks", "roles", "expected"), [
+    (["membership in acme_owner"], CONVERGED, ["have clerk act as acme_owner"]), ([], CONVERGED, []), ([], {}, ["create role acme_owner", "have clerk act as acme_owner"]),
+    # A verifier that it may not see is none that differs.
+    ([], {**CONVERGED, "acme_update": Role(None, (), "acme_owner", True)}, []), (["CREATEROLE"], CONVERGED, "admin_rights")])
+def test_an_administrator_who_is_no_superuser(lacks: list[str], roles: dict[str, Role], expected: list[str] | str) -> None:
+    seen = Seen(True, roles, administrator={"name": "clerk", "superuser": False, "lacks": lacks})
+    if isinstance(expected, str):
+        with pytest.raises(DomainError, match=r"clerk.* lacks CREATEROLE") as error:
+            plan([CLUSTER], {"acme-production": seen})
+        assert error.value.code == expected
+    else:
+        assert [step.title for step in plan([CLUSTER], {"acme-production": seen}).steps][:len(expected) or 1] == expected

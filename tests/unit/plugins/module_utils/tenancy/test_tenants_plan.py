@@ -178,7 +178,7 @@ def test_what_pods_ask_for() -> None:
     assert io.requests(pods, {"acme"}) == {"acme": {"pods": 1, "requests.cpu": Decimal("0.505"), "limits.memory": 2 ** 30}}
 
 
-def test_places_that_are_confined_reach_their_database_alone() -> None:
+def test_places_that_are_confined_reach_their_database_and_to_show_themselves_their_sessions() -> None:
     one = tenant(redis={"address": "192.0.2.11"}, egress=[{"name": "all", "cidr": "0.0.0.0/0"},
                                                           {"name": "mail", "cidr": "192.0.2.0/24", "ports": [25], "kinds": ["cron"]}])
     for item in network.policies(one, EDGE, GROUND, {}):
@@ -187,6 +187,8 @@ def test_places_that_are_confined_reach_their_database_alone() -> None:
         opens = [peer for rule in spec.get("egress", ()) for peer in rule["to"]]
         if pods == {}:
             assert opens == [{"ipBlock": {"cidr": "192.0.2.10/32"}}] and spec["policyTypes"] == ["Ingress", "Egress"]
+        elif pods == {"matchLabels": {"org.sysgenpro/reach": "aside"}}:
+            assert opens == [{"ipBlock": {"cidr": "192.0.2.11/32"}}]
         elif opens and item["metadata"]["name"] != "toolbox":
             assert {"key": "org.sysgenpro/reach", "operator": "NotIn", "values": ["aside", "database"]} in pods["matchExpressions"]
 
