@@ -2,7 +2,7 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The newest lines of an instance's containers, oldest first, each with when, which colour and which kind. Those of containers that a release removed, too."""
+"""The newest lines of an instance's containers or pods, oldest first, each with when, which colour and which kind. Those of what a release removed, too."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import glob
 import os
 import re
 import time
-
-import docker
+from collections.abc import Iterator
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -30,17 +29,58 @@ def moment(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def kept(directory: str, instance: str, kinds: list[str], since: int, until: int):
-    """(which, line) of the files that were kept of removed containers (``logs_to`` of _runtime/docker.py)."""
+def which_of(place: str) -> tuple[str, str]:
+    """Colour and kind of a place; what runs once has no colour."""
+    colour, _dash, kind = place.rpartition("-")
+    return colour or "-", kind if colour else "update"
+
+
+def kept(directory: str, instance: str, kinds: list[str], since: int, until: int) -> Iterator[tuple[str, str]]:
+    """(which, line) of the files that were kept of what was removed (``logs_to`` of _runtime/docker.py, ``_keep_log`` of _runtime/kubernetes.py)."""
     for path in sorted(glob.glob(os.path.join(directory, instance, "state", "logs", instance + "-*.log"))):
         place = os.path.basename(path).split(".")[0][len(instance) + 1 :]
-        colour, _dash, kind = place.rpartition("-")
-        if (kind if colour else "update") not in kinds:
+        colour, kind = which_of(place)
+        if kind not in kinds:
             continue
         with open(path, encoding="utf-8", errors="replace") as stream:
             for line in stream:
                 if moment(since) <= line[:19] <= moment(until):
-                    yield f"{colour or '-'} {kind}", line.rstrip()
+                    yield f"{colour} {kind if colour != '-' else place}", line.rstrip()
+
+
+def in_containers(instance: str, kinds: list[str], since: int, until: int) -> Iterator[tuple[str, str]]:
+    """(which, line) of the containers that are there."""
+    import docker
+
+    for container in docker.from_env().containers.list(all=True, filters={"label": f"org.sysgenpro.instance={instance}"}):
+        labels = container.labels
+        if labels.get("org.sysgenpro.kind") in kinds:
+            for raw in container.logs(timestamps=True, since=since, until=until + 1, stream=True, follow=False):
+                yield "{} {}".format(labels.get("org.sysgenpro.colour") or "-", labels["org.sysgenpro.kind"]), raw.decode("utf-8", "replace").rstrip()
+
+
+def in_pods(namespace: str, instance: str, kinds: list[str], since: int, until: int) -> Iterator[tuple[str, str]]:
+    """(which, line) of the pods that are there, as the toolbox's account may read them; also of a process that the kubelet has begun anew since."""
+    from kubernetes import client, config
+
+    config.load_incluster_config()
+    api = client.CoreV1Api()
+    for pod in api.list_namespaced_pod(namespace, label_selector=f"org.sysgenpro/instance={instance}").items:
+        place = pod.metadata.labels.get("org.sysgenpro/place", "")
+        colour, kind = which_of(place)
+        if place in ("toolbox", "fetch") or kind not in kinds:
+            continue
+        for status in pod.status.container_statuses or []:
+            for previous in ([True] if status.restart_count else []) + [False]:
+                try:
+                    log = api.read_namespaced_pod_log(pod.metadata.name, namespace, container=status.name, previous=previous, timestamps=True,
+                                                      since_seconds=max(int(time.time()) - since, 1), _preload_content=False)
+                except client.ApiException:
+                    continue  # it has not begun yet, or is forgotten already
+                for raw in log:
+                    line = raw.decode("utf-8", "replace").rstrip()
+                    if line[:19] <= moment(until):
+                        yield f"{colour} {kind if colour != '-' else place}", line
 
 
 def main() -> None:
@@ -52,11 +92,11 @@ def main() -> None:
     parser.add_argument("--until", type=ago, required=True)
     parser.add_argument("--lines", type=int, required=True)
     parser.add_argument("--match", type=re.compile, required=True)
+    parser.add_argument("--namespace", default="", help="of an instance whose toolbox runs this")
     parser.add_argument("--root", default="/var/lib/sysgenpro/instances")
     arguments = parser.parse_args()
-    client = docker.from_env()
-    label = f"org.sysgenpro.instance={arguments.instance}"
-    lines = []
+    asked = (arguments.instance, arguments.kinds.split(","), arguments.since, arguments.until)
+    lines: list[str] = []
 
     def take(which: str, line: str) -> None:
         when, text = (*line.split(" ", 1), "")[:2]
@@ -64,19 +104,14 @@ def main() -> None:
             lines.append(f"{when} {which}: {text}")
             # What does not match must not push out what does, so the bound comes after the choice.
             if len(lines) > 4 * arguments.lines:
-                lines[:] = sorted(lines)[-arguments.lines:]
+                lines[:] = sorted(set(lines))[-arguments.lines:]
 
-    for which, line in kept(arguments.root, arguments.instance, arguments.kinds.split(","), arguments.since, arguments.until):
+    for which, line in kept(arguments.root, *asked):
         take(which, line)
-    for container in client.containers.list(all=True, filters={"label": label}):
-        labels = container.labels
-        if labels.get("org.sysgenpro.kind") not in arguments.kinds.split(","):
-            continue
-        which = "{} {}".format(labels.get("org.sysgenpro.colour") or "-", labels["org.sysgenpro.kind"])
-        log = container.logs(timestamps=True, since=arguments.since, until=arguments.until + 1, stream=True, follow=False)
-        for raw in log:
-            take(which, raw.decode("utf-8", "replace").rstrip())
-    print("\n".join(sorted(lines)[-arguments.lines:]))
+    for which, line in in_pods(arguments.namespace, *asked) if arguments.namespace else in_containers(*asked):
+        take(which, line)
+    # What is kept of a pod that ends is told by the pod as well until it is gone.
+    print("\n".join(sorted(set(lines))[-arguments.lines:]))
 
 
 if __name__ == "__main__":

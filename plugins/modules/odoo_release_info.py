@@ -157,10 +157,12 @@ def main():
             "database": {"type": "dict", "required": True, "options": CLUSTER},
             "history": {"type": "int", "default": 10},
         },
+        required_if=[("runtime", "docker", ["subnet"])],
         supports_check_mode=True,
     )
     try:
-        check_place(module.params)
+        if module.params["runtime"] == "docker":
+            check_place(module.params)
         found = status(module.params, **opened(module.params))
     except DomainError as error:
         fail(module, error)

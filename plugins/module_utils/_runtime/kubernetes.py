@@ -13,9 +13,9 @@ import http.client
 import json
 import os
 import pkgutil
+import re
 import secrets
 import socket
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -170,6 +170,7 @@ class KubernetesRuntime:
 
     def ask_to_end(self, place: str) -> None:
         self._scale(place, 0)
+        self._keep_log(place)
 
     def ended(self, place: str, seconds: float) -> bool:
         try:
@@ -338,24 +339,27 @@ class KubernetesRuntime:
 
     # -- logs -----------------------------------------------------------------------------------
 
-    def _log(self, pod: Mapping[str, Any], lines: int) -> str:
+    def _log(self, pod: Mapping[str, Any], lines: int, **more: str) -> str:
         try:
             path = KINDS["Pod"].path(self.namespace, pod["metadata"]["name"]) + "/log"
-            return str(self.api.call("GET", path, {"container": ODOO, "tailLines": str(lines)}, plain=True))
+            return str(self.api.call("GET", path, {"container": ODOO, "tailLines": str(lines), **more}, plain=True))
         except ApiError:
             return ""
 
     def _keep_log(self, place: str) -> None:
-        """The cluster forgets what a pod wrote when it forgets the pod. Nothing fails where that cannot be kept, as on a full claim."""
-        text = self.log(place, LOG_KEPT)
+        """The cluster forgets what a pod wrote when it forgets the pod, which is as soon as its processes have ended: so it is kept when they are asked to,
+        and again where they are there yet. Nothing fails where that cannot be kept, as on a full claim."""
         directory = os.path.join(self.directory, "state", "logs")
-        if text:
-            with contextlib.suppress(OSError):
-                os.makedirs(directory, mode=0o700, exist_ok=True)
-                stem = f"{self.ground.instance}-{place}"
-                replace_file(os.path.join(directory, f"{stem}.{time.time_ns()}.log"), text.encode())
-                for path in sorted(glob.glob(os.path.join(glob.escape(directory), f"{stem}.[0-9]*.log")))[:-LOG_FILES]:
-                    os.unlink(path)
+        stem = f"{self.ground.instance}-{place}"
+        for pod in self._pods(place):
+            text, made = self._log(pod, LOG_KEPT, timestamps="true"), re.sub(r"\D", "", str(pod["metadata"].get("creationTimestamp")))
+            if text:
+                with contextlib.suppress(OSError):
+                    os.makedirs(directory, mode=0o700, exist_ok=True)
+                    replace_file(os.path.join(directory, "{}.{}-{}.log".format(stem, made, pod["metadata"]["name"])), text.encode())
+        with contextlib.suppress(OSError):
+            for path in sorted(glob.glob(os.path.join(glob.escape(directory), f"{stem}.[0-9]*.log")))[:-LOG_FILES]:
+                os.unlink(path)
 
 
 def _address_of(host: str) -> str:

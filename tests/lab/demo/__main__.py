@@ -25,12 +25,16 @@ def main() -> int:
     parser.add_argument("story", nargs="?", choices=sorted(STORIES), default="release",
                         help="releases under load (default), the same in a cluster, or recovery points and the ways back")
     parser.add_argument("--keep", action="store_true", help="go on with what is there")
+    parser.add_argument("--prepare", action="store_true", help="with kubernetes: only have the cluster, its services and the releases in its registry")
     arguments = parser.parse_args()
     started = time.monotonic()
     state = prepare.state_directory(arguments.story)
     state.mkdir(parents=True, exist_ok=True)
     playbooks = Playbooks(state, started)
     story = STORIES[arguments.story](playbooks, state)
+    if arguments.prepare and isinstance(story, ClusterStory):
+        story.prepare()
+        return 0
     try:
         if isinstance(story, Story):
             story.tell(fresh=not arguments.keep)

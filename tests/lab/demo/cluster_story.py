@@ -25,16 +25,26 @@ class ClusterStory(Story):
     inventories = ("kubernetes",)
     serving = "kubernetes"
 
-    def tell(self, fresh: bool) -> None:
-        """All of it.
+    def prepare(self) -> None:
+        """What tests of a cluster begin with: the cluster, its services, and the releases in its registry."""
+        self._lab()
+        self.playbooks.run("site", self.serving, limit=cluster.BUILDER)
+        self.playbooks.run("build", self.serving)
+        prepare.lab("down", cluster.BUILDER)
 
-        :raises RuntimeError: when something without which the story cannot go on failed.
-        """
+    def _lab(self) -> None:
         self._chapter("The lab")
         prepare.vault(self.state, ACME)
         cluster.up(self.state)
         # Ansible's connection to a pod finds kubectl by that.
         os.environ["PATH"] = f"{cluster.programs()}:{os.environ['PATH']}"
+
+    def tell(self, fresh: bool) -> None:
+        """All of it.
+
+        :raises RuntimeError: when something without which the story cannot go on failed.
+        """
+        self._lab()
         if fresh:
             cluster.forget(self.tenants)
         self.authority = prepare.certificates()
