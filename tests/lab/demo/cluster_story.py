@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from . import cluster, prepare
+from load import Tenant
+
+from . import cluster, prepare, work
 from .story import CONFIG, Load, Story
+from .way_back import go_back, point_of
 
 ACME, BODEGA = "acme-kubernetes", "bodega-kubernetes"
+ORDERS = 3
 
 
 class ClusterStory(Story):
@@ -43,7 +47,7 @@ class ClusterStory(Story):
         self._lab()
         if fresh:
             cluster.forget(self.tenants)
-        authority = prepare.certificates()
+        self.authority = prepare.certificates()
         self._chapter("The cluster converges: shares of the tenants, edge, toolboxes, routes; releases are built")
         self.playbooks.run("site", self.serving)
         self.addresses = dict.fromkeys(self.tenants, cluster.edge())
@@ -52,9 +56,11 @@ class ClusterStory(Story):
         self._chapter("r1 becomes what runs")
         self._promote("r1", self.serving)
         self._chapter("Two shops at work, from here to the end")
-        self.load = Load(self.state, self.addresses, authority)
+        self.load = Load(self.state, self.addresses, self.authority)
         self._chapter("r2: function bodies changed")
         self._promote("r2", self.serving)
+        self._chapter("A recovery point of acme, while people work")
+        point = point_of(self.playbooks.run("recovery_point", self.serving, {"recovery_point_reason": "before the new field"}, limit=ACME))
         self._chapter("r3: a new field and a view, rehearsed beforehand on a clone")
         self._promote("r3", self.serving)
         self._chapter("r4: its upgrade raises half-way")
@@ -67,6 +73,9 @@ class ClusterStory(Story):
         self._greedy()
         self._chapter("All of it once more: nothing to do")
         self._judge_unchanged([self.playbooks.run("site", self.serving), self._release("r6", self.serving, CONFIG)])
+        self._chapter("Back across r3, once people have gone home")
+        self._judge_load(self.load)
+        self._way_back(point)
 
     def _killed(self, name: str) -> None:
         with ThreadPoolExecutor() as pool:
@@ -84,3 +93,11 @@ class ClusterStory(Story):
         said = cluster.refusal(cluster.pod(BODEGA, image, "8"))
         self.playbooks.say(said or "it was let in")
         self.claims.check("exceeded quota" in said, f"a pod beyond the share of {BODEGA} is refused, and the cluster says by which limit")
+
+    def _way_back(self, point: str) -> None:
+        """It discards what was done since, so nobody works meanwhile."""
+        acme = Tenant(name=ACME, url=f"https://{prepare.HOSTS[ACME]}", database=ACME.replace("-", "_"), address=self.addresses[ACME])
+        made = work.work(acme, self.authority, ORDERS)
+        given = {"rollback_point": point, "rollback_reason": "the new field confuses the tills"}
+        go_back(lambda more: self.playbooks.run("rollback", self.serving, {**given, **more}, limit=ACME), self.claims, ("orders",))
+        self.claims.check(not work.orders(acme, self.authority, made), f"acme is as it was before r3: {ORDERS} orders made since are gone, and people log in")

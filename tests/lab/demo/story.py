@@ -44,6 +44,7 @@ class Load:
         """:param shops: each tenant's name with the address of its edge."""
         self.directory = state / "load"
         self.directory.mkdir(exist_ok=True)
+        self.ended = False
         self._end_earlier()
         config = {
             "ca": authority,
@@ -75,6 +76,7 @@ class Load:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=300)
         self._output.close()
+        self.ended = True
         return code
 
 
@@ -115,7 +117,7 @@ class Story:
     def end(self) -> None:
         """Stop the load; show status, report and summary."""
         self._chapter("What the load saw")
-        if self.load:
+        if self.load and not self.load.ended:
             self._judge_load(self.load)
         status = self.state / "status"
         status.mkdir(exist_ok=True)
