@@ -168,9 +168,10 @@ def inventory() -> str:
     parts = [f"""# Variables of an inventory
 
 {MADE}
-Machines and instances are inventory hosts of the groups `machines` and `instances`. An instance's `ansible_host` is its machine's.
+Machines, clusters and instances are inventory hosts of the groups `machines`, `clusters` and `instances`. An instance's `ansible_host` is its machine's; in a cluster
+its connection leads to its toolbox ([Kubernetes](../guides/kubernetes.md)).
 """]
-    for group, title in (("machines", "Of a machine"), ("instances", "Of an instance"), ("controller", "Of all hosts, about the controller")):
+    for group, title in (("machines", "Of a machine"), ("clusters", "Of a cluster"), ("instances", "Of an instance"), ("controller", "Of all hosts, about the controller")):
         lines = [f"| `{name}` | {one['type']} | {one.get('default', 'required')} | {_code(one.get('example', ''))} | {cell(one['description'])} |"
                  for name, one in names[group].items()]
         parts.append(f"## {title}\n\n| variable | type | default | example | |\n|---|---|---|---|---|\n" + "\n".join(lines) + "\n")

@@ -41,7 +41,7 @@ CHECKED = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs")
 LINKING = [*CHECKED, *sorted(ROOT.glob("roles/*/README.md")), *sorted(ROOT.glob("tests/*/README.md")), *sorted(ROOT.glob("**/molecule/README.md"))]
 UNCHECKED = {"text"}
 # Programs that are not this collection's; the shell alone looks at how they are called.
-OTHERS = {"apt", "apt-get", "awk", "cat", "cd", "chmod", "chown", "cp", "curl", "docker", "echo", "export", "git", "grep", "head", "install", "ls", "mkdir", "openssl",
+OTHERS = {"apt", "apt-get", "awk", "cat", "cd", "chmod", "chown", "cp", "curl", "docker", "echo", "export", "git", "grep", "head", "install", "kubectl", "ls", "mkdir", "openssl",
           "pip", "printf", "python3", "scp", "sed", "source", "ssh", "ssh-keygen", "sudo", "systemctl", "umask", "uv", "."}
 GALAXY = {"ansible-galaxy", "ansible-doc", "ansible-inventory", "ansible"}
 
@@ -49,17 +49,19 @@ VERBS: dict[str, dict[str, Any]] = {name: spec["argument_specs"][name].get("opti
 ROLES: dict[str, Any] = generate.role_specs()
 MODULES: dict[str, Any] = generate.module_docs()
 NAMES: dict[str, Any] = generate.inventory_names()
-INVENTORY = {name: one for group in ("machines", "instances", "controller") for name, one in NAMES[group].items()}
+INVENTORY = {name: one for group in ("machines", "clusters", "instances", "controller") for name, one in NAMES[group].items()}
 ROLE_VARIABLES = {name: option for spec in ROLES.values() for entry in spec.values() for name, option in (entry.get("options") or {}).items()}
 PLUGINS = {path.stem for kind in ("filter", "lookup", "modules") for path in (ROOT / "plugins" / kind).iterdir()} | set(VERBS) | set(ROLES) | {
     name for path in (ROOT / "plugins" / "filter").glob("*.py") for name in re.findall(r'"([a-z_]+)": [a-z_]+[,}]', path.read_text())}
 # Of an inventory's groups and of what its examples may say besides the collection's own variables.
 FREE = re.compile(r"ansible_\w+|vault_\w+|inventory_\w+|instance_(tier|runtime)$")
-GROUPS = {"machines", "instances", "builders", "registries", "object_stores", "all"}
+GROUPS = {"machines", "clusters", "instances", "builders", "registries", "object_stores", "all"}
 # The dictionaries of an inventory whose keys another argument spec names.
 INSIDE = {
     "instance_processes": MODULES["odoo_release"]["options"]["processes"]["suboptions"],
     "instance_bounds": MODULES["odoo_release"]["options"]["bounds"]["suboptions"],
+    "instance_share_of_cluster": MODULES["tenant_quota"]["options"]["tenants"]["suboptions"],
+    "cluster_overcommit": MODULES["tenant_quota"]["options"]["overcommit"]["suboptions"],
     "instance_edge": MODULES["odoo_release"]["options"]["edge"]["suboptions"],
     "instance_registry": MODULES["odoo_release"]["options"]["registry"]["suboptions"],
     "instance_route": MODULES["traefik_route"]["options"]["routes"]["suboptions"],

@@ -127,6 +127,12 @@ def test_an_inventory_s_variables_are_those_that_are_read() -> None:
     assert read - OTHERS == told
 
 
+def test_a_cluster_s_variables_are_those_that_are_read() -> None:
+    places = [*ROOT.glob("playbooks/*.yml"), ROOT / "roles" / "toolbox" / "defaults" / "main.yml"]
+    read = {name for path in places for name in re.findall(r"(?<![A-Za-z0-9_])cluster_[a-z_]+", path.read_text())}
+    assert read == set(generate.inventory_names()["clusters"])
+
+
 def test_the_keys_of_instance_recovery_are_those_that_are_taken() -> None:
     from ansible_collections.sysgenpro.odoo.plugins.filter import recovery_of
 

@@ -32,6 +32,7 @@ from ansible_collections.sysgenpro.odoo.plugins.modules import tenant_quota
 sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 from load import Record, read_records
 from sgplab import base, certificates
+from sgplab.cluster import life, where
 
 ROOT = Path(__file__).resolve().parents[3]
 DEMO = ROOT / "inventories" / "demo" / "kubernetes"
@@ -67,7 +68,8 @@ class Instance:
         """Have these in its inventory, beside those it has."""
         self.told.update(variables)
         own = {"instance_cluster": CLUSTER, "instance_tenant": "it", "instance_hosts": [self.host], "sysgenpro_secrets_path": str(self.state / "secrets"),
-               "instance_storage": {"size": "2Gi"}, **self.told}
+               "instance_storage": {"size": "2Gi"}, "lab_cluster": where.facts(life.the()), "instance_environment": "uat", "instance_data_class": "synthetic",
+               "instance_exposure": "internal", "instance_template": "", **self.told}
         (self.state / "inventory" / "10-hosts.json").write_text(json.dumps({
             "all": {"children": {"clusters": {"hosts": {CLUSTER: {}}}, "instances": {"hosts": {self.name: own}}}}}))
 

@@ -11,23 +11,30 @@ import sys
 import time
 
 from . import prepare
+from .cluster_story import ClusterStory
 from .playbook import Playbooks
 from .recovery import RecoveryStory
 from .story import Story
+
+STORIES: dict[str, type[Story] | type[RecoveryStory]] = {"release": Story, "kubernetes": ClusterStory, "recovery": RecoveryStory}
 
 
 def main() -> int:
     """Tell the story."""
     parser = argparse.ArgumentParser(prog="demo", description="A shop's ERP released under load.")
-    parser.add_argument("story", nargs="?", choices=["release", "recovery"], default="release",
-                        help="releases under load (default), or recovery points and the ways back")
-    parser.add_argument("--keep", action="store_true", help="go on with the machines that are there")
+    parser.add_argument("story", nargs="?", choices=sorted(STORIES), default="release",
+                        help="releases under load (default), the same in a cluster, or recovery points and the ways back")
+    parser.add_argument("--keep", action="store_true", help="go on with what is there")
+    parser.add_argument("--prepare", action="store_true", help="with kubernetes: only have the cluster, its services and the releases in its registry")
     arguments = parser.parse_args()
     started = time.monotonic()
-    state = prepare.state_directory()
+    state = prepare.state_directory(arguments.story)
     state.mkdir(parents=True, exist_ok=True)
     playbooks = Playbooks(state, started)
-    story: Story | RecoveryStory = RecoveryStory(playbooks, state) if arguments.story == "recovery" else Story(playbooks, state)
+    story = STORIES[arguments.story](playbooks, state)
+    if arguments.prepare and isinstance(story, ClusterStory):
+        story.prepare()
+        return 0
     try:
         if isinstance(story, Story):
             story.tell(fresh=not arguments.keep)

@@ -20,19 +20,21 @@ HOSTS = {
     "acme-uat": "acme.uat.example.test", "bodega-uat": "bodega.uat.example.test",
     "acme-production": "acme.example.test", "bodega-production": "bodega.example.test",
     "acme-scratch": "acme-scratch.example.test", "corner-production": "corner.example.test",
+    "acme-kubernetes": "acme.kubernetes.example.test", "bodega-kubernetes": "bodega.kubernetes.example.test",
 }
 TEMPLATE = "/var/lib/sysgenpro/templates/odoo-19.0"
 AWKWARD = """it's "q" {{ 1/0 }} $HOME \\ %s {% x %} Ö東#;"""
 """A password as a person may choose it; ``site`` and ``release`` must take it as it is."""
 
 
-def lab(*arguments: str) -> str:
+def lab(*arguments: str, given: str | None = None) -> str:
     """Run the lab's command line and return what it printed.
 
+    :param given: its standard input.
     :raises subprocess.CalledProcessError: when it failed.
     """
     command = [sys.executable, str(ROOT / "tests" / "lab" / "lab"), *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, input=given).stdout
 
 
 def on(name: str, command: str) -> str:
@@ -57,8 +59,8 @@ def certificates() -> str:
     return str(authority)
 
 
-def vault(state: Path) -> None:
-    """A vault password for each environment, and one password of production chosen by a person."""
+def vault(state: Path, instance: str = "acme-production") -> None:
+    """A vault password for each environment, and passwords of one of production's instances chosen by a person."""
     directory = state / "vault"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     for environment in ("uat", "production", "ops"):
@@ -66,7 +68,7 @@ def vault(state: Path) -> None:
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
-    chosen = state / "secrets" / "production" / "acme-production.yml"
+    chosen = state / "secrets" / "production" / f"{instance}.yml"
     if not chosen.exists():
         chosen.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = json.dumps({"database_blue_web": AWKWARD, "database_green_web": AWKWARD + "2"}, ensure_ascii=False)
@@ -79,15 +81,27 @@ def vault(state: Path) -> None:
 
 def template(names: Sequence[str], series: str = "19.0") -> None:
     """Put the lab's database with demo data on machines, for their first instances."""
-    source = lab("template", "--series", series).strip().splitlines()[-1]
+    source = template_directory(series)
     for name in names:
-        new = TEMPLATE + ".new"
-        place = f"rm -rf {new}; mkdir -p {new} && tar -C {new} -xf - && mv -T {new} {TEMPLATE}"
-        unless = f"test -e {TEMPLATE}/template.json && cat >/dev/null || {{ {place}; }}"
-        packing = subprocess.Popen(["tar", "-C", source, "-cf", "-", "."], stdout=subprocess.PIPE)
-        command = [sys.executable, str(ROOT / "tests" / "lab" / "lab"), "ssh", name, "--", unless]
-        subprocess.run(command, stdin=packing.stdout, check=True)
-        packing.wait()
+        unpack(source, ["ssh", name, "--"], TEMPLATE)
+
+
+def template_directory(series: str = "19.0") -> str:
+    """Where the lab keeps the database with demo data."""
+    return lab("template", "--series", series).strip().splitlines()[-1]
+
+
+def unpack(source: str, way: Sequence[str], target: str) -> None:
+    """Put the template ``source`` at ``target``, unless one is there.
+
+    :param way: the lab's verb that runs a command there.
+    """
+    new = target + ".new"
+    place = f"rm -rf {new}; mkdir -p {new} && tar -C {new} -xf - && mv -T {new} {target}"
+    unless = f"test -e {target}/template.json && cat >/dev/null || {{ {place}; }}"
+    packing = subprocess.Popen(["tar", "-C", source, "-cf", "-", "."], stdout=subprocess.PIPE)
+    subprocess.run([sys.executable, str(ROOT / "tests" / "lab" / "lab"), *way, unless], stdin=packing.stdout, check=True)
+    packing.wait()
 
 
 def base_image(state: Path) -> None:
@@ -96,6 +110,7 @@ def base_image(state: Path) -> None:
     (state / "bases.yml").write_text(f"odoo-19.0: ops-1.lab.test:5000/odoo-base@{digest}\n", encoding="utf-8")
 
 
-def state_directory() -> Path:
+def state_directory(story: str) -> Path:
     """Where the demo keeps what it makes; the inventories name the same."""
-    return Path(os.environ.get("SYSGENPRO_CACHE", "/var/cache/sysgenpro-odoo")) / "demo"
+    name = "demo-kubernetes" if story == "kubernetes" else "demo"
+    return Path(os.environ.get("SYSGENPRO_CACHE", "/var/cache/sysgenpro-odoo")) / name

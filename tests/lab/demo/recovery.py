@@ -19,6 +19,7 @@ from . import prepare, work
 from .claims import Claims
 from .playbook import ROOT, Outcome, Playbooks
 from .story import Load
+from .way_back import go_back, point_of
 
 ACME, BODEGA, SCRATCH, CORNER = "acme-production", "bodega-production", "acme-scratch", "corner-production"
 BESIDE = ROOT / "inventories" / "demo" / "recovery"
@@ -42,7 +43,7 @@ class RecoveryStory:
         :raises RuntimeError: when something without which the story cannot go on failed.
         """
         self._prepare()
-        self.load = Load(self.state, self.addresses, self.authority)
+        self.load = Load(self.state, dict.fromkeys((ACME, BODEGA), self.addresses["vm-prod-1"]), self.authority)
         self._chapter("A recovery point under load, and another one after a little work")
         self._capture()
         self._chapter("r3 takes its own, and an hour of work later everybody wishes it had not come")
@@ -94,7 +95,7 @@ class RecoveryStory:
         self._run("release", limit=f"{ACME},{BODEGA}", variables={"instance_release": "r2", "release_reason": "where the story begins"})
 
     def _capture(self) -> None:
-        self.first = _point(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "the first"}))
+        self.first = point_of(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "the first"}))
         work.work(self._tenant(ACME), self.authority, 2)
         told = _told(self._run("recovery_point", limit=ACME, variables={"recovery_point_reason": "after a little work"}))
         self.claims.check(0 < told["added"] < told["size"] / 4, "the second point brought {added:.1f} MB of {size:.0f} MB anew".format(**told))
@@ -122,15 +123,7 @@ class RecoveryStory:
         self._run("release", limit=SCRATCH, variables={"release_state": "absent", "release_purge": SCRATCH})
 
     def _go_back(self, variables: Mapping[str, Any], price: tuple[str, ...]) -> None:
-        """Ask what it costs, and do it once that was confirmed."""
-        told = self._run("rollback", limit=ACME, variables=variables)
-        text = " ".join(told.log.read_text(encoding="utf-8").split())
-        found = re.search(r"confirm=(sha256:[0-9a-f]{64})", text)
-        self.claims.check(bool(found) and all(part in text for part in price) and not any(told.changed.values()),
-                          f"going back says that {', '.join(price)} would be lost, asks for a confirmation, and changes nothing")
-        if not found:
-            raise RuntimeError(f"rollback named no digest; see {told.log}")
-        self._run("rollback", limit=ACME, variables={**variables, "confirm": found.group(1)})
+        go_back(lambda more: self._run("rollback", limit=ACME, variables={**variables, **more}), self.claims, price)
 
     def _import(self) -> None:
         archive = self.state / "corner.zip"
@@ -148,14 +141,6 @@ class RecoveryStory:
         self.claims.check("removes " in text and "keeps " in text, "expire says of each point why it goes or stays")
         again = self._run("expire", limit=BODEGA, variables=policy)
         self.claims.check(not any(again.changed.values()), "and finds nothing more to remove")
-
-
-def _point(outcome: Outcome) -> str:
-    """The id of the newest point that the playbook told of."""
-    found = re.search(r"([0-9]{8}T[0-9]{6}-[0-9a-f]{8}): verified", outcome.log.read_text(encoding="utf-8"))
-    if not found:
-        raise RuntimeError(f"{outcome.name} told of no verified point; see {outcome.log}")
-    return found.group(1)
 
 
 def _told(outcome: Outcome) -> dict[str, float]:

@@ -38,18 +38,20 @@ PACE = Pace(lists=0.7, writes=2.0, pages=0.12, logins=0.1, uploads=0.25, slow_up
 
 
 class Load:
-    """The load generator on production's tenants, as a process of its own."""
+    """The load generator on tenants, as a process of its own."""
 
-    def __init__(self, state: Path, addresses: dict[str, str], authority: str) -> None:
+    def __init__(self, state: Path, shops: Mapping[str, str], authority: str) -> None:
+        """:param shops: each tenant's name with the address of its edge."""
         self.directory = state / "load"
         self.directory.mkdir(exist_ok=True)
+        self.ended = False
         self._end_earlier()
         config = {
             "ca": authority,
             "tenants": [
                 {"name": name, "url": f"https://{prepare.HOSTS[name]}", "database": name.replace("-", "_"),
-                 "address": addresses["vm-prod-1"], "pace": dataclasses.asdict(PACE)}
-                for name in TENANTS
+                 "address": address, "pace": dataclasses.asdict(PACE)}
+                for name, address in shops.items()
             ],
         }
         path = self.directory / "config.json"
@@ -74,11 +76,20 @@ class Load:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(timeout=300)
         self._output.close()
+        self.ended = True
         return code
 
 
 class Story:
-    """Its chapters, in order."""
+    """Its chapters, in order.
+
+    :cvar tenants: who is released to under load.
+    :cvar inventories: those that have instances; ``serving`` is the one of ``tenants``.
+    """
+
+    tenants: tuple[str, ...] = TENANTS
+    inventories: tuple[str, ...] = ("uat", "production")
+    serving = "production"
 
     def __init__(self, playbooks: Playbooks, state: Path) -> None:
         self.playbooks = playbooks
@@ -106,20 +117,20 @@ class Story:
     def end(self) -> None:
         """Stop the load; show status, report and summary."""
         self._chapter("What the load saw")
-        if self.load:
+        if self.load and not self.load.ended:
             self._judge_load(self.load)
         status = self.state / "status"
         status.mkdir(exist_ok=True)
         for old in status.glob("*.json"):
             old.unlink()
-        self._both(lambda environment: self.playbooks.run("status", environment, {"status_directory": str(status), "status_history": 50}))
+        self._everywhere(lambda environment: self.playbooks.run("status", environment, {"status_directory": str(status), "status_history": 50}))
         records = read_records(str(self.load.directory / "requests.jsonl")) if self.load else []
         operations = read_operations(status, records)
         self._judge_operations(operations)
         served = self.state / "served.json"
         served.write_text(json.dumps(served_by_operation(operations), indent=1), encoding="utf-8")
         report = self.state / "report"
-        self._both(lambda environment: self.playbooks.run("report", environment, {
+        self._everywhere(lambda environment: self.playbooks.run("report", environment, {
             "report_directory": str(report), "report_requests_path": str(served)}))
         self._chapter("Summary")
         print("\n".join(table(operations)))
@@ -132,11 +143,10 @@ class Story:
 
     # -- chapters -------------------------------------------------------------------------------
 
-    @staticmethod
-    def _both(work: Callable[[str], Outcome]) -> None:
+    def _everywhere(self, work: Callable[[str], Outcome]) -> None:
         """In UAT and in production at the same time."""
         with ThreadPoolExecutor() as pool:
-            list(pool.map(work, ("uat", "production")))
+            list(pool.map(work, self.inventories))
 
     def _chapter(self, title: str) -> None:
         self.playbooks.say("")
@@ -176,7 +186,7 @@ class Story:
         self._chapter("r1 becomes what runs in production")
         self._promote("r1", "production")
         self._chapter("Two shops at work in production, from here to the end")
-        self.load = Load(self.state, self.addresses, authority)
+        self.load = Load(self.state, dict.fromkeys(TENANTS, self.addresses["vm-prod-1"]), authority)
         passed["r2"].result()
         self._chapter("r2 in production: function bodies changed")
         self._promote("r2", "production")
@@ -207,17 +217,17 @@ class Story:
         variables = CONFIG if name == "r6" else {}
         if name != "r1":
             self.playbooks.run("plan", environment, {
-                "instance_release": name, **variables, "plan_rehearse": name == "r3" and environment == "production"})
+                "instance_release": name, **variables, "plan_rehearse": name == "r3" and environment == self.serving})
         self._release(name, environment, variables)
 
     def _undone(self, name: str) -> None:
-        outcome = self._release(name, "production", fails=True)
+        outcome = self._release(name, self.serving, fails=True)
         self.claims.check(
-            outcome.code != 0 and all(outcome.failed.get(tenant) for tenant in TENANTS),
+            outcome.code != 0 and all(outcome.failed.get(tenant) for tenant in self.tenants),
             f"{name} is refused on every tenant, and the playbook says so",
         )
         said = sentences(outcome.log)
-        for tenant in TENANTS:
+        for tenant in self.tenants:
             self.claims.check(
                 any(CAUSES[name] in sentence and f"{tenant} runs as before" in sentence for sentence in said),
                 f"{name} on {tenant} is undone, and one sentence names the cause: {CAUSES[name]}")
@@ -230,7 +240,9 @@ class Story:
             return [run() for run in runs]
 
         with ThreadPoolExecutor() as pool:
-            outcomes = [outcome for found in pool.map(again, ("ops", "uat", "production")) for outcome in found]
+            self._judge_unchanged([outcome for found in pool.map(again, ("ops", "uat", "production")) for outcome in found])
+
+    def _judge_unchanged(self, outcomes: Sequence[Outcome]) -> None:
         changed = {
             f"{outcome.name} {host}": count
             for outcome in outcomes for host, count in outcome.changed.items() if count
@@ -248,7 +260,7 @@ class Story:
         path = load.directory / "result.json"
         result = json.loads(path.read_text(encoding="utf-8"))["tenants"] if path.exists() else {}
         self.claims.check(code in (0, 1) and bool(result), "the load ran from the first release to the end")
-        for tenant in TENANTS:
+        for tenant in self.tenants:
             total = summarise(records, tenant)
             self.claims.check(
                 total.requests > 0 and total.failed == 0,
@@ -268,8 +280,8 @@ class Story:
             mine = [item for item in released if item.header.get("name") == name and item.environment == "production"]
             seen = sorted({(item.header["class"], item.outcome) for item in mine})
             self.claims.check(
-                seen == [(kind, outcome)] and len(mine) == len(TENANTS),
-                f"{name} in production: {kind}, {outcome} on {len(TENANTS)} tenants; seen {seen} on {len(mine)}")
+                seen == [(kind, outcome)] and len(mine) == len(self.tenants),
+                f"{name} in production: {kind}, {outcome} on {len(self.tenants)} tenants; seen {seen} on {len(mine)}")
         updates = [item for item in released if item.header.get("name") == "r3" and item.environment == "production"]
         self.claims.check(
             bool(updates) and all((item.header.get("rehearsal") or {}).get("pause") for item in updates),

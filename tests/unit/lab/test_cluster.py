@@ -18,6 +18,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 from sgplab import cli
+from sgplab import images as lab_images
 from sgplab.base import LabError
 from sgplab.cluster import (
     addons,
@@ -303,3 +304,10 @@ class TestVerbs:
     def test_the_kubeconfig_is_the_cluster_s(self, place: Place, capsys: pytest.CaptureFixture[str]) -> None:
         assert cli.main(["cluster", "kubeconfig"]) == 0
         assert capsys.readouterr().out == f"{place.admin}\n"
+
+
+def test_the_guide_s_toolbox_holds_what_the_lab_s_holds() -> None:
+    """The lab's is the one that is tried; people build theirs by the guide."""
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "kubernetes.md").read_text()
+    packages = guide.partition("--no-install-recommends")[2].partition("&&")[0].replace("\\", " ").split()
+    assert tuple(packages) == lab_images.RECIPES["toolbox"].packages

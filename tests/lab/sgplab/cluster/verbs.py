@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from . import end, images, life, programs, services
+from . import end, images, life, programs, services, where
 from .place import DEFAULT, SECOND
 
 
@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     verb.add_argument("image", metavar="IMAGE", help="of the lab, such as odoo-19.0, or any of this host's Docker")
     verb.add_argument("--repository", default="odoo-base", help="(default: %(default)s)")
     verbs.add_parser("services", help="have a PostgreSQL and a Redis run in the cluster; print where they are as JSON")
+    verbs.add_parser("where", help="print where everything of it is as JSON; an inventory asks that")
     verb = verbs.add_parser("cut", help="pull a node's cable out")
     verb.add_argument("node", metavar="NODE")
     verb = verbs.add_parser("join", help="plug a node's cable in again")
@@ -57,6 +58,8 @@ def run(args: argparse.Namespace) -> int:
         print(life.stock(args.image, args.repository))
     elif args.cluster_verb == "services":
         print(json.dumps(services.ensure(life.the()), indent=2))
+    elif args.cluster_verb == "where":
+        print(json.dumps(where.facts(life.the()), indent=2))
     elif args.cluster_verb in ("cut", "join"):
         life.cut(args.node, on=args.cluster_verb == "join")
     elif args.cluster_verb == "stop":

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.sysgenpro.odoo.plugins.doc_fragments.repository import ModuleDocFragment
+from ansible_collections.sysgenpro.odoo.plugins.doc_fragments import database, repository
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import (
     arguments,
 )
@@ -55,7 +55,8 @@ def options_in(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_what_is_documented_is_what_is_taken() -> None:
-    documented = {**yaml.safe_load(ModuleDocFragment.RELEASE)["options"], **yaml.safe_load(odoo_release.DOCUMENTATION)["options"]}
+    parts = (repository.ModuleDocFragment.RELEASE, database.ModuleDocFragment.RELEASE, odoo_release.DOCUMENTATION)
+    documented = {key: option for part in parts for key, option in yaml.safe_load(part)["options"].items()}
     # AnsibleModule fills the defaults it was given, so other tests may have left something in them.
     assert options_of(documented) == options_in(importlib.reload(arguments).ARGUMENTS)
 

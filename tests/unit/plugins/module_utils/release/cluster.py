@@ -72,6 +72,8 @@ class FakeApi:
         kind, name = made["kind"], made["metadata"]["name"]
         if kind == "Secret":
             made["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in made.pop("stringData").items()}
+        if kind == "Service":
+            made["spec"]["clusterIP"] = "10.96.0.8"
         with self.world.effect(f"apply {kind} {name}"):
             self.objects[kind, name] = made
             if kind in WORKLOADS and name != "fetch":
