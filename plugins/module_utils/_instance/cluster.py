@@ -33,6 +33,8 @@ except ImportError:
 PATIENCE = 60
 # Databases from this size, in bytes, are copied file by file.
 LARGE = 512 * 1024 ** 2
+# Connection limits of a database that was not opened yet, or is closed: for a superuser as administrator, and for another role.
+CLOSED = (0, 19)
 # Settings that are lists, whose items may be quoted (GUC_LIST_QUOTE, src/backend/utils/misc/guc_tables.c).
 LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 
@@ -304,10 +306,17 @@ class Cluster:
             return str(row[0] or "") if row else ""
 
     def close(self, name: str) -> None:
-        """Let nobody but a superuser into a database any more."""
+        """Let nobody but the administrator into a database any more: a superuser is not counted, and whoever is none gets the few sessions that it needs."""
+        database = sql.Identifier(name)
         with self.session("postgres") as cursor:
-            cursor.execute(sql.SQL("alter database {} allow_connections true connection limit 0").format(sql.Identifier(name)))
-            cursor.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(name)))
+            cursor.execute(sql.SQL("alter database {} allow_connections true connection limit {}").format(
+                database, sql.Literal(CLOSED[0 if self.superuser else 1])))
+            cursor.execute(sql.SQL("revoke all on database {} from public").format(database))
+            if not self.superuser:
+                cursor.execute("select distinct r.rolname from pg_database d, aclexplode(d.datacl) x join pg_roles r on r.oid = x.grantee where d.datname = %s", (name,))
+                for (grantee,) in cursor.fetchall():
+                    cursor.execute(sql.SQL("revoke all on database {} from {}").format(database, sql.Identifier(grantee)))
+                cursor.execute(sql.SQL("grant connect on database {} to current_user").format(database))
 
     def _rename(self, cursor: Any, old: str, new: str) -> None:
         cursor.execute(sql.SQL("alter database {} allow_connections false").format(sql.Identifier(old)))

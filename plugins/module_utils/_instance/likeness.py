@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._kernel.errors import DomainError
+from .cluster import CLOSED
 from .extensions import first_line
 
 with contextlib.suppress(ImportError):  # Cluster says so
@@ -28,9 +29,6 @@ select json_build_object(
   'locale', coalesce(to_jsonb(d)->>'datlocale', to_jsonb(d)->>'daticulocale'), 'icu_rules', to_jsonb(d)->>'daticurules')
 from pg_database d where datname = %s
 """
-
-# Connection limits of a database that was not opened yet: for a superuser as administrator, and for another role.
-CLOSED = (0, 19)
 
 
 def like(cursor: Any, name: str) -> dict[str, Any]:

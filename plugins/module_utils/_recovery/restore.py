@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .._instance import likeness
-from .._instance.cluster import apply_setting
+from .._instance.cluster import CLOSED, apply_setting
 from .._instance.database import Database
 from .._instance.given import give
 from .._kernel.errors import DomainError
@@ -57,7 +57,7 @@ class Target:
                 " 'roles', (select json_agg(rolname) from pg_roles),"
                 " 'icu', exists (select from pg_collation where collprovider = 'i'), 'extensions', (select json_agg(name) from pg_available_extensions),"
                 " 'mark', (select coalesce(shobj_description(oid, 'pg_database'), '') from pg_database where datname = %s),"
-                " 'closed', (select datconnlimit in (0, 19) from pg_database where datname = %s))", (self.name, self.name))
+                " 'closed', (select datconnlimit = any(%s) from pg_database where datname = %s))", (self.name, list(CLOSED), self.name))
             found: dict[str, Any] = cursor.fetchone()[0]
         return {**found, "filestore": os.path.lexists(self.filestore), "interrupted": self.interrupted()}
 

@@ -91,6 +91,16 @@ def test_a_copy_that_nobody_else_gets_into(server: Server, clerk: Database) -> N
         psycopg2.connect(host=server.socket, port=PORT, user=f"{NAME}_blue_web", dbname=other)
 
 
+def test_what_was_gone_back_from_is_closed_to_all_others(server: Server, clerk: Database) -> None:
+    converge(server)
+    clerk.create()
+    clerk.close(NAME)
+    with clerk.session() as cursor:
+        cursor.execute("select 1")
+    with pytest.raises(psycopg2.OperationalError, match="permission denied"):
+        psycopg2.connect(host=server.socket, port=PORT, user=f"{NAME}_blue_web", dbname=NAME)
+
+
 @pytest.mark.parametrize(("takes", "named"), [
     (f"alter role {CLERK} nocreatedb", "CREATEDB"), (f"alter role {CLERK} nocreaterole", "CREATEROLE"),
     (f"revoke pg_signal_backend from {CLERK}", "pg_signal_backend"), (f"revoke pg_monitor from {CLERK}", "pg_monitor"),
