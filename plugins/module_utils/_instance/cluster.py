@@ -313,7 +313,8 @@ class Cluster:
                 database, sql.Literal(CLOSED[0 if self.superuser else 1])))
             cursor.execute(sql.SQL("revoke all on database {} from public").format(database))
             if not self.superuser:
-                cursor.execute("select distinct r.rolname from pg_database d, aclexplode(d.datacl) x join pg_roles r on r.oid = x.grantee where d.datname = %s", (name,))
+                cursor.execute("select distinct r.rolname from pg_database d, aclexplode(d.datacl) x join pg_roles r on r.oid = x.grantee"
+                               " where d.datname = %s", (name,))
                 for (grantee,) in cursor.fetchall():
                     cursor.execute(sql.SQL("revoke all on database {} from {}").format(database, sql.Identifier(grantee)))
                 cursor.execute(sql.SQL("grant connect on database {} to current_user").format(database))
