@@ -109,7 +109,8 @@ class ActionModule(ActionBase):
                             "stderr_lines"):
                     status.pop(key, None)
                 return status
-        said = ended or ("the machine was started anew" if len(boots) > 1 else "the file that bears its result is gone, and so is its process" if gone
+        place = "toolbox" if self._task.args.get("runtime") == "kubernetes" else "machine"
+        said = ended or (f"the {place} was started anew" if len(boots) > 1 else "the file that bears its result is gone, and so is its process" if gone
                          else "its process died" if dead else "nothing was heard of its end")
         return self._interrupted(said, task_vars)
 

@@ -29,7 +29,10 @@ _SUBOPTIONS = r"""
         description: File with the authorities that are trusted for it. Default is the trust store of wherever the module runs.
         type: path
       admin:
-        description: Role that the module logs in as with O(database.host); by a socket it is C(postgres).
+        description: >-
+          Role that the module logs in as with O(database.host); by a socket it is C(postgres). It need not be a superuser: C(CREATEDB), C(CREATEROLE) and
+          membership in C(pg_signal_backend) and C(pg_monitor) do. Then rehearsals compare the schema before and after, C(unaccent) cannot be used in
+          indexes, and sessions of superusers in the database stop a release.
         type: str
         default: postgres
       admin_password:

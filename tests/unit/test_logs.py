@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import docker
+import kubernetes
 import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "playbooks" / "files" / "logs.py"
@@ -60,3 +61,21 @@ def test_what_is_gone_and_what_is_there(root: Path, monkeypatch: pytest.MonkeyPa
 ])
 def test_a_choice(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], expected: list[str]) -> None:
     assert shown(root, monkeypatch, capsys, *options) == expected
+
+
+def test_pods_of_an_instance_in_a_cluster(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of its places alone; what was kept of one that still ends is told once; a process that the kubelet began anew is read from both its lives."""
+    def pod(place: str, restarts: int = 0) -> SimpleNamespace:
+        return SimpleNamespace(metadata=SimpleNamespace(name=place + "-1", labels={"org.sysgenpro/place": place}),
+                               status=SimpleNamespace(container_statuses=[SimpleNamespace(name="odoo", restart_count=restarts)]))
+
+    kept = (root / "acme" / "state" / "logs" / "acme-blue-cron.1.log").read_text().strip()
+    logs = {("green-web-1", False): [line(10, "now")], ("green-web-1", True): [line(20, "died")], ("blue-cron-1", False): [kept],
+            ("toolbox-0", False): [line(5, "none of it")], ("update-1", False): []}
+    api = SimpleNamespace(
+        list_namespaced_pod=lambda namespace, **asked: SimpleNamespace(items=[pod("green-web", 1), pod("blue-cron"), pod("toolbox"), pod("update")]),
+        read_namespaced_pod_log=lambda name, namespace, previous, **asked: [said.encode() + b"\n" for said in logs[name, previous]])
+    monkeypatch.setattr(kubernetes.config, "load_incluster_config", lambda: None)
+    monkeypatch.setattr(kubernetes.client, "CoreV1Api", lambda: api)
+    assert shown(root, monkeypatch, capsys, "--namespace", "acme") == [
+        "blue web: before", "- update: updated", "- rehearsal: rehearsed", "blue cron: worked", "green web: died", "green web: now"]

@@ -10,7 +10,8 @@ createrole_self_grant); the role's maker is a member of it then.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.text import joined
@@ -25,6 +26,9 @@ OBSERVE = """(select json_build_object('name', r.rolname, 'superuser', r.rolsupe
   from pg_roles r where r.rolname = current_user)"""
 """``name``, ``superuser``, and what it ``lacks``."""
 
+ENGLISH = "select set_config('lc_messages', 'C', false) from pg_roles where rolname = current_user and rolsuper"
+"""Have PostgreSQL speak English where its words are read. Only a superuser may; what a managed service speaks is left to it."""
+
 
 def check(name: str, lacks: Sequence[str]) -> None:
     """:raises DomainError: ``admin_rights``, naming what the administrator's role lacks."""
@@ -33,6 +37,13 @@ def check(name: str, lacks: Sequence[str]) -> None:
             "admin_rights", f"{name}, as whom PostgreSQL is administered (database.admin), is no superuser and lacks {joined(list(lacks))}",
             unchanged="Nothing was changed", advice="Have whoever owns the PostgreSQL server give it that: "
             "ALTER ROLE … CREATEDB CREATEROLE; GRANT pg_signal_backend, pg_monitor TO …; the membership in the instance's owner is given by site")
+
+
+def check_immutable(found: Mapping[str, Any], lacks: Sequence[str], immutable: str) -> None:
+    """What Odoo's ``unaccent`` needs of a database that lacks it. :raises DomainError: ``admin_rights``."""
+    if immutable in lacks and not found["superuser"]:
+        raise DomainError("admin_rights", f"config.unaccent needs {immutable}, which only a superuser can do, and {found['name']} (database.admin) is none",
+                          unchanged="Nothing was changed", advice="Have a superuser do it in the instance's database, or take unaccent out of config")
 
 
 def join(version: int) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -36,11 +37,14 @@ MANAGER = "sysgenpro"
 PAGE = 500
 # Calls that are under way at the same time.
 AT_ONCE = 8
-# Seconds: for one answer, and for an API server that restarts or asks to be asked later.
-ANSWER, PATIENCE = 30, 90
+# Seconds: for one answer, and for an API server that restarts or asks to be asked later. Its Service leads there only once kube-proxy has seen that it is back,
+# which took a minute and a half in a trial on a busy machine.
+ANSWER, PATIENCE = 30, 150
 # Answers of an API server that cannot answer now.
 _LATER = (429, 500, 502, 503, 504)
 _METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+# What urllib3 says first of a connection that failed.
+_OBJECT = re.compile(r"<urllib3[^>]*>: |HTTPS?Connection\([^)]*\): ")
 _SLEEPS = (0.2, 0.5, 1.0, 2.0)
 
 
@@ -124,7 +128,7 @@ class Api:
             answer = self._pool.request(method, self._host + path + ("?" + urlencode(query) if query else ""), body=data, headers=headers,
                                         timeout=ANSWER, retries=False)
         except urllib3.exceptions.HTTPError as error:
-            return 0, str(error), 0
+            return 0, _OBJECT.sub("", str(error)), 0
         text = answer.data.decode(errors="replace")
         try:
             wait = float(answer.headers.get("Retry-After") or 0)

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._instance import administrator
 from .._instance.cluster import Cluster
 from . import members
 
@@ -47,7 +48,7 @@ def take(cluster: Cluster) -> dict[str, Any]:
 
 def describe(cursor: Any) -> dict[str, Any]:
     """What depends on machine and cluster, of the database that the cursor is in."""
-    cursor.execute("set lc_messages = 'C'")  # categories are translated
+    cursor.execute(administrator.ENGLISH)  # categories are translated
     has_versions = cursor.connection.server_version >= 150000
     cursor.execute(_COLLATION.format(actual="pg_database_collation_actual_version(oid)" if has_versions else "null"))
     recorded, actual = cursor.fetchone()

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._instance import likeness
+from .._instance import administrator, likeness
 from .._instance.cluster import Cluster
 from .._instance.extensions import first_line
 from .._instance.script import Script
@@ -119,7 +119,7 @@ class SchemaLoad:
         failures: list[Failure] = []
         try:
             with self.cluster.session("postgres") as cursor:
-                likeness.make(cursor, self.name, "postgres", self.manifest["database"])
+                likeness.make(cursor, self.name, self.cluster.way.user, self.manifest["database"])
             left = staged(
                 lambda: self.cluster.session(self.name), (noted or {}).get("alterations", ()), loosen,
                 lambda: failures.extend(self._carry_out("--use-list", stages.first)),
@@ -148,9 +148,13 @@ class SchemaLoad:
         path = os.path.join(os.path.dirname(self.directory), "schema.sql")
         dump.script(self.directory, self.manifest["postgresql"]["major"], path, which, self._left())
         with open(path, "rb") as stream, self.cluster.session(self.name) as cursor:
-            cursor.execute("set lc_messages = 'C'; set synchronous_commit = off; set lock_timeout = 0")
+            cursor.execute(administrator.ENGLISH + "; set synchronous_commit = off; set lock_timeout = 0")
+            left = float("inf")
             for statement in Script(stream.read).statements():
-                cursor.execute("select set_config('statement_timeout', %s, false)", (str(round(self._left() * 1000)),))
+                # Not for each of thousands: by TCP that is as long as the statements themselves.
+                if left - self._left() >= 1:
+                    left = self._left()
+                    cursor.execute("select set_config('statement_timeout', %s, false)", (str(round(left * 1000)),))
                 self.statements += 1
                 try:
                     cursor.execute(statement.text)

@@ -60,11 +60,19 @@ def on_this_machine(wanted: Desired) -> Parts:
     params = wanted.params
     registry, session = params["registry"], params["session"]
     world = opened(params)
-    front = world["front"]
+    runtime, front = world["runtime"], world["front"]
+
+    def where() -> None:
+        if isinstance(runtime, KubernetesRuntime) and isinstance(front, ServiceFront):
+            runtime.check()
+            front.check()
+        else:
+            check_place(params)
+
     return Parts(
         **world, data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
         edge=Edge(params["edge"], wanted.instance), sessions=lambda: check_session(session),
-        where=front.check if isinstance(front, ServiceFront) else lambda: check_place(params),
+        where=where,
         record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from .._image.installing import left_out
-from .._instance import given
+from .._instance import administrator, given
 from .._instance.names import KINDS, QUEUE, other
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step
@@ -54,6 +54,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     before = _before(wanted, seen, old)
     steps: tuple[Step, ...]
     given.check(seen.missing, work.kind == "create")
+    administrator.check_immutable(seen.database.administrator, seen.lacks, given.IMMUTABLE)
     giving = given.step(seen.lacks, seen.missing)
     left = _left(wanted, seen)
     if left and work.kind in ("none", "cron"):

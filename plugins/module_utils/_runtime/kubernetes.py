@@ -28,12 +28,15 @@ from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import Api, ApiError
 from .._kubernetes.kinds import KINDS
 from .._kubernetes.labels import PREFIX
-from . import agent, pods
+from . import agent, pods, rights
 from .pods import AGENT, INSTANCE, MARK, ODOO, PLACE, REGISTRY, Ground
 from .protocol import Found, Outcome, Spec
 
+SECRETS = (*(place_of(colour, kind) for colour in COLOURS for kind in ("web", "cron", "queue")), "update", "rehearsal", REGISTRY)
 # Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
 BEGIN = 120
+# Seconds for a pod to be made at all: what refuses it refuses at once, and takes that back where another pod has just gone.
+NO_POD = 20
 # Seconds for what was ended by force to be gone, and then for a node that does not answer.
 GONE = 30
 # Between two looks.
@@ -72,6 +75,10 @@ class KubernetesRuntime:
                 found[place] = Found(f"{self.namespace}/{metadata['name']}", _state(item, place in running), place in running,
                                      *(said.get(PREFIX + key, "") for key in ("release", "image", "config")))
         return found
+
+    def check(self) -> None:
+        """Whether whoever runs this may do all that a release may come to need. One call. :raises DomainError: ``rights_missing``."""
+        rights.check(self.api, self.namespace, SECRETS)
 
     def room(self) -> int:
         """Not known: the scheduler finds a node, or says why it finds none."""
@@ -127,7 +134,7 @@ class KubernetesRuntime:
         name = "fetch"
         self._end_job(name)
         self.api.apply(_fetch(self.ground, name, reference))
-        deadline = Deadline(seconds)
+        deadline, refused = Deadline(seconds), Deadline(min(NO_POD, seconds))
         problem = ""
         try:
             while not deadline.passed:
@@ -135,15 +142,15 @@ class KubernetesRuntime:
                 if any(_terminated(pod) is not None for pod in found):
                     return
                 reason, said = next((_waits_for(pod) for pod in found), ("", ""))
-                problem = f"{reason}: {said}" if reason in _NO_IMAGE else ""
-                if reason in _HOPELESS:
+                problem = f"{reason}: {said}" if reason in _NO_IMAGE else "" if found else self._why_none(name)
+                if reason in _HOPELESS or (problem and not found and refused.passed):
                     break
                 clock.sleep(LOOK)
         finally:
             self._end_job(name)
         raise DomainError("pull_failed" if problem else "pull_timeout",
                           "{} cannot be pulled by the cluster's nodes: {}".format(reference, problem or f"not there after {seconds:g} s (bounds.pull)"),
-                          unchanged="Nothing was changed", advice="Look whether the nodes reach and trust the registry, and whether registry's login holds")
+                          unchanged="Nothing was changed", advice="Look whether the nodes reach and trust the registry, whether registry's login holds, and whether the tenant may use the image")
 
     def make(self, place: str, spec: Spec) -> None:
         self._end(place)
@@ -158,7 +165,9 @@ class KubernetesRuntime:
         self.api.apply(pods.workload(self.ground, place, spec, self._program(), digest, known), force=True)
 
     def warm(self, place: str) -> None:
+        """What the cluster has no room for, by its nodes or by the namespace's quota, is found out here, while nobody waits."""
         self._set_out(place)
+        self._wait_until_begun(place, go=False)
 
     def start(self, place: str) -> None:
         if not self._made(place):
@@ -252,21 +261,35 @@ class KubernetesRuntime:
             if error.status != 404:
                 raise
 
-    def _wait_until_begun(self, place: str) -> None:
-        """:raises DomainError: ``start_failed``, with the reason that the cluster gives."""
-        deadline = Deadline(BEGIN)
+    def _wait_until_begun(self, place: str, go: bool = True) -> None:
+        """:param go: have what waits in its pods go on.
+        :raises DomainError: ``start_failed``, with the reason that the cluster gives."""
+        deadline, refused = Deadline(BEGIN), Deadline(NO_POD)
         why = "no pod was made"
         while True:
             found = [pod for pod in self._pods(place) if not pod["metadata"].get("deletionTimestamp")]
             begun = [pod for pod in found if _runs(pod)]
             # The kubelet brings the ConfigMap to a pod that waits already, but may take a minute for it.
-            if found and len(begun) + sum(_terminated(pod) is not None for pod in found) == len(found) and len(begun) == sum(
-                    said["gone"] for said in self._ask(place, {"go": True})):
+            if found and len(begun) + sum(_terminated(pod) is not None for pod in found) == len(found) and (not go or len(begun) == sum(
+                    said["gone"] for said in self._ask(place, {"go": True}))):
                 return
-            why = next((": ".join(part for part in _waits_for(pod) if part) for pod in found if not _runs(pod)), why) or why
-            if deadline.passed or (found and all(_waits_for(pod)[0] in _HOPELESS for pod in found)):
-                raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200))
+            why = next((": ".join(part for part in _waits_for(pod) if part) for pod in found if not _runs(pod)), "") or why
+            if not found:
+                why = self._why_none(place) or why
+            if deadline.passed or (not found and refused.passed) or (found and all(_waits_for(pod)[0] in _HOPELESS for pod in found)):
+                raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200),
+                                  advice="Give it what it lacks, then run the same command again")
             clock.sleep(LOOK)
+
+    def _why_none(self, place: str) -> str:
+        """Why the cluster makes no pod of a place, in the words of whoever refuses: its quota, its admission."""
+        found = self.api.get("Deployment", self.namespace, place)
+        if found:
+            said = [c.get("message") for c in (found.get("status") or {}).get("conditions") or [] if c["type"] == "ReplicaFailure" and c["status"] == "True"]
+        else:
+            events = self.api.every("Event", self.namespace, fields=f"involvedObject.kind=Job,involvedObject.name={place},reason=FailedCreate")
+            said = [event.get("message") for event in sorted(events, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime")))]
+        return str(said[-1] or "") if said else ""
 
     def _rest(self, place: str) -> None:
         """Have it run nowhere, as soon as its processes end."""

@@ -42,6 +42,8 @@ class Page(BaseHTTPRequestHandler):
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit(0))
+    # As the pod's first process it is left the children of all others: nobody waits for them, so the kernel shall not keep them.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     home = os.environ["HOME"]
     root = os.path.dirname(home)
     for path, mode in ((home, 0o700), (os.path.join(root, "data"), 0o700), (os.path.join(root, "state"), 0o700), (os.path.join(root, "recovery"), 0o700)):

@@ -68,7 +68,7 @@ def dump(way: WayIn, name: str, major: int, snapshot: str, target: str, jobs: in
 
 
 def restore(way: WayIn, major: int, source: str, database: str, owners: bool, jobs: int, seconds: float,
-            which: Sequence[str] = ()) -> None:
+            which: Sequence[str] = (), superuser: bool = True) -> None:
     """Load a dump, or a part of it, into a database.
 
     A session of its own settings: nobody reads the database before the load is complete, and what ends it is written
@@ -76,10 +76,12 @@ def restore(way: WayIn, major: int, source: str, database: str, owners: bool, jo
 
     :param owners: give objects the owners and grants they had; else all are the superuser's for now.
     :param which: options that choose the part.
+    :param superuser: whether it is loaded by one, who alone may have PostgreSQL speak English.
     :raises DomainError: ``load_failed``, and those of ``_run``.
     """
     kept = [] if owners else ["--no-owner", "--no-privileges"]
-    _run([*prefix(0), "env", "PGOPTIONS=-c synchronous_commit=off -c maintenance_work_mem=256MB -c statement_timeout=0 -c lock_timeout=0 -c lc_messages=C",
+    settings = ["synchronous_commit=off", "maintenance_work_mem=256MB", "statement_timeout=0", "lock_timeout=0", *(["lc_messages=C"] if superuser else [])]
+    _run([*prefix(0), "env", "PGOPTIONS=" + " ".join(f"-c {each}" for each in settings),
           program("pg_restore", major), *way.words(), "--dbname", database, "--jobs", str(jobs), "--exit-on-error", *NEVER, *kept, *which, source],
          "load_failed", "loading the dump", seconds, "What was loaded is removed")
 

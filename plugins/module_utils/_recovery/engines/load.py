@@ -60,7 +60,7 @@ class Stages:
         self.split()
 
         def run(*which: str) -> None:
-            dump.restore(self.cluster.way, self.major, self.source, database, owners, jobs, self.seconds, (*self.options, *which))
+            dump.restore(self.cluster.way, self.major, self.source, database, owners, jobs, self.seconds, (*self.options, *which), self.cluster.superuser)
 
         return staged(lambda: self.cluster.session(database), alterations, loosen,
                       lambda: run("--use-list", self.first), *(lambda which=which: run("--use-list", self.rest, *which) for which in STAGES))
