@@ -42,6 +42,8 @@ class Page(BaseHTTPRequestHandler):
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit(0))
+    # The first process inherits what detached operations leave; the kernel buries it where nobody asks how it died.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     home = os.environ["HOME"]
     root = os.path.dirname(home)
     for path, mode in ((home, 0o700), (os.path.join(root, "data"), 0o700), (os.path.join(root, "state"), 0o700), (os.path.join(root, "recovery"), 0o700)):
