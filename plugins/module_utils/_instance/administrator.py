@@ -1,8 +1,8 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the administrator's role in PostgreSQL may do. On a machine it is a superuser. A managed service gives none: there a role with a few rights does it
-all but what is named here, and what it lacks is found out before anything is touched.
+"""What the administrator's role in PostgreSQL may do. On a machine it is a superuser. A managed service gives none: there a role with a few rights does it all
+but what is named here, and what it lacks is found out before anything is touched.
 
 Since PostgreSQL 16 who makes a role may pass it on, and neither acts as it nor inherits from it before it gave itself that (PostgreSQL documentation,
 CREATE ROLE, createrole_self_grant); the role's maker is a member of it then.

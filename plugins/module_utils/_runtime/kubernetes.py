@@ -150,8 +150,8 @@ class KubernetesRuntime:
             self._end_job(name)
         raise DomainError("pull_failed" if problem else "pull_timeout",
                           "{} cannot be pulled by the cluster's nodes: {}".format(reference, problem or f"not there after {seconds:g} s (bounds.pull)"),
-                          unchanged="Nothing was changed", advice="Look whether the nodes reach and trust the registry, "
-                          "whether registry's login holds, and whether the tenant may use the image")
+                          unchanged="Nothing was changed", advice="Look whether the nodes reach and trust the registry, whether registry's login holds, "
+                          "and whether the tenant may use the image")
 
     def make(self, place: str, spec: Spec) -> None:
         self._end(place)

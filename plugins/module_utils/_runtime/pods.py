@@ -45,14 +45,13 @@ _CONFINED = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, 
 class Ground:
     """Where an instance's objects are made, and what all of its pods are given.
 
-    :param uid: user and group of its processes. :param health: path that a web process answers without a session.
+    :param uid: user and group of its processes.
     :param placement: of its pods: ``nodeSelector``, ``tolerations``, ``priorityClassName``, as its tenant's isolation class has them.
     """
 
     namespace: str
     instance: str
     uid: int
-    health: str = "/web/health"
     pull_secret: bool = False
     placement: Mapping[str, Any] = field(default_factory=dict)
 
@@ -127,7 +126,7 @@ def pod(ground: Ground, place: str, spec: Spec, program_name: str, known: Mappin
             {"name": "run", "mountPath": RUN}, {"name": "tmp", "mountPath": "/tmp"}]}  # noqa: S108
     if serves:
         container["ports"] = [{"name": "http", "containerPort": HTTP}, {"name": "realtime", "containerPort": REALTIME}]
-        container.update(_probes(ground.health))
+        container.update(_probes())
     beside = {
         "name": AGENT, "image": spec.reference, "imagePullPolicy": "IfNotPresent", "restartPolicy": "Always",
         "command": ["python3", "-S", "-E", "/opt/sysgenpro/agent/agent.py"], "securityContext": _CONFINED, "resources": _AGENT,
@@ -156,10 +155,11 @@ def _resources(spec: Spec) -> dict[str, Any]:
     return {"requests": {"memory": memory, "cpu": str(spec.cpus or "100m")}, "limits": {"memory": memory, **({"cpu": str(spec.cpus)} if spec.cpus else {})}}
 
 
-def _probes(health: str) -> dict[str, Any]:
+def _probes() -> dict[str, Any]:
     """A process that waits or loads its registry is starting for up to an hour: whoever releases bounds that (bounds.ready). Afterwards it is in
-    service while it takes connections, since a busy one answers late, and dead where it answers nothing for five minutes."""
+    service while its master takes connections, and dead where that takes none for ten minutes. No probe asks for an answer: a shop that is busy gives it late,
+    and to end it for that loses what its customers do (seen on an overloaded node); workers that hang are ended by the master (limit_time_real)."""
     port = {"tcpSocket": {"port": HTTP}}
     return {"startupProbe": {**port, "periodSeconds": 1, "failureThreshold": 3600, "timeoutSeconds": 1},
             "readinessProbe": {**port, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 5},
-            "livenessProbe": {"httpGet": {"path": health, "port": HTTP}, "periodSeconds": 30, "failureThreshold": 10, "timeoutSeconds": 30}}
+            "livenessProbe": {**port, "periodSeconds": 30, "failureThreshold": 20, "timeoutSeconds": 30}}

@@ -28,8 +28,8 @@ def check(api: Api, namespace: str, secrets: Sequence[str]) -> None:
     lacks = [] if status.get("incomplete") else missing(status.get("resourceRules") or [], secrets)
     if lacks:
         raise DomainError("rights_missing", f"the account that releases may not do all of it in the namespace {namespace}; it lacks {joined(lacks)}",
-                          unchanged="Nothing was changed", advice="Run the site playbook for this instance, which gives its toolbox the role; "
-                          "where the role was changed by hand, with toolbox_force")
+                          unchanged="Nothing was changed", advice="Run the site playbook for this instance, which gives its toolbox the role; where the role "
+                          "was changed by hand, with toolbox_force")
 
 
 def missing(rules: Iterable[Mapping[str, Any]], secrets: Sequence[str]) -> list[str]:

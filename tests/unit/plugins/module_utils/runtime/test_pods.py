@@ -52,6 +52,7 @@ def test_a_place_that_lasts_is_made_at_rest_and_one_that_runs_once_is_never_run_
 def test_only_what_serves_is_probed() -> None:
     web, cron = (made(kind=kind)["spec"]["template"]["spec"]["containers"][0] for kind in ("web", "cron"))
     assert {"startupProbe", "readinessProbe", "livenessProbe"} <= set(web) and "startupProbe" not in cron
+    assert web["livenessProbe"].keys() & {"httpGet", "exec"} == set(), "whoever is busy answers late, and must not be ended for that"
 
 
 def test_secrets_are_in_no_environment_and_the_password_file_is_its_own() -> None:
