@@ -47,6 +47,10 @@ def programs() -> str:
 
 def forget(instances: Sequence[str]) -> None:
     """Take away what an earlier demo left of instances: namespaces with all in them, databases, logins."""
+    kubectl("delete", "namespace", *instances, "--ignore-not-found", "--wait=false")
+    for name in instances:
+        # Nobody is served any more, so nothing need drain.
+        kubectl("-n", name, "delete", "pods", "--all", "--grace-period=1", "--wait=false")
     kubectl("delete", "namespace", *instances, "--ignore-not-found", "--timeout=180s")
     for name in instances:
         _psql("select format('drop database %I with (force)', datname) from pg_database where starts_with(datname, '{0}') \\gexec\n"
