@@ -17,7 +17,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors impo
 from psycopg2 import OperationalError, errors
 
 CLUSTER = {"settings": {"version": 170000}, "roles": None, "databases": None, "owner": None, "prepared": None, "bytes": 1, "directory": "/d",
-           "read_only": None, "closed": None, "extensions": {}}
+           "read_only": None, "administrator": {"name": "postgres", "superuser": True, "lacks": []}, "closed": None, "extensions": {}}
 
 
 class Cursor:
