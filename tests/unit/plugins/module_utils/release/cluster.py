@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-import copy
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +29,11 @@ ADDRESSES = {"blue-web": "172.28.1.11", "green-web": "172.28.1.21"}
 WORKLOADS = ("Deployment", "Job")
 
 
+def _copy(value: Any) -> Any:
+    """As it comes over a wire; several times as fast as ``copy.deepcopy``, of which thousands of kills make millions."""
+    return json.loads(json.dumps(value))
+
+
 class FakeApi:
     """The calls that a runtime and a front make."""
 
@@ -42,11 +47,11 @@ class FakeApi:
 
     def get(self, kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
         assert namespace == self.ground.namespace
-        return copy.deepcopy(self._there().get((kind, name)))
+        return _copy(self._there().get((kind, name)))
 
     def every(self, kind: str, namespace: str | None = None, labels: str = "", fields: str = "") -> list[dict[str, Any]]:
         wanted = dict(each.split("=", 1) for each in labels.split(",") if each)
-        found = self._pods() if kind == "Pod" else [copy.deepcopy(item) for (of, _name), item in self._there().items() if of == kind]
+        found = self._pods() if kind == "Pod" else [_copy(item) for (of, _name), item in self._there().items() if of == kind]
         return [item for item in found if wanted.items() <= item["metadata"].get("labels", {}).items()]
 
     def _there(self) -> dict[tuple[str, str], dict[str, Any]]:
@@ -68,7 +73,7 @@ class FakeApi:
     # -- writing --------------------------------------------------------------------------------
 
     def apply(self, item: Mapping[str, Any], *, force: bool = False, dry: bool = False) -> dict[str, Any]:
-        made = copy.deepcopy(dict(item))
+        made = _copy(dict(item))
         kind, name = made["kind"], made["metadata"]["name"]
         if kind == "Secret":
             made["data"] = {key: base64.b64encode(text.encode()).decode() for key, text in made.pop("stringData").items()}
@@ -80,23 +85,23 @@ class FakeApi:
                 self._box(name, made)
             elif kind == "Job":
                 self.world.boxes[f"{INSTANCE}-fetch"] = Box(f"{INSTANCE}-fetch", {"org.sysgenpro.kind": "update"}, "", (), "", "", state="exited")
-        return copy.deepcopy(made)
+        return _copy(made)
 
     def merge(self, kind: str, namespace: str | None, name: str, change: Mapping[str, Any], sub: str = "") -> dict[str, Any]:
         item = self._there().get((kind, name))
         if item is None:
             raise ApiError(404, "NotFound", "missing", f"no {kind} {name}", "")
-        before = copy.deepcopy(item["spec"])
+        before = _copy(item["spec"])
         box = f"{INSTANCE}-{name}"
         now = change["spec"]
         if kind == "Service":
             with self.world.effect(f"lead {now['selector'][PLACE]}"):
                 item["spec"].update(now)
                 self._lead(now["selector"][PLACE])
-            return copy.deepcopy(item)
+            return _copy(item)
         wakes = bool(now["replicas"]) if kind == "Deployment" else not now["suspend"]
         if (bool(before["replicas"]) if kind == "Deployment" else not before["suspend"]) == wakes:
-            return copy.deepcopy(item)
+            return _copy(item)
         try:
             if wakes:
                 self._run(box)
@@ -109,7 +114,7 @@ class FakeApi:
             there = self.world.boxes[box]
             if wakes == (there.running and not there.ending) or (wakes and there.work < 0):
                 item["spec"].update(now)
-        return copy.deepcopy(item)
+        return _copy(item)
 
     def delete(self, kind: str, namespace: str | None, name: str, *, grace: int | None = None, policy: str = "Background") -> bool:
         if kind == "Pod":
