@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleFilterError
-from ansible_collections.sysgenpro.odoo.plugins.filter.instances import instance_values
+from ansible_collections.sysgenpro.odoo.plugins.filter.instances import check_taken_once, instance_values
 
 PROFILE = "small"
 """Of an instance that names none."""
@@ -21,17 +20,11 @@ def instances_in(hostvars: Mapping[str, Any], cluster: str, groups: Mapping[str,
     :raises AnsibleFilterError: naming the instance and the variable that is wrong or taken twice in the cluster.
     """
     found = [instance_values(hostvars[name], name) for name in sorted(groups.get("instances", [])) if hostvars[name].get("instance_cluster") == cluster]
-    for key, read in {
+    check_taken_once(found, "in " + cluster, {
         "instance_namespace": lambda values: [values["namespace"]],
         "instance_hosts": lambda values: values["hosts"],
         "instance_database": lambda values: ["{host}:{port}/{name}".format(**values["database"])],
-    }.items():
-        taken: dict[Any, str] = {}
-        for values in found:
-            for value in read(values):
-                if value in taken:
-                    raise AnsibleFilterError(f"instance {values['name']}: {key} {value} is taken by {taken[value]} in {cluster}")
-                taken[value] = values["name"]
+    })
     return found
 
 

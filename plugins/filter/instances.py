@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -170,20 +170,27 @@ def instances_on(hostvars: Mapping[str, Any], machine: str, groups: Mapping[str,
         instance_values(hostvars[name], name) for name in names if hostvars[name].get("instance_machine") == machine
     ]
     found.sort(key=lambda values: (int(values["number"]), values["name"]))
-    for key, read in {
+    check_taken_once(found, "on " + machine, {
         "instance_number": lambda values: [values["number"]],
         "instance_database": lambda values: [values["database"]["name"]],
         "instance_hosts": lambda values: values["hosts"],
-    }.items():
+    })
+    return found
+
+
+def check_taken_once(found: Iterable[Mapping[str, Any]], where: str, keys: Mapping[str, Callable[[Mapping[str, Any]], Iterable[Any]]]) -> None:
+    """No two instances of a machine, or of a cluster, have what only one can have.
+
+    :param where: such as ``on vm-prod-1``, for the message. :param keys: by the inventory's variable, what an instance takes.
+    :raises AnsibleFilterError: naming both instances and the variable.
+    """
+    for key, read in keys.items():
         taken: dict[Any, str] = {}
         for values in found:
             for value in read(values):
                 if value in taken:
-                    raise AnsibleFilterError(
-                        f"instance {values['name']}: {key} {value} is taken by {taken[value]} on {machine}"
-                    )
+                    raise AnsibleFilterError(f"instance {values['name']}: {key} {value} is taken by {taken[value]} {where}")
                 taken[value] = values["name"]
-    return found
 
 
 class FilterModule:

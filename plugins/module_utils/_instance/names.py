@@ -42,6 +42,8 @@ HOST_PARTS = {
     FRONT: 2, "blue-web": 11, "blue-cron": 12, "blue-queue": 13, "green-web": 21, "green-cron": 22, "green-queue": 23, UPDATE: 31, REHEARSAL: 41,
 }
 """Host part of each address in an instance's network, on a VM."""
+PLACES = tuple(name for name in HOST_PARTS if name != FRONT)
+"""Of all kinds, in both colours."""
 
 NUMBERS = range(1, 251)
 FIRST_PORT, FIRST_UID = 5500, 20000

@@ -14,13 +14,12 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from .._kernel.errors import DomainError, bad_input
 from .._kernel.wait import Deadline, clock
-from .kinds import KINDS, called, path_of
+from .kinds import KINDS, path_of
 
 try:
     import urllib3
@@ -54,18 +53,6 @@ class ApiError(DomainError):
     def __init__(self, status: int, reason: str, code: str, message: str, advice: str) -> None:
         super().__init__(code, message, advice=advice, status=status, reason=reason)
         self.status, self.reason = status, reason
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call, for many at once. :param item: what it applies; :param path: what it deletes, where there is no item."""
-
-    item: Mapping[str, Any] = field(default_factory=dict)
-    path: str = ""
-
-    @property
-    def said(self) -> str:
-        return called(self.item) if self.item else self.path.rsplit("/", 1)[-1]
 
 
 class Api:

@@ -5,9 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +13,8 @@ from typing import Any, TypeVar
 
 from .._instance.names import LABEL
 from .._kernel.errors import DomainError
-from .._kernel.files import replace_file
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
+from .kept import keep
 
 try:
     import docker
@@ -281,11 +278,7 @@ class Daemon:
         except APIError:
             return
         if raw:
-            with contextlib.suppress(OSError):
-                os.makedirs(self.logs_to, mode=0o700, exist_ok=True)
-                replace_file(os.path.join(self.logs_to, f"{name}.{time.time_ns()}.log"), raw)
-                for path in sorted(glob.glob(os.path.join(glob.escape(self.logs_to), f"{name}.[0-9]*.log")))[:-LOG_FILES]:
-                    os.unlink(path)
+            keep(self.logs_to, name, str(time.time_ns()), raw, LOG_FILES)
 
     def logs(self, name: str, tail: int = LOG_TAIL) -> str:
         try:

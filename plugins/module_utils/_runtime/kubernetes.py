@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import glob
 import hashlib
 import http.client
 import json
@@ -19,20 +18,20 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .._instance.names import COLOURS
+from .._instance.names import COLOURS, PLACES
 from .._instance.names import place as place_of
 from .._kernel.errors import DomainError
-from .._kernel.files import replace_file
 from .._kernel.plan import canonical_json
 from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import Api, ApiError
 from .._kubernetes.kinds import KINDS
-from .._kubernetes.labels import PREFIX
+from .._kubernetes.labels import INSTANCE, PLACE, PREFIX
 from . import agent, pods, rights
-from .pods import AGENT, INSTANCE, MARK, ODOO, PLACE, REGISTRY, Ground
+from .kept import keep
+from .pods import AGENT, MARK, ODOO, REGISTRY, Ground
 from .protocol import Found, Outcome, Spec
 
-SECRETS = (*(place_of(colour, kind) for colour in COLOURS for kind in ("web", "cron", "queue")), "update", "rehearsal", REGISTRY)
+SECRETS = (*PLACES, REGISTRY)
 # Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
 BEGIN = 120
 # Seconds for a pod to be made at all: what refuses it refuses at once, and takes that back where another pod has just gone.
@@ -58,7 +57,6 @@ class KubernetesRuntime:
     def __init__(self, api: Api, ground: Ground, directory: str) -> None:
         self.api, self.ground, self.directory = api, ground, directory
         self.namespace = ground.namespace
-        self._pull: dict[str, Any] | None = None
 
     # -- what is there ------------------------------------------------------------------------
 
@@ -217,7 +215,7 @@ class KubernetesRuntime:
             self.mark_leading(colour, False)
         label = self.ground.selector()
         for kind in ("Secret", "ConfigMap", "Service"):
-            for place in {place_of(colour, kind) for colour in COLOURS for kind in ("web", "cron", "queue")} | {"update", "rehearsal"}:
+            for place in PLACES:
                 found = self.api.get(kind, self.namespace, place)
                 if found and found["metadata"].get("labels", {}).get(INSTANCE) == self.ground.instance:
                     self.api.delete(kind, self.namespace, place)
@@ -378,12 +376,7 @@ class KubernetesRuntime:
         for pod in self._pods(place):
             text, made = self._log(pod, LOG_KEPT, timestamps="true"), re.sub(r"\D", "", str(pod["metadata"].get("creationTimestamp")))
             if text:
-                with contextlib.suppress(OSError):
-                    os.makedirs(directory, mode=0o700, exist_ok=True)
-                    replace_file(os.path.join(directory, "{}.{}-{}.log".format(stem, made, pod["metadata"]["name"])), text.encode())
-        with contextlib.suppress(OSError):
-            for path in sorted(glob.glob(os.path.join(glob.escape(directory), f"{stem}.[0-9]*.log")))[:-LOG_FILES]:
-                os.unlink(path)
+                keep(directory, stem, "{}-{}".format(made, pod["metadata"]["name"]), text.encode(), LOG_FILES)
 
 
 def _address_of(host: str) -> str:

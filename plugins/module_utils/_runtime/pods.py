@@ -14,12 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .._instance.names import HTTP, REALTIME
-from .._kubernetes.labels import KIND, MANAGED_BY, PREFIX, REACH
+from .._kubernetes.labels import INSTANCE, KIND, MANAGED_BY, PLACE, PREFIX, REACH
 from . import agent
 from .protocol import ETC, HOME, RUN, Spec
 
-INSTANCE, PLACE = PREFIX + "instance", PREFIX + "place"
-"""Labels by which an instance's objects, and a place's pods, are found."""
 ODOO, AGENT = "odoo", "agent"
 """The containers of a pod."""
 CLAIM = "data"
@@ -61,7 +59,7 @@ class Ground:
 
     def selector(self, **said: str) -> str:
         """Of labels, for a list."""
-        return ",".join([f"{PREFIX}instance={self.instance}", *(f"{PREFIX}{key}={value}" for key, value in said.items())])
+        return ",".join([f"{INSTANCE}={self.instance}", *(f"{PREFIX}{key}={value}" for key, value in said.items())])
 
     def metadata(self, name: str, labels: Mapping[str, str], annotations: Mapping[str, str] | None = None) -> dict[str, Any]:
         return {"name": name, "namespace": self.namespace, "labels": dict(labels), **({"annotations": dict(annotations)} if annotations else {})}

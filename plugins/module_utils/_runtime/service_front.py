@@ -16,14 +16,13 @@ from .._instance.names import place as place_of
 from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import Api
+from .._kubernetes.labels import INSTANCE, PLACE, TOOLBOX
 from . import pods
-from .pods import INSTANCE, PLACE, Ground
+from .pods import Ground
 from .protocol import ELSEWHERE, PAGE
 
 NOBODY = "none"
 """The place that a front selects while it refuses."""
-TOOLBOX = "toolbox"
-"""The place whose pod also shows the maintenance page."""
 # Seconds: for the data plane of the node that this runs on to follow, and then for those of others, which nothing here sees. kube-proxy waits for
 # one second at the most between two changes (--iptables-min-sync-period).
 FOLLOWS, OTHERS = 15, 1.0

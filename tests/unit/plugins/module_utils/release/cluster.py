@@ -12,10 +12,10 @@ from typing import Any
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HTTP, REALTIME
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import ApiError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.labels import PREFIX
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.labels import INSTANCE as INSTANCE_LABEL
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.labels import PLACE, PREFIX
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.kubernetes import KubernetesRuntime
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import INSTANCE as INSTANCE_LABEL
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import PLACE, Ground
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import Ground
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.service_front import NOBODY, ServiceFront, service
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.world import (
     INSTANCE,
