@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..base import locked, run, say
+from ..base import cache, locked, run, say
 from . import namespace, network, processes, registry
 from .node import CNI_CACHE, NETWORK, POD_LOG_LINKS
 from .place import FIRST, RUN, SECOND, Node, Place, existing
@@ -23,6 +23,7 @@ from .place import FIRST, RUN, SECOND, Node, Place, existing
 def down() -> None:
     """Drop the cluster of this host with all that is in it; none is no error."""
     with locked("cluster"):
+        _forget_doomed()
         for place in existing():
             _down(place)
             say(f"the cluster {place.name} is gone")
@@ -54,8 +55,10 @@ def _down(place: Place) -> None:
     for link in POD_LOG_LINKS.glob("*"):
         if link.is_symlink() and str(link.readlink()).startswith(f"{place.root}/"):
             link.unlink()
-    for folder in (RUN, place.root):
-        shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(RUN, ignore_errors=True)
+    # In one step, so that a `down` that is ended here leaves no half of a cluster for the next `up` to trust.
+    place.root.rename(_doomed(place.root))
+    _forget_doomed()
     for folder in (POD_LOG_LINKS, CNI_CACHE, CNI_CACHE.parent):
         with contextlib.suppress(OSError):
             folder.rmdir()
@@ -104,6 +107,16 @@ def _drop_networks() -> None:
         container = cached.name.removeprefix(f"{NETWORK}-").rpartition("-")[0]
         for path in (cached, *CNI_CACHE.glob(f"cni-loopback-{container}-*")):
             path.unlink()
+
+
+def _doomed(root: Path) -> Path:
+    return root.with_name(f".{root.name}-{time.time_ns()}")
+
+
+def _forget_doomed() -> None:
+    """Delete the folders of clusters that are gone."""
+    for path in (cache() / "cluster").glob(".*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _below(paths: Sequence[str], folders: Sequence[Path]) -> list[str]:

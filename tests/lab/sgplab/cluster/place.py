@@ -100,4 +100,4 @@ class Place:
 def existing() -> list[Place]:
     """Return the clusters that were brought up and not dropped."""
     folder = cache() / "cluster"
-    return [Place(path.name) for path in sorted(folder.iterdir()) if (path / "keys").is_dir()] if folder.is_dir() else []
+    return [Place(path.name) for path in sorted(folder.glob("[a-z]*")) if (path / "keys").is_dir()] if folder.is_dir() else []
