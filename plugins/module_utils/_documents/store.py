@@ -104,7 +104,7 @@ class LocalStore:
     def create(self, name: str, content: bytes, until: datetime.datetime | None) -> None:
         """:raises DomainError: ``document_exists``, ``store_failed``."""
         path = os.path.join(self.base, name)
-        stage = path + ".tmp"
+        stage = f"{path}.{secrets.token_hex(4)}.tmp"
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             with open(stage, "wb") as stream:
