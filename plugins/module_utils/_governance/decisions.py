@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .._kernel.errors import DomainError, bad_input
 from .ledger import SKEW, Entry
-from .moments import read, written
+from .moments import hours_between, read, written
 from .signers import PRINCIPAL, ROLE_SAID, ROLES, Signers
 from .statements import DECISION, opened, statement
 
@@ -87,17 +87,22 @@ def parse(envelope: Any, signers: Signers, at: datetime.datetime) -> Decision:
     return decision
 
 
-def check_new(decision: Decision, instance: str, now: datetime.datetime, known: Iterable[Entry], envelope: Mapping[str, Any]) -> None:
-    """Whether a decision may go into the ledger now. :raises DomainError: ``decision_refused``."""
+def check_new(instance: str, body: Mapping[str, Any], now: datetime.datetime, most: float) -> None:
+    """Whether a decision may go into the ledger now.
+
+    :param body: the decision's values. :param most: hours for which an approval may hold.
+    :raises DomainError: ``decision_refused``.
+    """
+    at, until = read("at", body["at"]), read("until", body["until"])
     why = ""
-    if decision.instance != instance:
-        why = f"it is about {decision.instance}"
-    elif decision.at > now + SKEW:
-        why = f"it is dated {written(decision.at)}, which is yet to come"
-    elif decision.until <= now:
-        why = f"it ended at {written(decision.until)}"
-    elif any(entry.body.get("envelope") == envelope for entry in known if entry.kind == "decision"):
-        why = "it is in the ledger already, and counts once"
+    if body["instance"] != instance:
+        why = f"it is about {body['instance']}"
+    elif at > now + SKEW:
+        why = f"it is dated {body['at']}, which is yet to come"
+    elif until <= now:
+        why = f"it ended at {body['until']}"
+    elif hours_between(at, until) > most:
+        why = f"it holds for {hours_between(at, until):g} h, and the policy allows {most:g} h"
     if why:
         raise refused(why)
 

@@ -22,7 +22,7 @@ from .statements import EVIDENCE, opened, statement
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 KINDS = ("scan", "sbom")
 # Findings that a statement names one by one; what a policy never looks at is counted.
-NAMED = ("critical", "high", "medium")
+NAMED = ("critical", "high")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -38,7 +38,10 @@ def summary(kind: str, content: bytes, image: str) -> dict[str, Any]:
         raise refused(f"it is no JSON ({error})") from None
     if not isinstance(value, dict):
         raise refused("it is no report")
-    found = _scan(value) if kind == "scan" else _sbom(value)
+    try:
+        found = _scan(value) if kind == "scan" else _sbom(value)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise refused(f"a part of it is missing or of another shape ({type(error).__name__}: {error})") from None
     if image not in found.pop("images"):
         raise refused(f"it does not name the image {image}, so it may be of another one")
     return {**found, "kind": kind, "sha256": hashlib.sha256(content).hexdigest()}

@@ -44,7 +44,7 @@ FACTS: dict[str, Any] = {
     "pos": {"open": "how many point of sale sessions are open; null where the point of sale is not installed"},
     "scan": {
         "by": "who signed it", "made": "when", "hours": "how old it is", "tool": "the scanner", "counts": ANYTHING,
-        "findings": [{"id": "the finding", "package": "in what", "severity": "critical, high or medium"}],
+        "findings": [{"id": "the finding", "package": "in what", "severity": "critical or high; others are counted"}],
     },
     "sbom": {"by": "who signed it", "made": "when", "hours": "how old it is", "components": "how many components it names"},
     "differences": [{"what": "what differs from the baseline", "owner": "who answers for it", "reason": "why", "until": "when it ends", "over": "whether it has ended"}],

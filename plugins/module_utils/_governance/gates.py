@@ -143,8 +143,9 @@ def scanned(facts: Facts, options: Facts) -> Result:
     left = [one for one in found["findings"] if one["id"] not in excepted]
     over = []
     for severity, most in sorted(options["most"].items(), key=lambda item: SEVERITIES.index(item[0])):
-        named = sorted({one["id"] for one in left if one["severity"] == severity})
-        counted = len([one for one in left if one["severity"] == severity]) if severity in ("critical", "high", "medium") else found["counts"][severity]
+        mine = [one["id"] for one in left if one["severity"] == severity]
+        named = sorted(set(mine))
+        counted = found["counts"][severity] - len([one for one in found["findings"] if one["severity"] == severity]) + len(mine)
         if counted > most:
             over.append(f"{counted} {severity}, {most} allowed" + (f" ({joined(named, 4)})" if named else ""))
     if over:

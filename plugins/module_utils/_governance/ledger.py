@@ -111,6 +111,8 @@ class Ledger:
                  signer: Signer | None = None, known: str | None = None, lock: datetime.timedelta | None = None) -> None:
         self.store, self.instance, self.signers, self.clock = store, instance, signers, clock
         self.writer, self.signer, self.known, self.lock = writer, signer, known, lock
+        # What was read and believed by this process; nobody writes an entry anew while it looks.
+        self._believed: dict[int, Entry] = {}
 
     # -- reading ----------------------------------------------------------------------------------
 
@@ -133,10 +135,13 @@ class Ledger:
                               advice="Mend that, then run the same command again") from error
 
     def entry(self, sequence: int) -> Entry:
-        try:
-            return parse(self.content(sequence), self.instance, sequence, self.signers)
-        except ValueError as error:
-            raise self.broken(sequence, str(error)) from None
+        """:raises DomainError: ``ledger_broken``, ``store_failed``."""
+        if sequence not in self._believed:
+            try:
+                self._believed[sequence] = parse(self.content(sequence), self.instance, sequence, self.signers)
+            except ValueError as error:
+                raise self.broken(sequence, str(error)) from None
+        return self._believed[sequence]
 
     def newest_first(self) -> Iterator[Entry]:
         """Entries from the newest on, each believed, and none that was seen before missing.
