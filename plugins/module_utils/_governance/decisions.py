@@ -87,10 +87,11 @@ def parse(envelope: Any, signers: Signers, at: datetime.datetime) -> Decision:
     return decision
 
 
-def check_new(instance: str, body: Mapping[str, Any], now: datetime.datetime, most: float) -> None:
+def check_new(instance: str, body: Mapping[str, Any], now: datetime.datetime, most: float, change: datetime.datetime | None) -> None:
     """Whether a decision may go into the ledger now.
 
     :param body: the decision's values. :param most: hours for which an approval may hold.
+    :param change: when what runs was changed last: what was decided by then is used up, and is not taken a second time.
     :raises DomainError: ``decision_refused``.
     """
     at, until = read("at", body["at"]), read("until", body["until"])
@@ -101,6 +102,8 @@ def check_new(instance: str, body: Mapping[str, Any], now: datetime.datetime, mo
         why = f"it is dated {body['at']}, which is yet to come"
     elif until <= now:
         why = f"it ended at {body['until']}"
+    elif change and at <= change + SKEW:
+        why = f"it is of {body['at']}, and not later than the last release by a minute, at {written(change)}; what was approved for that is used up"
     elif hours_between(at, until) > most:
         why = f"it holds for {hours_between(at, until):g} h, and the policy allows {most:g} h"
     if why:

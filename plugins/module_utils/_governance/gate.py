@@ -69,7 +69,7 @@ class InstanceGate:
         :raises DomainError: ``ledger_broken``, ``store_failed``.
         """
         now, kinds = self.governance.clock(), {gate.kind for gate in self.policy.gates}
-        entries = since_release(self.ledger)
+        entries, _change = since_release(self.ledger)
         decisions = standing(entries, str(plan["digest"]), [str(request["by"])], self.governance.signers, now)
         image = str(plan["image"] or "")
         return {
@@ -159,14 +159,14 @@ def words_of(instance: str, tenant: str, environment: str, region: str) -> list[
     return [instance, *(f"{kind}_{name}" for kind, name in groups.items() if name)]
 
 
-def since_release(ledger: Ledger) -> list[Entry]:
-    """The entries after the last change of what runs that ended well, the oldest first."""
+def since_release(ledger: Ledger) -> tuple[list[Entry], Entry | None]:
+    """The entries after the last change of what runs that ended well, the oldest first, and that change."""
     found: list[Entry] = []
     for entry in ledger.newest_first():
         if _changed(entry):
-            break
+            return found[::-1], entry
         found.append(entry)
-    return found[::-1]
+    return found[::-1], None
 
 
 def _changed(entry: Entry) -> bool:

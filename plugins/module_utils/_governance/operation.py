@@ -13,7 +13,7 @@ from .._kernel.errors import DomainError, bad_input
 from .._kernel.plan import Plan, Step, digest_of
 from . import decisions, evidence
 from .gate import since_release
-from .ledger import Ledger
+from .ledger import Entry, Ledger
 from .moments import utc_now
 from .place import Governance, check_instance, found
 from .signers import PRINCIPAL, ROLES
@@ -97,18 +97,19 @@ class Recording:
         return "evidence", {"image": report["image"]}, {"envelope": self.envelope, **{key: report[key] for key in ("kind", "image", "by", "made", "sha256")}}
 
     def plan(self) -> Plan:
-        known = [entry for entry in since_release(self.ledger) if entry.kind == self.kind]
+        entries, change = since_release(self.ledger)
+        known = [entry for entry in entries if entry.kind == self.kind]
         if any(entry.body.get("envelope") == self.envelope for entry in known):
             return Plan((), {}, {}, {"envelope": digest_of(self.envelope)})
         if self.kind == "decision":
-            self._check(known)
+            self._check(known, change)
         shown = {key: value for key, value in self.body.items() if key != "envelope"}
         return Plan((Step("record", f"Take it into the ledger of {self.instance}"),), {}, {self.kind: shown}, {"envelope": digest_of(self.envelope)})
 
-    def _check(self, known: list[Any]) -> None:
+    def _check(self, known: list[Entry], change: Entry | None) -> None:
         """:raises DomainError: ``decision_refused``."""
         body = self.body
-        decisions.check_new(self.instance, body, self.governance.clock(), self.governance.policy.approval_hours)
+        decisions.check_new(self.instance, body, self.governance.clock(), self.governance.policy.approval_hours, change.at if change else None)
         asked = [entry.body["by"] for entry in known if entry.body["role"] == "request" and entry.body["plan"] == body["plan"]]
         if body["role"] != "request" and any(decisions.same_person(body["by"], name) for name in asked):
             raise decisions.refused(f"{body['by']} asked for this release, and nobody decides about what they asked for")
