@@ -102,8 +102,8 @@ def check_new(instance: str, body: Mapping[str, Any], now: datetime.datetime, mo
         why = f"it is dated {body['at']}, which is yet to come"
     elif until <= now:
         why = f"it ended at {body['until']}"
-    elif change and at <= change + SKEW:
-        why = f"it is of {body['at']}, and not later than the last release by a minute, at {written(change)}; what was approved for that is used up"
+    elif change and at <= change:
+        why = f"it is of {body['at']}, and the last release ended at {written(change)}; what was approved before is used up"
     elif hours_between(at, until) > most:
         why = f"it holds for {hours_between(at, until):g} h, and the policy allows {most:g} h"
     if why:

@@ -89,6 +89,7 @@ def _projected(kind: str, children: Any, facts: Any, path: str) -> tuple[Any, st
     element = inside[0] if isinstance(inside, list) else ANYTHING
     if kind == "flatten":
         return inside, unknown
+    path = ".".join(part for part in (path, str(children[0].get("value", ""))) if part)
     for child in children[1:]:
         unknown = unknown or _unknown(child, element, f"{path}[]")[1]
     return [ANYTHING], unknown

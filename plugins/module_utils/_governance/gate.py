@@ -15,7 +15,7 @@ from .._kernel.errors import bad_input
 from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
-from .judging import Verdict, judge, refused
+from .judging import FAILED, Verdict, judge, refused
 from .ledger import Entry, Ledger
 from .moments import hours_between, read, written
 from .place import Governance
@@ -27,6 +27,8 @@ ENDED_WELL = ("done", "finished")
 CHANGES = ("released", "rolled_back", "absent")
 # How many of a ledger's entries are looked at for soak time and evidence. What lies further back counts as not there.
 LOOKED_BACK = 500
+# As much of an operation's name as is its moment.
+SECOND = len("20261130T210000")
 # Which gate judges which evidence.
 EVIDENCE_FOR = {"scan": "scanned", "sbom": "sbom"}
 
@@ -135,22 +137,26 @@ class InstanceGate:
         return entry
 
     def record(self, operations: Sequence[Mapping[str, Any]]) -> list[Entry]:
-        """Write down operations that ended and are not in the ledger yet, the oldest first. Names of operations sort by their time.
+        """Write down operations that ended and are not in the ledger yet, the oldest first.
 
-        What ended before the first entry is of a time before the instance was governed.
+        Names of operations begin with their second. What no gate let pass is of a time before the instance was governed; of rehearsals, which need no
+        gate, those count that are later than the last operation in the ledger.
         """
-        first_of_all: Entry | None = None
-        known = ""
+        recorded: set[str] = set()
+        admitted: set[str] = set()
+        newest = ""
         for entry in self.ledger.newest_first():
-            first_of_all = entry
             if entry.kind == "release":
-                known = str(entry.body["operation"])
-                break
-        if first_of_all is None:
-            return []
-        start = known or f"{first_of_all.at:%Y%m%dT%H%M%S}"
-        return [self.ledger.append("release", {f"plan:{self.name}": one["plan"], **({"image": one["image"]} if one.get("image") else {})}, one)
-                for one in operations if one["operation"] > start]
+                name = str(entry.body["operation"])
+                newest = newest or name
+                if name[:SECOND] < newest[:SECOND]:
+                    break
+                recorded.add(name)
+            elif entry.kind == "gate" and entry.body["outcome"] != FAILED:
+                admitted.add(entry.body["plan"])
+        late = [one for one in operations if one["operation"] not in recorded and one["operation"][:SECOND] >= newest[:SECOND]
+                and (one["plan"] in admitted or (newest and one["state"] == "rehearsed"))]
+        return [self.ledger.append("release", {f"plan:{self.name}": one["plan"], **({"image": one["image"]} if one.get("image") else {})}, one) for one in late]
 
 
 def words_of(instance: str, tenant: str, environment: str, region: str) -> list[str]:
@@ -159,14 +165,22 @@ def words_of(instance: str, tenant: str, environment: str, region: str) -> list[
     return [instance, *(f"{kind}_{name}" for kind, name in groups.items() if name)]
 
 
-def since_release(ledger: Ledger) -> tuple[list[Entry], Entry | None]:
-    """The entries after the last change of what runs that ended well, the oldest first, and that change."""
+def since_release(ledger: Ledger) -> tuple[list[Entry], datetime.datetime | None]:
+    """The entries after the last change of what runs that ended well, the oldest first, and when that ended.
+
+    A change that was written down late, since its ledger did not answer, took away only what was there before it ended.
+    """
     found: list[Entry] = []
+    ended: datetime.datetime | None = None
     for entry in ledger.newest_first():
+        if ended and entry.at <= ended:
+            break
         if _changed(entry):
-            return found[::-1], entry
-        found.append(entry)
-    return found[::-1], None
+            its = read("ended", entry.body.get("ended") or written(entry.at))
+            ended = max(ended, its) if ended else its
+        else:
+            found.append(entry)
+    return found[::-1], ended
 
 
 def _changed(entry: Entry) -> bool:

@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 from .._documents.signing import Signer
 from .._kernel.errors import DomainError, bad_input
 from .._kernel.plan import Plan, Step, digest_of
 from . import decisions, evidence
-from .gate import since_release
+from .gate import LOOKED_BACK, since_release
 from .ledger import Entry, Ledger
 from .moments import utc_now
 from .place import Governance, check_instance, found
@@ -98,18 +100,19 @@ class Recording:
 
     def plan(self) -> Plan:
         entries, change = since_release(self.ledger)
-        known = [entry for entry in entries if entry.kind == self.kind]
-        if any(entry.body.get("envelope") == self.envelope for entry in known):
+        if any(entry.body.get("envelope") == self.envelope for entry in entries):
             return Plan((), {}, {}, {"envelope": digest_of(self.envelope)})
         if self.kind == "decision":
-            self._check(known, change)
+            self._check([entry for entry in entries if entry.kind == "decision"], change)
         shown = {key: value for key, value in self.body.items() if key != "envelope"}
         return Plan((Step("record", f"Take it into the ledger of {self.instance}"),), {}, {self.kind: shown}, {"envelope": digest_of(self.envelope)})
 
-    def _check(self, known: list[Entry], change: Entry | None) -> None:
+    def _check(self, known: list[Entry], change: datetime.datetime | None) -> None:
         """:raises DomainError: ``decision_refused``."""
         body = self.body
-        decisions.check_new(self.instance, body, self.governance.clock(), self.governance.policy.approval_hours, change.at if change else None)
+        decisions.check_new(self.instance, body, self.governance.clock(), self.governance.policy.approval_hours, change)
+        if any(entry.body.get("envelope") == self.envelope for entry in islice(self.ledger.newest_first(), LOOKED_BACK)):
+            raise decisions.refused("it was in the ledger before the last release, and is used up")
         asked = [entry.body["by"] for entry in known if entry.body["role"] == "request" and entry.body["plan"] == body["plan"]]
         if body["role"] != "request" and any(decisions.same_person(body["by"], name) for name in asked):
             raise decisions.refused(f"{body['by']} asked for this release, and nobody decides about what they asked for")
