@@ -37,8 +37,8 @@ ARGUMENTS: dict[str, Any] = {
     "envelope": {"type": "dict"},
 }
 INFO: dict[str, Any] = {
-    "query": {"type": "str", "choices": ["ledger", "windows", "policy"], "required": True},
-    "instance": {"type": "str", "required": True},
+    "query": {"type": "str", "choices": ["ledger", "windows", "policy", "governance", "candidate"], "required": True},
+    "instance": {"type": "str"},
     "tenant": {"type": "str", "default": ""},
     "environment": {"type": "str", "default": ""},
     "ledger": {"type": "dict", "options": STORE},
@@ -47,4 +47,6 @@ INFO: dict[str, Any] = {
                     "options": {"sequence": {"type": "int", "required": True}, "digest": {"type": "str", "required": True}}},
     "days": {"type": "int", "default": 28},
     "policy": {"type": "dict"},
+    "calendars": {"type": "list", "elements": "dict", "default": [],
+                  "options": {"name": {"type": "str", "required": True}, "content": {"type": "str", "required": True}}},
 }

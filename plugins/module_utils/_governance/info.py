@@ -13,18 +13,23 @@ from .._documents.store import open_store
 from .._kernel.errors import DomainError, bad_input
 from . import policy as policies
 from .audit import audit
+from .calendar import Calendar
 from .gate import CHANGES, words_of
 from .judging import judge
 from .ledger import Head, Ledger
 from .moments import utc_now
 from .place import Governance, check_instance, found
-from .signers import Signers
+from .signers import ROLES, Signers
 
 
 def information(params: Mapping[str, Any], place: Callable[[], Governance | None] = found,
                 clock: Callable[[], datetime.datetime] = utc_now) -> dict[str, Any]:
     """:raises DomainError: ``not_governed``, ``bad_input``, ``store_failed``."""
-    instance = check_instance(params["instance"])
+    if params["query"] == "candidate":
+        return _candidate(params, clock())
+    if params["query"] == "governance":
+        return _governs(_governing(place), clock())
+    instance = check_instance(params["instance"] or "")
     if params["query"] == "ledger":
         points = [Head(point["sequence"], point["digest"]) for point in params["checkpoints"]]
         return audit(_ledger(params, instance, place, clock), points, clock())
@@ -32,6 +37,21 @@ def information(params: Mapping[str, Any], place: Callable[[], Governance | None
     if params["query"] == "windows":
         return _windows(governance, params, instance)
     return _simulated(governance, params, instance)
+
+
+def _candidate(params: Mapping[str, Any], now: datetime.datetime) -> dict[str, Any]:
+    """Whether a policy, a list of signers and calendars may be put in place: before they are."""
+    signers = Signers(params["allowed_signers"] or "")
+    policy = policies.parse(params["policy"], signers, now)
+    calendar = Calendar({one["name"]: one["content"] for one in params["calendars"]})
+    return {"classes": sorted(policy.classes), "events": len(calendar.events)}
+
+
+def _governs(governance: Governance, now: datetime.datetime) -> dict[str, Any]:
+    policy, signers = governance.policy, governance.signers
+    return {"classes": {name: [gate.name for gate in one.gates] for name, one in policy.classes.items()}, "default": policy.default,
+            "instances": {name: one.class_name for name, one in policy.instances.items()}, "events": len(governance.calendar.events),
+            "signers": {role: signers.people(role, now) for role in ROLES}, "ledger_key": governance.signer.public}
 
 
 def _governing(place: Callable[[], Governance | None]) -> Governance:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Where governance lies on a machine: a directory that only root can write. What is there counts, whatever a play or its variables say.
 
-``policy.json``, ``allowed_signers``, ``calendars/*.ics``, ``ledger.json`` (where the ledger lies, with its keys) and ``ledger_key``.
+``policy.json``, ``allowed_signers``, ``calendars/*.ics`` and ``ledger.json``, which says where the ledger lies, with its keys.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from .policy import Policy, parse
 from .signers import LEDGER, Signers
 
 PLACE = "/etc/sysgenpro/governance"
-# Beside the chain, so that a store which was cut off is found out. The store's keys reach no further than the store.
-KNOWN = "/var/lib/sysgenpro/governance/heads"
+# The machine's own: ``ledger_key``, and in ``heads`` the newest entries that were seen. Beside the chain, so that a store which was cut off is found out.
+KEPT = "/var/lib/sysgenpro/governance"
 FILES = ("policy.json", "allowed_signers", "ledger.json")
 
 
@@ -40,19 +40,21 @@ class Governance:
     signers: Signers
     calendar: Calendar
     clock: Callable[[], datetime.datetime]
-    directory: str
     settings: Mapping[str, Any]
-    known: str
+    kept: str
+
+    @property
+    def signer(self) -> Signer:
+        return Signer(os.path.join(self.kept, "ledger_key"), signs="the ledger", namespace=LEDGER)
 
     def ledger(self, instance: str) -> Ledger:
         """The ledger of an instance. Also of one elsewhere, whose ledger lies in the same store; only of one's own a newest entry is remembered."""
         days = self.settings.get("lock_days") or 0
         return Ledger(open_store(self.settings), instance, self.signers, self.clock, writer=str(self.settings["writer"]),
-                      signer=Signer(os.path.join(self.directory, "ledger_key"), signs="the ledger", namespace=LEDGER),
-                      known=os.path.join(self.known, instance + ".json"), lock=datetime.timedelta(days=days) if days else None)
+                      signer=self.signer, known=os.path.join(self.kept, "heads", instance + ".json"), lock=datetime.timedelta(days=days) if days else None)
 
 
-def found(directory: str = PLACE, known: str = KNOWN, clock: Callable[[], datetime.datetime] = utc_now, owner: int = 0) -> Governance | None:
+def found(directory: str = PLACE, kept: str = KEPT, clock: Callable[[], datetime.datetime] = utc_now, owner: int = 0) -> Governance | None:
     """What is there; None where the machine is not governed.
 
     :param owner: who must own all of it.
@@ -60,14 +62,12 @@ def found(directory: str = PLACE, known: str = KNOWN, clock: Callable[[], dateti
     """
     if not os.path.lexists(directory):
         return None
-    texts = {}
     _check_owned(directory, owner)
-    for name in FILES:
-        texts[name] = _read(os.path.join(directory, name), owner)
+    texts = {name: _read(os.path.join(directory, name), owner) for name in FILES}
     calendars = dict(_calendars(os.path.join(directory, "calendars"), owner))
     signers = Signers(texts["allowed_signers"])
     policy = parse(_json("policy.json", texts["policy.json"]), signers, clock())
-    return Governance(policy, signers, Calendar(calendars), clock, directory, _settings(_json("ledger.json", texts["ledger.json"])), known)
+    return Governance(policy, signers, Calendar(calendars), clock, _settings(_json("ledger.json", texts["ledger.json"])), kept)
 
 
 def _calendars(directory: str, owner: int) -> Iterator[tuple[str, str]]:

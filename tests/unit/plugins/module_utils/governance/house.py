@@ -57,9 +57,11 @@ class House:
         self.policy: dict[str, Any] = json.loads(json.dumps(policy or POLICY))
         self.calendars: dict[str, str] = {}
         self.lines = [self.line(name, *(ROLES[role] for role in roles)) for name, roles in PEOPLE.items()]
-        self.place.mkdir()
-        Signer(str(self.place / "ledger_key"), namespace=LEDGER).make_key()
-        self.lines.append(f'ledger@vm-1 namespaces="{LEDGER}" ' + Signer(str(self.place / "ledger_key")).public)
+        self.kept = directory / "kept"
+        for path in (self.place, self.kept):
+            path.mkdir()
+        Signer(str(self.kept / "ledger_key"), namespace=LEDGER).make_key()
+        self.lines.append(f'ledger@vm-1 namespaces="{LEDGER}" ' + Signer(str(self.kept / "ledger_key")).public)
         self.write()
 
     def line(self, name: str, *namespaces: str, bounds: str = "") -> str:
@@ -76,7 +78,7 @@ class House:
             os.chmod(self.place / name, 0o600)
 
     def governance(self) -> Governance:
-        governance = found(str(self.place), str(self.directory / "heads"), lambda: self.now, os.getuid())
+        governance = found(str(self.place), str(self.kept), lambda: self.now, os.getuid())
         assert governance
         return governance
 

@@ -100,17 +100,17 @@ def persons_key(house: House) -> None:
 
 def moved_time(house: House) -> None:
     """Who has the machine's key itself dates an entry back."""
-    write(house.path(5), entry(house, 5, str(house.place / "ledger_key"), house.ledger().entry(4).digest, NOW - HOUR))
+    write(house.path(5), entry(house, 5, str(house.kept / "ledger_key"), house.ledger().entry(4).digest, NOW - HOUR))
 
 
 def fork(house: House) -> None:
     """Who has the machine's key itself writes the last entry anew."""
-    write(house.path(5), entry(house, 5, str(house.place / "ledger_key"), house.ledger().entry(4).digest, house.now))
+    write(house.path(5), entry(house, 5, str(house.kept / "ledger_key"), house.ledger().entry(4).digest, house.now))
 
 
 def written_anew(house: House) -> None:
     """Who has the machine's key itself writes an entry in the middle anew."""
-    write(house.path(3), entry(house, 3, str(house.place / "ledger_key"), house.ledger().entry(2).digest, NOW + 2 * HOUR))
+    write(house.path(3), entry(house, 3, str(house.kept / "ledger_key"), house.ledger().entry(2).digest, NOW + 2 * HOUR))
 
 
 def empty(house: House) -> None:
@@ -198,7 +198,7 @@ def test_a_machine_whose_key_nobody_lists(house: House) -> None:
     house.lines.pop()
     house.lines.append(house.line("ledger@vm-1", LEDGER))
     house.write()
-    (house.directory / "heads" / f"{INSTANCE}.json").unlink()
+    (house.kept / "heads" / f"{INSTANCE}.json").unlink()
     house.directory = house.directory / "other"
     house.directory.mkdir()
     house.write()

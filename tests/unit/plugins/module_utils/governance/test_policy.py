@@ -327,3 +327,24 @@ def test_windows(tmp_path: Path) -> None:
     told = house.ask("windows")
     assert (told["class"], told["region"]) == ("production", "eu")
     assert told["upcoming"] == [{"category": "freeze", "summary": "Christmas", "from": "2026-12-24T00:00:00+01:00", "until": "2026-12-25T00:00:00+01:00", "now": False}]
+
+
+def test_what_governs(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    told = house.ask("governance")
+    assert told["classes"] == {"open": [], "production": ["approved_app", "approved_schema"]}
+    assert told["signers"]["app"] == ["anna@example.com", "aron@example.com"] and told["ledger_key"].startswith("ssh-ed25519 ")
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({}, ""), ({"policy": {"default": "x", "classes": {}}}, "policy.default"), ({"allowed_signers": "anna"}, "allowed_signers, line 1"),
+    ({"calendars": [{"name": "a.ics", "content": "x"}]}, "a.ics")])
+def test_a_candidate_is_tried_before_it_is_put_in_place(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    house = House(tmp_path)
+    asked = {"policy": house.policy, "allowed_signers": "\n".join(house.lines), **change}
+    if not said:
+        assert house.ask("candidate", **asked) == {"classes": ["open", "production"], "events": 0}
+        return
+    with pytest.raises(DomainError) as error:
+        house.ask("candidate", **asked)
+    assert error.value.code == "bad_input" and error.value.message.startswith(said)
