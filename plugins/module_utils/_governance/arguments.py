@@ -31,7 +31,7 @@ ARGUMENTS: dict[str, Any] = {
     "verdict": {"type": "str", "choices": ["approved", "rejected", "withdrawn"], "default": "approved"},
     "evidence": {"type": "dict", "options": EVIDENCE},
     "by": {"type": "str"},
-    "key": {"type": "path"},
+    "key": {"type": "path", "no_log": False},
     "hours": {"type": "int", "default": 24},
     "reason": {"type": "str", "default": ""},
     "envelope": {"type": "dict"},
