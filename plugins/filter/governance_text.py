@@ -26,16 +26,20 @@ def audit_summary(result: Mapping[str, Any], name: str) -> list[str]:
     held = "" if result["checkpoints"] else "; without a checkpoint nobody can tell whether entries are missing at the end"
     lines = [f"{name}: {head['sequence']} entries, {said}{held}"]
     lines += _few([f"  WRONG entry {one['sequence']}: {one['problem']}" for one in findings])
-    lines += [f"  BROKEN in an emergency: {joined(one['broken'])}, by {joined(one['by'])}: {one['reason']}; review {'overdue since' if one['overdue'] else 'due by'} "
-              f"{local_time(one['until'])}" for one in result["reviews"]]
+    lines += [_review(one) for one in result["reviews"]]
     lines += _few([_line(one) for one in reversed(result["entries"])])
     return [*lines, f"  newest: {head['sequence']} {head['digest']}"]
 
 
+def _review(one: Mapping[str, Any]) -> str:
+    due = f"{'overdue since' if one['overdue'] else 'due by'} {local_time(one['until'])}"
+    return f"  BROKEN in an emergency: {joined(one['broken'])}, by {joined(one['by'])}: {one['reason']}; review {due}"
+
+
 def _line(one: Mapping[str, Any]) -> str:
-    said = [one["kind"], one["what"], one["result"]]
+    said = " ".join(word for word in (one["kind"], one["what"], one["result"]) if word)
     detail = f", broken {joined(one['broken'])}" if one["broken"] else f", closed {joined(one['failed'])}" if one["failed"] else ""
-    return f"  {one['sequence']:4} {local_time(one['at'])} {' '.join(word for word in said if word)}, {one['who']}{detail}" + (f": {one['why']}" if one["why"] else "")
+    return f"  {one['sequence']:4} {local_time(one['at'])} {said}, {one['who']}{detail}" + (f": {one['why']}" if one["why"] else "")
 
 
 def windows_summary(result: Mapping[str, Any], name: str) -> list[str]:

@@ -63,7 +63,9 @@ options:
     description: The list of signers as text, in the format of ssh-keygen(1).
     type: str
   checkpoints:
-    description: Newest entries that were seen before, each as an audit returned it in RV(head). Without one nobody can tell that entries are missing at the end.
+    description:
+      - Newest entries that were seen before, each as an audit returned it in RV(head).
+      - Without one nobody can tell that entries are missing at the end.
     type: list
     elements: dict
     default: []

@@ -41,8 +41,8 @@ CHECKED = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs")
 LINKING = [*CHECKED, *sorted(ROOT.glob("roles/*/README.md")), *sorted(ROOT.glob("tests/*/README.md")), *sorted(ROOT.glob("**/molecule/README.md"))]
 UNCHECKED = {"text"}
 # Programs that are not this collection's; the shell alone looks at how they are called.
-OTHERS = {"[", "apt", "apt-get", "awk", "base64", "cat", "cd", "chmod", "chown", "cp", "curl", "cut", "date", "docker", "echo", "export", "git", "grep", "head", "install", "jq", "kubectl", "ls", "mkdir", "openssl",
-          "pip", "printf", "python3", "scp", "sed", "seq", "set", "sha256sum", "source", "ssh", "ssh-keygen", "sudo", "systemctl", "umask", "uv", "."}
+OTHERS = {"apt", "apt-get", "awk", "cat", "cd", "chmod", "chown", "cp", "curl", "docker", "echo", "export", "git", "grep", "head", "install", "kubectl", "ls", "mkdir", "openssl",
+          "pip", "printf", "python3", "scp", "sed", "source", "ssh", "ssh-keygen", "sudo", "systemctl", "umask", "uv", "."}
 GALAXY = {"ansible-galaxy", "ansible-doc", "ansible-inventory", "ansible"}
 
 VERBS: dict[str, dict[str, Any]] = {name: spec["argument_specs"][name].get("options") or {} for name, spec in generate.verb_specs().items()}

@@ -14,7 +14,7 @@ from typing import Any
 from .._kernel.errors import DomainError, bad_input
 from .ledger import SKEW, Entry
 from .moments import hours_between, read, written
-from .signers import PRINCIPAL, ROLE_SAID, ROLES, Signers
+from .signers import PRINCIPAL, ROLE_SAID, ROLES, Signers, touched
 from .statements import DECISION, opened, statement
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -25,7 +25,10 @@ MUST_SAY = ("emergency", "review")
 
 @dataclass(frozen=True)
 class Decision:
-    """:param plan: digest of the plan it is about. :param at: when it was signed, by who signed. :param until: when an approval ends."""
+    """
+    :param plan: digest of the plan it is about. :param at: when it was signed, by who signed. :param until: when an approval ends.
+    :param security_key: see ``signers.touched``; told by the signature, not by the statement.
+    """
 
     instance: str
     plan: str
@@ -35,10 +38,11 @@ class Decision:
     at: datetime.datetime
     until: datetime.datetime
     reason: str
+    security_key: str = "none"
 
     def as_dict(self) -> dict[str, Any]:
         return {"instance": self.instance, "plan": self.plan, "role": self.role, "verdict": self.verdict, "by": self.by, "at": written(self.at),
-                "until": written(self.until), "reason": self.reason}
+                "until": written(self.until), "reason": self.reason, "security_key": self.security_key}
 
     @property
     def subject(self) -> dict[str, str]:
@@ -46,7 +50,7 @@ class Decision:
 
     def statement(self) -> dict[str, Any]:
         facts = self.as_dict()
-        del facts["plan"]
+        del facts["plan"], facts["security_key"]
         return statement(DECISION, self.subject, facts)
 
 
@@ -76,7 +80,7 @@ def parse(envelope: Any, signers: Signers, at: datetime.datetime) -> Decision:
         names = list(found.subject)
         instance = str(value["instance"])
         decision = Decision(instance, found.subject[f"plan:{instance}"], str(value["role"]), str(value["verdict"]), str(value["by"]),
-                            read("at", value["at"]), read("until", value["until"]), str(value["reason"]))
+                            read("at", value["at"]), read("until", value["until"]), str(value["reason"]), touched(found.signature))
     except (KeyError, TypeError, DomainError):
         raise ValueError("it is no decision") from None
     if found.kind != DECISION or len(names) != 1 or decision.role not in ROLES or decision.verdict not in VERDICTS:

@@ -77,8 +77,8 @@ def read_file(name: str, text: str) -> list[Event]:
     :raises DomainError: ``bad_input``, naming file, event and property; ``icalendar_missing``.
     """
     if not HAS_ICALENDAR:
-        raise DomainError("icalendar_missing", f"the Python library icalendar is not on this machine, and {name} is a calendar", unchanged="Nothing was changed",
-                          advice="Run the role governance for this machine, which installs it")
+        raise DomainError("icalendar_missing", f"the Python library icalendar is not on this machine, and {name} is a calendar",
+                          unchanged="Nothing was changed", advice="Run the playbook governance for this machine, which installs it")
     try:
         calendar = icalendar.Calendar.from_ical(text)
     except (ValueError, KeyError, IndexError, TypeError) as error:

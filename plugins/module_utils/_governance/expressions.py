@@ -24,7 +24,7 @@ def compiled(field: str, text: Any) -> Any:
     """:raises DomainError: ``bad_input`` for what is no expression, or names a fact that there is not; ``jmespath_missing``."""
     if not HAS_JMESPATH:
         raise DomainError("jmespath_missing", "the Python library jmespath is not on this machine, and the policy has gates that are expressions",
-                          unchanged="Nothing was changed", advice="Run the role governance for this machine, which installs it")
+                          unchanged="Nothing was changed", advice="Run the playbook governance for this machine, which installs it")
     if not isinstance(text, str) or not text.strip():
         raise bad_input(field, text, "a JMESPath expression over the facts")
     try:
@@ -50,7 +50,7 @@ def judged(field: str, expression: Any, facts: Mapping[str, Any]) -> bool:
 
 def broken(field: str, why: str) -> DomainError:
     return DomainError("policy_broken", f"{field}: {why}", unchanged="Nothing was changed",
-                       advice="Correct the policy in the inventory and run the role governance; until then nothing passes")
+                       advice="Correct the policy in the inventory and run the playbook governance; until then nothing passes")
 
 
 def _unknown(node: Mapping[str, Any], facts: Any, path: str) -> tuple[Any, str]:

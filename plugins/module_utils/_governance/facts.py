@@ -37,7 +37,7 @@ FACTS: dict[str, Any] = {
     "decisions": [{
         "by": "who decided", "role": "as what", "verdict": "approved, rejected or withdrawn", "at": "when", "until": "when an approval ends",
         "reason": "why", "counts": "whether it counts as an approval", "why_not": "why it does not", "instance": "of which instance", "plan": "of which plan",
-        "sequence": "its entry in the ledger",
+        "sequence": "its entry in the ledger", "security_key": "verified, touched, or none where it was signed by no security key",
     }],
     "signers": {"request": ["who may ask"], "app": ["who may approve the application"], "schema": ["who may approve a change of the schema"],
                 "emergency": ["who may break a gate"], "review": ["who may review that"], "evidence": ["who may sign evidence"]},
@@ -47,7 +47,9 @@ FACTS: dict[str, Any] = {
         "findings": [{"id": "the finding", "package": "in what", "severity": "critical or high; others are counted"}],
     },
     "sbom": {"by": "who signed it", "made": "when", "hours": "how old it is", "components": "how many components it names"},
-    "differences": [{"what": "what differs from the baseline", "owner": "who answers for it", "reason": "why", "until": "when it ends", "over": "whether it has ended"}],
+    "differences": [{
+        "what": "what differs from the baseline", "owner": "who answers for it", "reason": "why", "until": "when it ends", "over": "whether it has ended",
+    }],
 }
 
 

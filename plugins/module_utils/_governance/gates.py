@@ -88,7 +88,8 @@ def window(facts: Facts, _options: Facts) -> Result:
     calendar = facts["calendar"]
     if calendar["window"]:
         return Result(True, f"inside the window {calendar['window']['summary']} until {calendar['window']['until']}")
-    return Result(False, "outside every change window" if calendar["windows"] else "the calendar has no change window for this instance", _wait(calendar), _breaker(facts))
+    reason = "outside every change window" if calendar["windows"] else "the calendar has no change window for this instance"
+    return Result(False, reason, _wait(calendar), _breaker(facts))
 
 
 def shop_closed(facts: Facts, _options: Facts) -> Result:
@@ -115,10 +116,12 @@ def approved(facts: Facts, options: Facts) -> Result:
     needs = f"{count} to approve it as {role}, plan {facts['plan']['digest']}"
     if against:
         return Result(False, f"rejected as {role} by {joined(against)}", "that it is withdrawn, or another plan", _people(facts, role))
-    found = sorted({one["by"] for one in mine if one["counts"]})
+    weak = [one for one in mine if one["counts"] and options["security_key"] and one["security_key"] != "verified"]
+    found = sorted({one["by"] for one in mine if one["counts"] and one not in weak})
     if len(found) >= count:
         return Result(True, f"approved as {role} by {joined(found)}")
     void = [f"{one['by']} ({one['why_not']})" for one in mine if not one["counts"]]
+    void += [f"{one['by']} (not by a security key that verified its owner)" for one in weak]
     return Result(False, f"{len(found)} of {count} approved it as {role}" + (f"; does not count: {joined(void)}" if void else ""), needs, _people(facts, role))
 
 
@@ -149,7 +152,8 @@ def scanned(facts: Facts, options: Facts) -> Result:
         if counted > most:
             over.append(f"{counted} {severity}, {most} allowed" + (f" ({joined(named, 4)})" if named else ""))
     if over:
-        return Result(False, "the scan found " + "; ".join(over), "mend them, or an exception in the policy with owner, reason and end", "who builds, or who keeps the policy")
+        return Result(False, "the scan found " + "; ".join(over), "mend them, or an exception in the policy with owner, reason and end",
+                      "who builds, or who keeps the policy")
     gone = sorted({one["id"] for one in found["findings"]}.intersection(excepted))
     return Result(True, f"scanned {found['hours']:.1f} h ago" + (f", with exceptions for {joined(gone)}" if gone else ""))
 
@@ -177,7 +181,7 @@ READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "window": (window, {}),
     "shop_closed": (shop_closed, {}),
     "requested": (requested, {}),
-    "approved": (approved, {"role": None, "count": 1}),
+    "approved": (approved, {"role": None, "count": 1, "security_key": False}),
     "pos_closed": (pos_closed, {}),
     "scanned": (scanned, {"hours": 168.0, "most": None, "exceptions": []}),
     "sbom": (sbom, {}),

@@ -40,7 +40,10 @@ class Hours:
 
 
 def moment(day: datetime.date, clock: datetime.time, zone: datetime.tzinfo, last: bool = False) -> datetime.datetime:
-    """A moment by the clock on the wall, in UTC. Where the clock shows it twice, the first or the ``last`` one; where it never does, as if the clock had gone on."""
+    """A moment by the clock on the wall, in UTC.
+
+    :param last: where the clock shows it twice, whether the last one is meant. Where it never does, it is as if the clock had gone on.
+    """
     return datetime.datetime.combine(day, clock, zone).replace(fold=int(last)).astimezone(UTC)
 
 

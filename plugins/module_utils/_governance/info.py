@@ -58,7 +58,7 @@ def _governing(place: Callable[[], Governance | None]) -> Governance:
     governance = place()
     if governance is None:
         raise DomainError("not_governed", "this machine has no policy, no signers and no ledger", unchanged="Nothing was changed",
-                          advice="Run the role governance for it first")
+                          advice="Run the playbook governance for it first")
     return governance
 
 

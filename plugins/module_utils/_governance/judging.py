@@ -63,7 +63,7 @@ def judge(policy: Class, facts: Mapping[str, Any], now: datetime.datetime) -> Ve
 def _result(gate: Gate, facts: Mapping[str, Any]) -> Result:
     if gate.expression is not None:
         passed = judged(gate.field, gate.expression, facts)
-        return Result(passed, gate.options["reason"] if not passed else "it holds", "" if passed else gate.options["needs"], "" if passed else gate.options["who"])
+        return Result(True, "it holds") if passed else Result(False, gate.options["reason"], gate.options["needs"], gate.options["who"])
     try:
         return READY[gate.kind][0](facts, gate.options)
     except (KeyError, TypeError) as error:

@@ -196,7 +196,8 @@ class Ledger:
             return Head(int(value["sequence"]), str(value["digest"]))
         except (ValueError, KeyError, TypeError):
             raise DomainError("ledger_broken", f"{self.known} is not what was written there, so nobody knows how long the ledger of {self.instance} is",
-                              unchanged="Nothing was changed", advice="Put it back from a backup of the machine; its content is the newest entry's number and digest") from None
+                              unchanged="Nothing was changed",
+                              advice="Put it back from a backup of the machine; its content is the newest entry's number and digest") from None
 
     def remember(self, head: Head) -> None:
         if self.known:
@@ -236,8 +237,8 @@ class Ledger:
         try:
             return parse(content, self.instance, sequence, self.signers)
         except ValueError as error:
-            raise DomainError("ledger_key_unknown", f"an entry that this machine signs as {self.writer} would not be believed: {error}", unchanged="Nothing was changed",
-                              advice="Run the playbook site with the role governance, which puts the machine's key into its list of signers") from None
+            raise DomainError("ledger_key_unknown", f"an entry that this machine signs as {self.writer} would not be believed: {error}",
+                              unchanged="Nothing was changed", advice="Run the playbook governance for this machine, which puts its key there") from None
 
     def _moment_after(self, newest: Entry | None) -> datetime.datetime:
         """Now, and never before the entry before it. :raises DomainError: ``clock_behind``."""

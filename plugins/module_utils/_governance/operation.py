@@ -77,7 +77,7 @@ class Recording:
         governance = place()
         if governance is None:
             raise DomainError("not_governed", "this machine has no policy, no signers and no ledger", unchanged="Nothing was changed",
-                              advice="Run the role governance for it first")
+                              advice="Run the playbook governance for it first")
         self.governance: Governance = governance
         self.ledger: Ledger = governance.ledger(self.instance)
         self.kind, self.subject, self.body = self._believed()

@@ -85,7 +85,7 @@ def _read(path: str, owner: int) -> str:
             return stream.read()
     except FileNotFoundError:
         raise DomainError("governance_incomplete", f"{path} is not there, and the machine is governed", unchanged="Nothing was changed",
-                          advice="Run the role governance for this machine; as long as a part is missing, nothing passes") from None
+                          advice="Run the playbook governance for this machine; as long as a part is missing, nothing passes") from None
 
 
 def _check_owned(path: str, owner: int) -> None:
@@ -95,7 +95,7 @@ def _check_owned(path: str, owner: int) -> None:
         "others may write it" if about.st_mode & 0o022 else ""
     if wrong:
         raise DomainError("governance_unsafe", f"{path} cannot be believed: {wrong}, expected a file that only user {owner} can write",
-                          unchanged="Nothing was changed", advice="Run the role governance for this machine, and find out who changed it")
+                          unchanged="Nothing was changed", advice="Run the playbook governance for this machine, and find out who changed it")
 
 
 def _json(name: str, text: str) -> Any:
@@ -108,7 +108,7 @@ def _json(name: str, text: str) -> Any:
 def _settings(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, dict) or not value.get("location") or not value.get("writer"):
         raise DomainError("governance_incomplete", "ledger.json has no location or no writer", unchanged="Nothing was changed",
-                          advice="Run the role governance for this machine")
+                          advice="Run the playbook governance for this machine")
     return {"region": "us-east-1", **value}
 
 

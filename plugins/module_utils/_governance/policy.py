@@ -98,7 +98,8 @@ def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], re
             raise bad_input(f"{path}.region", None, f"a region of policy.regions, whose time zone the gate {gate.kind} needs")
         if gate.kind == "soaked" and not one.get("lower"):
             raise bad_input(f"{path}.lower", None, "the instance whose soak time counts, which the gate soaked needs")
-    differences = [_excepted(f"{path}.differences[{number}]", each, "what") for number, each in enumerate(_list(f"{path}.differences", one.get("differences", [])))]
+    listed = _list(f"{path}.differences", one.get("differences", []))
+    differences = [_excepted(f"{path}.differences[{number}]", each, "what") for number, each in enumerate(listed)]
     return Governed(one["class"], str(one["environment"]), one.get("region") or "", one.get("lower") or "", differences)
 
 
@@ -154,6 +155,10 @@ def _option(path: str, name: str, value: Any) -> Any:
     if name == "count":
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise bad_input(path, value, "a whole number, 1 or more")
+        return value
+    if name == "security_key":
+        if not isinstance(value, bool):
+            raise bad_input(path, value, "true or false")
         return value
     if name == "role":
         _one_of(path, value, APPROVERS)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import os
 import re
@@ -24,6 +25,8 @@ PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+")
 _OPTION = re.compile(r'(namespaces|valid-after|valid-before)="([^"]*)"')
 _MOMENT = {9: "%Y%m%dZ", 13: "%Y%m%d%H%MZ", 15: "%Y%m%d%H%M%SZ"}
+# Of the flags of a security key: that its owner was verified.
+VERIFIED = 0x04
 EXPECTED = 'lines such as jane@example.com namespaces="release-app@sysgenpro",valid-before="20270101Z" ssh-ed25519 AAAA…'
 
 
@@ -42,6 +45,27 @@ class Signer:
 
     def valid(self, at: datetime.datetime) -> bool:
         return (self.after is None or at >= self.after) and (self.before is None or at <= self.before)
+
+
+def touched(signature: str) -> str:
+    """What a security key says of its signature: ``verified`` (its owner gave a PIN or a fingerprint), ``touched``, or ``none``, as of a key that is none.
+
+    Of the signature's own bytes (PROTOCOL.sshsig, PROTOCOL.u2f), which whoever verified it has believed.
+    """
+    try:
+        raw = base64.b64decode("".join(line for line in signature.splitlines() if not line.startswith("-----")), validate=True)
+        fields, rest = [], raw[len(b"SSHSIG") + 4:]
+        for _each in range(5):  # key, namespace, reserved, hash, signature
+            size = int.from_bytes(rest[:4], "big")
+            fields.append(rest[4:4 + size])
+            rest = rest[4 + size:]
+        kind, size = fields[4][4:4 + int.from_bytes(fields[4][:4], "big")], int.from_bytes(fields[4][:4], "big") + 4
+        if not kind.startswith(b"sk-"):
+            return "none"
+        flags = fields[4][size + 4 + int.from_bytes(fields[4][size:size + 4], "big")]
+        return "verified" if flags & VERIFIED else "touched"
+    except (ValueError, IndexError):
+        return "none"
 
 
 class Signers:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import datetime
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governan
     PLAN,
     House,
 )
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 HOUR = datetime.timedelta(hours=1)
 IDENTITY = {"instance": INSTANCE, "tenant": "acme", "environment": "production", "data_class": "production"}
@@ -194,6 +197,49 @@ def test_bad_input(house: House, change: dict[str, Any], field: str) -> None:
     with pytest.raises(DomainError) as error:
         house.signed(**{"by": "anna@example.com", "key": "anna@example.com", **change})
     assert error.value.code == "bad_input" and error.value.message.startswith(field)
+
+
+# -- security keys --------------------------------------------------------------------------------
+
+def text(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def by_security_key(house: House, flags: int) -> dict[str, Any]:
+    """What a security key would sign (PROTOCOL.u2f), with a key of our own; ssh-keygen itself verifies it."""
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(b"7" * 32)
+    kind, application = b"sk-ssh-ed25519@openssh.com", b"ssh:"
+    blob = text(kind, key.public_key().public_bytes_raw(), application)
+    namespace = ROLES["app"].encode()
+    house.lines.append(f'sara@example.com namespaces="{ROLES["app"]}" {kind.decode()} {base64.b64encode(blob).decode()}')
+    house.write()
+
+    def sign(what: str) -> str:
+        message = b"SSHSIG" + text(namespace, b"", b"sha512", hashlib.sha512(what.encode()).digest())
+        counter = (1).to_bytes(4, "big")
+        raw = key.sign(hashlib.sha256(application).digest() + bytes([flags]) + counter + hashlib.sha256(message).digest())
+        whole = b"SSHSIG" + (1).to_bytes(4, "big") + text(blob, namespace, b"", b"sha512", text(kind, raw) + bytes([flags]) + counter)
+        lines = base64.b64encode(whole).decode()
+        return "-----BEGIN SSH SIGNATURE-----\n" + "\n".join(lines[start:start + 70] for start in range(0, len(lines), 70)) + "\n-----END SSH SIGNATURE-----\n"
+
+    found = opened(house.signed("sara@example.com", key="anna@example.com"))
+    return sealed(statement(found.kind, found.subject, found.predicate), sign)
+
+
+@pytest.mark.parametrize(("flags", "said"), [(0x01, "touched"), (0x05, "verified")])
+def test_security_key(house: House, flags: int, said: str) -> None:
+    house.policy["classes"]["production"]["gates"][0]["security_key"] = True
+    house.record(by_security_key(house, flags))
+    assert facts(house)["decisions"][0]["security_key"] == said
+    assert (closed(house, kind="code") == []) == (said == "verified")
+    assert house.ask("ledger")["findings"] == []
+
+
+def test_a_plain_key_is_no_security_key(house: House) -> None:
+    house.policy["classes"]["production"]["gates"][0]["security_key"] = True
+    house.write()
+    house.decide("anna@example.com")
+    assert closed(house, kind="code") == ["approved_app"]
 
 
 # -- evidence -------------------------------------------------------------------------------------

@@ -224,7 +224,7 @@ def test_a_list_of_signers_that_is_none(text: str, said: str) -> None:
 def audit_script() -> str:
     """The script of the documentation, as an auditor copies it."""
     page = Path(__file__).parents[5] / "docs" / "guides" / "audit-without-our-software.md"
-    return page.read_text().split("```bash\n")[1].split("```")[0]
+    return page.read_text().split("```text\n")[1].split("```")[0]
 
 
 def outside(house: House) -> subprocess.CompletedProcess[str]:

@@ -62,7 +62,7 @@ def verdict(gate: dict[str, Any], facts: dict[str, Any]) -> Verdict:
 LOWER = {"instance": "acme-uat", "image": IMAGE, "since": "x", "hours": 30.0}
 SCAN = {"by": "b", "made": "x", "hours": 1.0, "tool": "trivy", "counts": {"critical": 1, "high": 0, "medium": 7, "low": 0, "unknown": 0},
         "findings": [{"id": "CVE-1", "package": "p", "severity": "critical"}]}
-APPROVED = {"by": "anna@example.com", "role": "app", "verdict": "approved", "counts": True, "why_not": "", "reason": ""}
+APPROVED = {"by": "anna@example.com", "role": "app", "verdict": "approved", "counts": True, "why_not": "", "reason": "", "security_key": "none"}
 OVER = {"what": "workers", "owner": "anna", "reason": "peak", "until": "2026-01-01T00:00:00Z", "over": True}
 
 TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
@@ -95,6 +95,9 @@ TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
     ({"gate": "approved", "role": "app", "count": 2}, "decisions", [APPROVED, APPROVED], False, "1 of 2"),
     ({"gate": "approved", "role": "app", "count": 2}, "decisions", [APPROVED, {**APPROVED, "by": "aron@example.com"}], True, "anna@example.com, aron@example.com"),
     ({"gate": "approved", "role": "schema"}, "decisions", [APPROVED], False, "0 of 1"),
+    ({"gate": "approved", "role": "app", "security_key": True}, "decisions", [APPROVED], False, "not by a security key"),
+    ({"gate": "approved", "role": "app", "security_key": True}, "decisions", [{**APPROVED, "security_key": "touched"}], False, "not by a security key"),
+    ({"gate": "approved", "role": "app", "security_key": True}, "decisions", [{**APPROVED, "security_key": "verified"}], True, "anna"),
     ({"gate": "approved", "role": "schema"}, "plan.class", "code", True, "nothing of the schema"),
     ({"gate": "pos_closed"}, "pos.open", 3, False, "3 point of sale sessions"), ({"gate": "pos_closed"}, "pos.open", 0, True, "no point of sale session"),
     ({"gate": "pos_closed"}, "pos", None, True, "no point of sale"),
@@ -179,6 +182,7 @@ ACME = {"class": "production", "environment": "production", "region": "eu"}
     ({"gates": [{"gate": "soaked", "hours": -1}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": True}]}, "policy.classes.production.gates[0].hours"),
     ({"gates": [{"gate": "freeze", "hours": 1}]}, "policy.classes.production.gates[0] is"), ({"gates": [{"gate": "freeze"}, {"gate": "freeze"}]}, "policy.classes.production.gates is"),
     ({"gates": [{"gate": "approved", "role": "app", "count": 3}]}, "policy.classes.production.gates[0].count is 3, expected at most 2"),
+    ({"gates": [{"gate": "approved", "role": "app", "security_key": "yes"}]}, "policy.classes.production.gates[0].security_key"),
     ({"gates": [{"gate": "approved", "role": "boss"}]}, "policy.classes.production.gates[0].role"), ({"gates": [{"gate": "approved", "role": "app", "count": 0}]}, "policy.classes.production.gates[0].count"),
     ({"gates": [{"gate": "freeze", "states": ["sometimes"]}]}, "policy.classes.production.gates[0].states"),
     ({"gates": [{**SCANNED, "most": {"awful": 0}}]}, "policy.classes.production.gates[0].most"), ({"gates": [{**SCANNED, "most": {"high": "0"}}]}, "policy.classes.production.gates[0].most.high"),
