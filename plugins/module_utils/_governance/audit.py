@@ -14,6 +14,7 @@ from typing import Any
 from .._kernel.errors import DomainError
 from . import decisions
 from .evidence import opened_evidence
+from .gate import changed
 from .ledger import FIRST, NAME, Entry, Head, Ledger, parse
 from .moments import read, written
 
@@ -40,6 +41,7 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -
     known = {point.sequence: point.digest for point in [*checkpoints, ledger.remembered()] if point.sequence}
     head = Head()
     due: dict[str, dict[str, Any]] = {}
+    admitted: set[str] = set()
     for entry, problems in _looked_at(ledger):
         findings += problems
         if entry is None:
@@ -50,6 +52,7 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -
         findings += [Finding(entry.sequence, problem) for problem in _inside(ledger, entry)]
         lines.append(_line(entry))
         _note_review(due, entry)
+        findings += _let_pass(admitted, entry)
     findings += [Finding(sequence, f"a checkpoint names this entry, and the chain ends at {head.sequence}: it was cut off at its end")
                  for sequence in sorted(known) if sequence > head.sequence]
     findings += [Finding(0, f"{name} is no entry's name") for name in _strange(ledger)]
@@ -95,6 +98,18 @@ def _inside(ledger: Ledger, entry: Entry) -> Iterator[str]:
             opened_evidence(entry.body.get("envelope"), ledger.signers, entry.at)
     except ValueError as error:
         yield f"its {entry.kind}: {error}"
+
+
+def _let_pass(admitted: set[str], entry: Entry) -> list[Finding]:
+    """Whether what was released was let pass by its gates before. A release uses that up."""
+    plan = entry.body.get("plan", "")
+    if entry.kind == "gate" and entry.body.get("passed"):
+        admitted.add(plan)
+    if not changed(entry):
+        return []
+    wrong = [] if plan in admitted else [Finding(entry.sequence, "it was released, and no gate let its plan pass")]
+    admitted.discard(plan)
+    return wrong
 
 
 def _strange(ledger: Ledger) -> list[str]:

@@ -94,7 +94,7 @@ class InstanceGate:
         ledger = self.governance.ledger(self.governed.lower)
         since, until, running = None, now, None
         for entry in islice(ledger.newest_first(), LOOKED_BACK):
-            if not _changed(entry):
+            if not changed(entry):
                 continue
             running = running or entry.body.get("image")
             if entry.body.get("image") == image:
@@ -175,7 +175,7 @@ def since_release(ledger: Ledger) -> tuple[list[Entry], datetime.datetime | None
     for entry in ledger.newest_first():
         if ended and entry.at <= ended:
             break
-        if _changed(entry):
+        if changed(entry):
             its = read("ended", entry.body.get("ended") or written(entry.at))
             ended = max(ended, its) if ended else its
         else:
@@ -183,5 +183,5 @@ def since_release(ledger: Ledger) -> tuple[list[Entry], datetime.datetime | None
     return found[::-1], ended
 
 
-def _changed(entry: Entry) -> bool:
+def changed(entry: Entry) -> bool:
     return entry.kind == "release" and entry.body.get("outcome") in ENDED_WELL and entry.body.get("state") in CHANGES

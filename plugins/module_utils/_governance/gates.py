@@ -111,6 +111,8 @@ def approved(facts: Facts, options: Facts) -> Result:
     role, count = options["role"], options["count"]
     if role == "schema" and facts["plan"]["class"] != "update":
         return Result(True, "nothing of the schema is changed")
+    if not facts["request"]["by"].strip():
+        return Result(False, "who asks for the release is not named, so nobody knows who may not approve it", "requested_by", RELEASER)
     mine = [one for one in facts["decisions"] if one["role"] == role]
     against = [f"{one['by']}: {one['reason'] or 'no reason given'}" for one in mine if one["verdict"] == "rejected"]
     needs = f"{count} to approve it as {role}, plan {facts['plan']['digest']}"

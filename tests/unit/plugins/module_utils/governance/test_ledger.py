@@ -159,6 +159,19 @@ def test_without_a_checkpoint_nobody_can_tell_that_the_end_is_missing(house: Hou
     assert [found["sequence"] for found in house.ask("ledger", checkpoints=[head], **asked)["findings"]] == [5]
 
 
+def test_what_was_released_without_a_gate_is_told(house: House) -> None:
+    def append(kind: str, **body: Any) -> None:
+        house.ledger().append(kind, {"plan": PLAN}, {"plan": PLAN, "state": "released", **body})
+
+    append("gate", outcome="passed", passed=True, gates=[])
+    append("release", operation="one", outcome="undone")
+    append("release", operation="two", outcome="done")
+    assert house.ask("ledger")["findings"] == []
+    append("gate", outcome="failed", passed=False, gates=[])
+    append("release", operation="three", outcome="done")
+    assert house.ask("ledger")["findings"] == [{"sequence": 10, "problem": "it was released, and no gate let its plan pass"}]
+
+
 def test_a_file_beside_the_entries_is_told(house: House) -> None:
     write(house.path(3).with_name("00000003b.json"), b"{}")
     assert [found["problem"] for found in house.ask("ledger")["findings"]] == [f"ledger/{INSTANCE}/00000003b.json is no entry's name"]
@@ -176,7 +189,7 @@ def test_key_before_and_after_its_validity(house: House, bounds: str, fits: bool
 def test_two_writers_at_once(house: House) -> None:
     """Each gets a number of its own, and the chain holds."""
     def append(number: int) -> int:
-        return house.ledger().append("release", {"plan": PLAN}, {"operation": f"writer {number}", "outcome": "done"}).sequence
+        return house.ledger().append("release", {"plan": PLAN}, {"operation": f"writer {number}", "outcome": "undone"}).sequence
 
     with ThreadPoolExecutor(4) as pool:
         numbers = sorted(pool.map(append, range(8)))

@@ -117,6 +117,12 @@ def test_ready_gate(gate: dict[str, Any], path: str, value: Any, passed: bool, s
     assert passed or (found.gates[0]["needs"] and found.gates[0]["who"])
 
 
+def test_nobody_is_approved_for() -> None:
+    """Who leaves out who asks could approve for themselves."""
+    found = verdict({"gate": "approved", "role": "app"}, {**changed("decisions", [APPROVED]), "request": {"by": " ", "reason": "", "state": "released"}})
+    assert not found.passed and "is not named" in found.gates[0]["reason"]
+
+
 def test_every_ready_gate_is_tried_both_ways() -> None:
     assert {(case[0]["gate"], case[3]) for case in TABLE} == {(name, way) for name in READY for way in (True, False)}
 
