@@ -15,11 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "integration" / "release"), str(Path(__file__).parents[1] / "lab")]
+sys.path[:0] = [str(Path(__file__).parents[1] / "integration" / "release"), str(Path(__file__).parents[1] / "lab"),
+                *(path for path in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":") if path)]
 
 from estate import Estate  # noqa: E402
 
-from . import converged, recovery, releases, today  # noqa: E402
+from . import converged, governance, recovery, releases, today  # noqa: E402
 
 MACHINE = "bench-1"
 
@@ -27,17 +28,22 @@ MACHINE = "bench-1"
 def main() -> int:
     """Measure; 0 unless something of ours failed a request or lost a write."""
     parser = argparse.ArgumentParser(prog="bench", description="Our figures, beside what a user would do today.")
-    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both)")
+    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both), governance")
+    parser.add_argument("--entries", type=int, default=10_000, help="entries of the ledger that is audited (%(default)s)")
     parser.add_argument("--requests", type=int, default=10_000, help="requests to serve for each kind of release (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="how often to and fro, where no load is on (%(default)s)")
     arguments = parser.parse_args()
-    if set(arguments.what) - {"releases", "recovery"}:
-        parser.error(f"what is {' '.join(arguments.what)}, expected releases, recovery or both")
+    if set(arguments.what) - {"releases", "recovery", "governance"}:
+        parser.error(f"what is {' '.join(arguments.what)}, expected some of releases, recovery, governance")
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.0f}s  {text}", flush=True)
 
+    if "governance" in arguments.what:
+        print("\n".join(governance.show(governance.measure(arguments.entries, say))))
+        if arguments.what == ["governance"]:
+            return 0
     say("the machine, its instance and its releases")
     estate = Estate.open(MACHINE, demo=True)
     try:
