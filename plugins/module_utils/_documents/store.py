@@ -309,7 +309,7 @@ def _status(error: Any) -> int:
 
 
 def store_failed(message: str) -> DomainError:
-    return DomainError("store_failed", message, unchanged="Earlier recovery points are as they were",
+    return DomainError("store_failed", message, unchanged="What was written before is as it was",
                        advice="Mend that, then run the same command again")
 
 

@@ -227,6 +227,8 @@ class Ledger:
                 if error.code != "document_exists":
                     raise
                 continue
+            if file_digest(self.content(entry.sequence)) != entry.digest:
+                raise self.broken(entry.sequence, "it reads otherwise than it was just written: the store lets one writer take the place of another")
             self.remember(Head(entry.sequence, entry.digest))
             return entry
         raise DomainError("ledger_busy", f"others write to the ledger of {self.instance} all the time", unchanged="Nothing was changed",

@@ -33,7 +33,8 @@ class People:
         self.estate, self.directory = estate, directory
         for name in ROLES:
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(directory / name)], check=True)
-        self.gates: list[dict[str, Any]] = [{"gate": "freeze"}, {"gate": "rehearsed"}, {"gate": "approved", "role": "app"}, {"gate": "approved", "role": "schema"}]
+        self.gates: list[dict[str, Any]] = [{"gate": "freeze"}, {"gate": "rehearsed"}, {"gate": "recovery_point", "hours": 1}, {"gate": "pos_closed"},
+                                             {"gate": "approved", "role": "app"}, {"gate": "approved", "role": "schema"}]
 
     def govern(self, freeze: bool = False) -> None:
         """Put it on the machine. :param freeze: whether a freeze holds now."""
@@ -77,9 +78,10 @@ def plan_of(estate: Estate, name: str) -> dict[str, Any]:
 
 def test_refused_approved_released_and_audited(estate: Estate, people: People) -> None:
     shown = estate.play("plan", instance_release="two").output
-    assert all(f"gate {name}: CLOSED" in shown for name in ("rehearsed", "approved_app", "approved_schema")) and "gate freeze: open" in shown
+    assert all(f"gate {name}: CLOSED" in shown for name in ("rehearsed", "recovery_point", "approved_app", "approved_schema")) and "gate freeze: open" in shown
 
     estate.play("plan", instance_release="two", plan_rehearse=True)
+    estate.play("recovery_point", limit=INSTANCE)
     digest = plan_of(estate, "two")["digest"]
     for way in ({}, {"governance_policy": {"default": "x", "classes": {"x": {"gates": []}}}, "governance_signers": []}):
         said = estate.play("release", True, instance_release="two", **way).output
@@ -136,5 +138,6 @@ def outside(estate: Estate, directory: Path) -> list[str]:
         archive.extractall(copy, filter="data")
     (directory / "allowed_signers").write_text(estate.machine.sh("cat /etc/sysgenpro/governance/allowed_signers"))
     script = GUIDE.read_text().split("```text\n")[1].split("```")[0]
-    done = subprocess.run(["bash", "-c", script, "audit", str(copy), str(directory / "allowed_signers")], capture_output=True, text=True, check=True, cwd=directory)
+    done = subprocess.run(["bash", "-c", script, "audit", str(copy), str(directory / "allowed_signers")],
+                          capture_output=True, text=True, check=True, cwd=directory)
     return done.stdout.split()
