@@ -101,8 +101,9 @@ class KubernetesRuntime:
     def output(self, place: str) -> str:
         return "".join(self._log(pod, LOG_KEPT) for pod in self._pods(place)[-1:]).partition(MARK + "\n")[2]
 
-    def log(self, place: str, lines: int = 2000) -> str:
-        return "".join(self._log(pod, lines) for pod in self._pods(place))
+    def log(self, place: str, lines: int = 2000, seconds: int = 0) -> str:
+        since = {"sinceSeconds": str(seconds)} if seconds else {}
+        return "".join(self._log(pod, lines, **since) for pod in self._pods(place))
 
     def connections(self, place: str, port: int) -> int:
         return sum(int(said["connections"].get(str(port), 0)) for said in self._ask(place))
