@@ -68,7 +68,7 @@ def test_a_machine_has_none() -> None:
 
 
 def _in_cluster(asked: dict[str, Any] | None) -> dict[str, Any]:
-    return {"canary": asked, "runtime": "kubernetes", "database__host": "postgresql.services", "session": None}
+    return {"canary": asked, "runtime": "kubernetes", "database__host": "192.0.2.10", "session": None}
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_shares_grow_and_then_it_leads(rig: Rig, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(rig.api, "apply", applied)
     result = rig.run(rig.params(R2, **_in_cluster(ASKED)))
     assert seen == [[("acme-production", 95), ("green-web", 5)], [("acme-production", 0), ("green-web", 100)]]
-    assert [step.id for step in result["plan"].steps].index("canary") < [step.id for step in result["plan"].steps].index("switch")
+    assert [step.name for step in result["plan"].steps].index("canary") < [step.name for step in result["plan"].steps].index("switch")
     assert rig.world.front_colour() == "green" and _shared(rig) == set() and released(rig.world, R2) == []
     assert not rig.run(rig.params(R2, **_in_cluster(ASKED)))["changed"]
 
@@ -129,7 +129,7 @@ def test_a_shop_that_nobody_visits_is_warned_of(rig: Rig) -> None:
 
 def test_an_update_has_none(rig: Rig) -> None:
     plan = rig.run(rig.params(R3, **_in_cluster(ASKED)))["plan"]
-    assert plan.facts["class"] == "update" and "canary" not in [step.id for step in plan.steps]
+    assert plan.facts["class"] == "update" and "canary" not in [step.name for step in plan.steps]
 
 
 def test_killed_anywhere_nothing_of_a_share_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
