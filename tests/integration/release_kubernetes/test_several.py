@@ -19,7 +19,9 @@ from sgplab import template
 TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 # Beside the demo's: two colours of up to three pods.
 LIMITS = {"cpu": "4", "memory": "24Gi"}
-SEVERAL = {"web_replicas": 2, "web_workers": 2, "web_cpus": 0.4}
+SEVERAL = {"web_replicas": 2}
+# The lab's node has two processors, for two colours of three and all else.
+GROWS = {**SEVERAL, "web_replicas_most": 3, "web_cpus": 0.2, "web_busy_cpu": 5}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ E""").splitlines()
 
 @pytest.fixture
 def grown(shop: Instance, api: Api) -> Iterator[Instance]:
-    shop.tell(instance_processes={**SEVERAL, "web_replicas_most": 3, "web_busy_cpu": 5})
+    shop.tell(instance_processes=GROWS)
     shop.release("r3")
     yield shop
 

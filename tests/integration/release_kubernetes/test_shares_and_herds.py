@@ -131,7 +131,7 @@ def _call(where: Target, path: str, cookie: str = "", **params: Any) -> tuple[An
 
 
 def _logged_in(where: Target, database: str) -> str:
-    return _call(where, "/web/session/authenticate", db=database, login="admin", password="admin")[1]  # noqa: S106
+    return _call(where, "/web/session/authenticate", db=database, login="admin", password="admin")[1]
 
 
 def _partners(where: Target, mark: str) -> int:
