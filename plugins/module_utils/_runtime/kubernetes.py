@@ -23,8 +23,9 @@ from .._instance.names import COLOURS, PLACES
 from .._instance.names import place as place_of
 from .._kernel.errors import DomainError
 from .._kernel.plan import canonical_json
+from .._kernel.text import joined
 from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
-from .._kubernetes.api import Api, ApiError
+from .._kubernetes.api import MANAGER, Api, ApiError
 from .._kubernetes.kinds import KINDS
 from .._kubernetes.labels import INSTANCE, PLACE, PREFIX
 from . import agent, pods, rights
@@ -70,9 +71,10 @@ class KubernetesRuntime:
             metadata = item["metadata"]
             place = metadata.get("labels", {}).get(PLACE)
             if place and not metadata.get("deletionTimestamp"):
-                said = metadata.get("annotations") or {}
-                found[place] = Found(f"{self.namespace}/{metadata['name']}", _state(item, place in running), place in running,
-                                     *(said.get(PREFIX + key, "") for key in ("release", "image", "config")))
+                said, hands = metadata.get("annotations") or {}, _hands(metadata)
+                state = _state(item, place in running) + (f", {hands}" if hands else "")
+                found[place] = Found(f"{self.namespace}/{metadata['name']}", state, place in running,
+                                     said.get(PREFIX + "release", ""), said.get(PREFIX + "image", ""), hands or said.get(PREFIX + "config", ""))
         return found
 
     def check(self) -> None:
@@ -465,6 +467,16 @@ def _waits_for(pod: Mapping[str, Any]) -> tuple[str, str]:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("reason") or "Unschedulable"), str(condition.get("message") or "")
     return "", "its container is not made yet"
+
+
+def _hands(metadata: Mapping[str, Any]) -> str:
+    """Who else changed what a place is made of; empty where nobody did. As its configuration it is none that is asked for, so the next release makes it anew.
+
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management. How many of it there are is nobody's alone.
+    """
+    others = sorted({str(entry.get("manager")) for entry in metadata.get("managedFields") or ()
+                     if entry.get("manager") != MANAGER and not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})})
+    return "changed by " + joined(others) if others else ""
 
 
 def _state(item: Mapping[str, Any], running: bool) -> str:
