@@ -93,7 +93,7 @@ def test_logs_are_kept_of_pods_that_are_asked_to_end(tmp_path: Path) -> None:
     ([], ""), ([{"manager": "sysgenpro", "fieldsV1": {"f:spec": {}}}], ""), ([{"manager": "kubectl-annotate", "fieldsV1": {"f:metadata": {}}}], ""),
     ([{"manager": "kube-controller-manager", "subresource": "status", "fieldsV1": {"f:metadata": {}, "f:status": {}}}], ""),
     ([{"manager": "kubectl", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}], ""),
-    ([{"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:template": {}}}}, {"manager": "argocd", "fieldsV1": {"f:spec": {}}}], "changed by argocd and kubectl-edit")])
+    ([{"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:template": {}}}}, {"manager": "argocd", "fieldsV1": {"f:spec": {}}}], "changed by argocd, kubectl-edit")])
 def test_hands_of_others_are_a_configuration_that_nobody_asked_for(managed: list[dict[str, Any]], said: str) -> None:
     item = {"kind": "Deployment", "metadata": {"name": "blue-web", "labels": {"org.sysgenpro/place": "blue-web"}, "managedFields": managed,
                                                "annotations": {"org.sysgenpro/config": "sha256:0"}}, "spec": {"replicas": 1}, "status": {"readyReplicas": 1}}
