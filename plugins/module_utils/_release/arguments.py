@@ -74,6 +74,10 @@ ARGUMENTS: dict[str, Any] = {
         "apply_defaults": True,
         "options": {
             "web_replicas": {"type": "int", "default": 1},
+            "web_replicas_most": {"type": "int", "default": 0},
+            "web_busy_cpu": {"type": "int", "default": 70},
+            "web_busy_metric": {"type": "str", "default": ""},
+            "web_busy_target": {"type": "str", "default": ""},
             "web_workers": {"type": "int", "default": 2},
             "web_memory": {"type": "str", "default": "2g"},
             "web_cpus": {"type": "float", "default": 0},
@@ -104,6 +108,12 @@ ARGUMENTS: dict[str, Any] = {
     "adopt": {"type": "bool", "default": False},
     "neutralize": {"type": "bool", "default": False},
     "rehearsal": {"type": "str", "choices": ["auto", "required"], "default": "auto"},
+    "canary": {"type": "dict", "options": {
+        "steps": {"type": "list", "elements": "int", "required": True},
+        "watch": {"type": "int", "default": 60},
+        "errors": {"type": "float", "default": 1},
+        "slower": {"type": "float", "default": 3},
+    }},
     "bounds": {
         "type": "dict",
         "default": {},

@@ -39,7 +39,7 @@ class Profile:
 
 
 PROFILES: Mapping[str, Profile] = {
-    "small": Profile(SHARED, 1000, "1", "11Gi", "24Gi", "20Gi", 4, 24, "250m", "3328Mi"),
+    "small": Profile(SHARED, 1000, "1", "12Gi", "24Gi", "20Gi", 4, 24, "250m", "3328Mi"),
     "medium": Profile(SHARED, 2000, "4", "24Gi", "48Gi", "100Gi", 6, 36, "1500m", "8Gi"),
     "large": Profile(SHARED, 3000, "12", "56Gi", "96Gi", "500Gi", 8, 60, "5", "22Gi"),
     "dedicated": Profile(DEDICATED, 4000, "24", "112Gi", "192Gi", "1Ti", 12, 100, "10", "48Gi"),
