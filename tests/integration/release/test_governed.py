@@ -18,11 +18,27 @@ from typing import Any
 import pytest
 from estate import Estate, sound
 from estate.place import INSTANCE
+from sgplab import tools
 
 pytestmark = [pytest.mark.slow, pytest.mark.dear]
 
 ROLES = {"anna": "app", "dora": "schema", "emil": "emergency", "vera": "review"}
 LEDGER = f"/var/lib/sysgenpro/ledger/ledger/{INSTANCE}"
+URL, ROOT = "http://127.0.0.1:7070", "a secret of this test"
+UNIT = f"""[Service]
+Environment="ROOT_ACCESS_KEY=root" "ROOT_SECRET_KEY={ROOT}"
+ExecStart=/usr/local/bin/versitygw --port 127.0.0.1:7070 --iam-dir /var/lib/test-s3/iam posix --versioning-dir /var/lib/test-s3/versions /var/lib/test-s3/data
+"""
+S3 = """
+import json, boto3
+s3 = boto3.client("s3", endpoint_url="{0}", aws_access_key_id="root", aws_secret_access_key="{1}", region_name="us-east-1")
+"""
+BUCKET = """
+s3.create_bucket(Bucket="ledger", ObjectLockEnabledForBucket=True)
+s3.put_bucket_policy(Bucket="ledger", Policy=json.dumps(dict(Version="2012-10-17", Statement=[
+    dict(Effect="Allow", Principal=["writer"], Action=["s3:ListBucket", "s3:GetBucketLocation"], Resource=["arn:aws:s3:::ledger"]),
+    dict(Effect="Allow", Principal=["writer"], Action=["s3:GetObject", "s3:PutObject", "s3:PutObjectRetention"], Resource=["arn:aws:s3:::ledger/*"])])))
+"""
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "audit-without-our-software.md"
 
 
@@ -36,8 +52,8 @@ class People:
         self.gates: list[dict[str, Any]] = [{"gate": "freeze"}, {"gate": "rehearsed"}, {"gate": "recovery_point", "hours": 1}, {"gate": "pos_closed"},
                                              {"gate": "approved", "role": "app"}, {"gate": "approved", "role": "schema"}]
 
-    def govern(self, freeze: bool = False) -> None:
-        """Put it on the machine. :param freeze: whether a freeze holds now."""
+    def govern(self, freeze: bool = False, ledger: dict[str, Any] | None = None) -> None:
+        """Put it on the machine. :param freeze: whether a freeze holds now. :param ledger: where it lies; default is a directory."""
         day = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1 if freeze else 30)
         calendar = self.directory / "freeze.ics"
         calendar.write_text(
@@ -46,8 +62,9 @@ class People:
         keys = {name: " ".join((self.directory / f"{name}.pub").read_text().split()[:2]) for name in ROLES}
         policy = {"default": "test", "instances": {INSTANCE: {"class": "test", "environment": "test", "region": "eu"}},
                   "regions": {"eu": {"time_zone": "Europe/Berlin"}}, "classes": {"test": {"gates": self.gates, "breakable": ["freeze"]}}}
-        self.estate.play("governance", governance_policy=policy, governance_calendars=[str(calendar)], governance_signers=[
-            f'{name}@example.com namespaces="release-{role}@sysgenpro" {keys[name]}' for name, role in ROLES.items()])
+        lines = [f'{name}@example.com namespaces="release-{role}@sysgenpro" {keys[name]}' for name, role in ROLES.items()]
+        self.estate.play("governance", governance_policy=policy, governance_calendars=[str(calendar)], governance_signers=lines,
+                         **({"governance_ledger": ledger} if ledger else {}))
 
     def decide(self, name: str, plan: str, fails: bool = False, **more: str) -> str:
         return self.estate.play("approve", fails, limit=INSTANCE, approve_plan=plan, approve_by=f"{name}@example.com", approve_key=str(self.directory / name),
@@ -128,6 +145,46 @@ def test_a_freeze_is_broken_by_who_may(estate: Estate, people: People) -> None:
     assert 'class="red"' in people.page() and "prices are wrong in all shops" in people.page()
     people.decide("vera", digest, approve_reason="looked at with the shops")
     assert "BROKEN in an emergency" not in people.audit()
+
+
+@pytest.fixture
+def bucket(estate: Estate) -> Iterator[dict[str, Any]]:
+    """A bucket with Object Lock on the machine, and a key that can write and read and nothing else."""
+    machine = estate.machine
+    with tools.ensure("versitygw").open("rb") as stream:
+        subprocess.run(["docker", "exec", "-i", f"sgp-lab-{machine.name}", "sh", "-c", "cat > /usr/local/bin/versitygw && chmod 755 /usr/local/bin/versitygw"],
+                       stdin=stream, check=True)
+    machine.sh("mkdir -p /var/lib/test-s3/iam /var/lib/test-s3/versions /var/lib/test-s3/data; cat > /run/systemd/system/test-s3.service; systemctl daemon-reload;"
+               " systemctl start test-s3; for i in $(seq 100); do bash -c '</dev/tcp/127.0.0.1/7070' 2>/dev/null && break; sleep 0.1; done", data=UNIT)
+    machine.sh(f"versitygw admin --access root --secret '{ROOT}' --endpoint-url {URL} create-user --access writer --secret '{ROOT}' --role user")
+    machine.sh("python3 -", data=S3.format(URL, ROOT) + BUCKET)
+    yield {"location": f"s3:{URL}/ledger", "access_key": "writer", "secret_key": ROOT, "lock_mode": "compliance", "lock_days": 1}
+    machine.sh("systemctl stop test-s3; rm -rf /var/lib/test-s3")
+
+
+def test_the_ledger_in_s3(estate: Estate, people: People, bucket: dict[str, Any]) -> None:
+    """Without S3 nothing is released; an entry that its owner hides is missed, and comes back, as it is locked."""
+    machine = estate.machine
+    people.gates = [{"gate": "approved", "role": "app"}]
+    people.govern(ledger=bucket)
+    people.decide("anna", plan_of(estate, "one-b")["digest"])
+    machine.sh("systemctl stop test-s3")
+    assert estate.release("one-b").error == "store_failed"
+    sound(estate, "one-a")
+    machine.sh("systemctl start test-s3; for i in $(seq 100); do bash -c '</dev/tcp/127.0.0.1/7070' 2>/dev/null && break; sleep 0.1; done")
+    estate.release("one-b").ok()
+    sound(estate, "one-b")
+    assert "3 entries, all as they were written" in people.audit()
+    key = f"ledger/{INSTANCE}/00000001.json"
+    client = S3.format(URL, ROOT)
+    assert "AccessDenied" in machine.sh("python3 - 2>&1 || true", data=client.replace('"root"', '"writer"') + f's3.delete_object(Bucket="ledger", Key="{key}")\n')
+    machine.sh("python3 -", data=client + f's3.delete_object(Bucket="ledger", Key="{key}")\n')
+    assert "WRONG entry 1: it is missing" in people.audit(fails=True)
+    machine.sh("python3 -", data=client + f"""
+marker = s3.list_object_versions(Bucket="ledger", Prefix="{key}")["DeleteMarkers"][0]
+s3.delete_object(Bucket="ledger", Key="{key}", VersionId=marker["VersionId"])
+""")
+    people.audit()
 
 
 def outside(estate: Estate, directory: Path) -> list[str]:
