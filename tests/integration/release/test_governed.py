@@ -61,7 +61,8 @@ class People:
             f"DTSTART;VALUE=DATE:{day:%Y%m%d}\nDURATION:P3D\nRESOURCES:environment_test\nEND:VEVENT\nEND:VCALENDAR\n")
         keys = {name: " ".join((self.directory / f"{name}.pub").read_text().split()[:2]) for name in ROLES}
         policy = {"default": "test", "instances": {INSTANCE: {"class": "test", "environment": "test", "region": "eu"}},
-                  "regions": {"eu": {"time_zone": "Europe/Berlin"}}, "classes": {"test": {"gates": self.gates, "breakable": ["freeze"]}}}
+                  "regions": {"eu": {"time_zone": "Europe/Berlin"}}, "classes": {"test": {
+                      "gates": self.gates, "breakable": [gate["gate"] for gate in self.gates if gate["gate"] == "freeze"]}}}
         lines = [f'{name}@example.com namespaces="release-{role}@sysgenpro" {keys[name]}' for name, role in ROLES.items()]
         self.estate.play("governance", governance_policy=policy, governance_calendars=[str(calendar)], governance_signers=lines,
                          **({"governance_ledger": ledger} if ledger else {}))
@@ -154,8 +155,8 @@ def bucket(estate: Estate) -> Iterator[dict[str, Any]]:
     with tools.ensure("versitygw").open("rb") as stream:
         subprocess.run(["docker", "exec", "-i", f"sgp-lab-{machine.name}", "sh", "-c", "cat > /usr/local/bin/versitygw && chmod 755 /usr/local/bin/versitygw"],
                        stdin=stream, check=True)
-    machine.sh("mkdir -p /var/lib/test-s3/iam /var/lib/test-s3/versions /var/lib/test-s3/data; cat > /run/systemd/system/test-s3.service; systemctl daemon-reload;"
-               " systemctl start test-s3; for i in $(seq 100); do bash -c '</dev/tcp/127.0.0.1/7070' 2>/dev/null && break; sleep 0.1; done", data=UNIT)
+    machine.sh("mkdir -p /var/lib/test-s3/iam /var/lib/test-s3/versions /var/lib/test-s3/data; cat > /run/systemd/system/test-s3.service;"
+               " systemctl daemon-reload; systemctl start test-s3; for i in $(seq 100); do bash -c '</dev/tcp/127.0.0.1/7070' 2>/dev/null && break; sleep 0.1; done", data=UNIT)
     machine.sh(f"versitygw admin --access root --secret '{ROOT}' --endpoint-url {URL} create-user --access writer --secret '{ROOT}' --role user")
     machine.sh("python3 -", data=S3.format(URL, ROOT) + BUCKET)
     yield {"location": f"s3:{URL}/ledger", "access_key": "writer", "secret_key": ROOT, "lock_mode": "compliance", "lock_days": 1}
@@ -177,8 +178,9 @@ def test_the_ledger_in_s3(estate: Estate, people: People, bucket: dict[str, Any]
     assert "3 entries, all as they were written" in people.audit()
     key = f"ledger/{INSTANCE}/00000001.json"
     client = S3.format(URL, ROOT)
-    assert "AccessDenied" in machine.sh("python3 - 2>&1 || true", data=client.replace('"root"', '"writer"') + f's3.delete_object(Bucket="ledger", Key="{key}")\n')
-    machine.sh("python3 -", data=client + f's3.delete_object(Bucket="ledger", Key="{key}")\n')
+    delete = f's3.delete_object(Bucket="ledger", Key="{key}")\n'
+    assert "AccessDenied" in machine.sh("python3 - 2>&1 || true", data=client.replace('"root"', '"writer"') + delete)
+    machine.sh("python3 -", data=client + delete)
     assert "WRONG entry 1: it is missing" in people.audit(fails=True)
     machine.sh("python3 -", data=client + f"""
 marker = s3.list_object_versions(Bucket="ledger", Prefix="{key}")["DeleteMarkers"][0]
