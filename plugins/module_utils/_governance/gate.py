@@ -16,8 +16,8 @@ from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
 from .judging import FAILED, Verdict, judge, refused
-from .ledger import Entry, Ledger
-from .moments import hours_between, read, written
+from .ledger import SKEW, Entry, Ledger
+from .moments import UTC, hours_between, read, written
 from .place import Governance
 from .policy import Governed
 from .signers import ROLES
@@ -27,6 +27,7 @@ ENDED_WELL = ("done", "finished")
 CHANGES = ("released", "rolled_back", "absent")
 # How many of a ledger's entries are looked at for soak time and evidence. What lies further back counts as not there.
 LOOKED_BACK = 500
+NEVER = datetime.datetime.max.replace(tzinfo=UTC)
 # As much of an operation's name as is its moment.
 SECOND = len("20261130T210000")
 # Which gate judges which evidence.
@@ -139,11 +140,11 @@ class InstanceGate:
     def record(self, operations: Sequence[Mapping[str, Any]]) -> list[Entry]:
         """Write down operations that ended and are not in the ledger yet, the oldest first.
 
-        Names of operations begin with their second. What no gate let pass is of a time before the instance was governed; of rehearsals, which need no
-        gate, those count that are later than the last operation in the ledger.
+        Names of operations begin with their second. What no gate had let pass is of a time before the instance was governed, though it may have had the
+        same plan; of rehearsals, which need no gate, those count that are later than the last operation in the ledger.
         """
         recorded: set[str] = set()
-        admitted: set[str] = set()
+        admitted: dict[str, datetime.datetime] = {}
         newest = ""
         for entry in self.ledger.newest_first():
             if entry.kind == "release":
@@ -153,9 +154,9 @@ class InstanceGate:
                     break
                 recorded.add(name)
             elif entry.kind == "gate" and entry.body["outcome"] != FAILED:
-                admitted.add(entry.body["plan"])
+                admitted[entry.body["plan"]] = entry.at - SKEW
         late = [one for one in operations if one["operation"] not in recorded and one["operation"][:SECOND] >= newest[:SECOND]
-                and (one["plan"] in admitted or (newest and one["state"] == "rehearsed"))]
+                and (admitted.get(one["plan"], NEVER) <= read("began", one["began"]) or (newest and one["state"] == "rehearsed"))]
         return [self.ledger.append("release", {f"plan:{self.name}": one["plan"], **({"image": one["image"]} if one.get("image") else {})}, one) for one in late]
 
 

@@ -70,8 +70,9 @@ class Governed:
         """A removal, which has no journal."""
         if self.gate is None:
             return {}
+        at = written(self.gate.governance.clock())
         body = {"operation": operation_id("absent"), "plan": plan.digest, "state": "absent", "class": "remove", "outcome": "done", "image": None,
-                "who": wanted.params["requested_by"], "why": wanted.params["reason"], "ended": written(self.gate.governance.clock())}
+                "who": wanted.params["requested_by"], "why": wanted.params["reason"], "began": at, "ended": at}
         try:
             self.gate.record([body])
         except DomainError as error:

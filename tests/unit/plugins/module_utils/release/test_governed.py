@@ -140,6 +140,18 @@ def test_an_approval_is_used_up(rig: GovernedRig) -> None:
     refused(rig, "gates_closed", rig.params(R2))
 
 
+def test_what_was_released_before_anybody_governed_is_not_taken_for_what_was_let_pass(rig: GovernedRig) -> None:
+    """The very same plan, carried out and gone back from before the machine was governed."""
+    house, rig.house = rig.house, None
+    rig.run(rig.params(R2))
+    rig.run(rig.params(state="rolled_back"))
+    rig.house = house
+    rig.later += datetime.timedelta(hours=1)
+    approve(rig, planned(rig, R2).digest)
+    rig.run(rig.params(R2))
+    assert kinds(rig) == [("decision", "approved"), ("gate", "passed"), ("release", "done")]
+
+
 def test_the_requester_is_not_the_approver(rig: GovernedRig) -> None:
     approve(rig, planned(rig, R2).digest)
     assert "anna@example.com asked for the release" in refused(rig, "gates_closed", rig.params(R2, requested_by="anna")).message
