@@ -96,9 +96,11 @@ class FrontSteps(StepsBase):
 
     def call_browsers(self, colour: str) -> None:
         """Have the colour that leads tell browsers that there is a new page; where it does not answer, a user's request will in a while."""
-        with contextlib.suppress(OSError):
-            self.parts.request(self.runtime.address(place(colour, "web")), HTTP, "GET", series_of(self.release.record.series).health,
-                               self.wanted.instance, {"X-Sysgenpro-Leads": colour}, timeout=CALL)
+        web = place(colour, "web")
+        for address in self.runtime.addresses(web) or [self.runtime.address(web)]:
+            with contextlib.suppress(OSError):
+                self.parts.request(address, HTTP, "GET", series_of(self.release.record.series).health,
+                                   self.wanted.instance, {"X-Sysgenpro-Leads": colour}, timeout=CALL)
 
     def do_hold(self, step: Step) -> dict[str, Any]:
         marked = self.edge.mark()
