@@ -67,7 +67,7 @@ def verdict(new: Fared, old: Fared, allowed: Mapping[str, Any]) -> str:
     :param allowed: ``errors``: how many of a hundred requests more may fail than of the old colour; ``slower``: how many times as long its median may be.
     """
     if new.failed >= ERRORS_AT_LEAST and (new.requests < ENOUGH or new.rate > old.rate + allowed["errors"]):
-        return f"{new.failed} of {new.requests} requests failed on it, and {old.failed} of {old.requests} on the other colour meanwhile"
+        return f"{new.failed} of {new.requests} requests failed on it, and {old.failed} of {old.requests} on the other colour"
     if new.requests >= ENOUGH <= old.requests and new.pace and old.pace and new.pace > old.pace * allowed["slower"]:
         return f"half of {new.requests} requests took it longer than {new.pace:.3f} s, and the other colour {old.pace:.3f} s"
     return ""

@@ -46,7 +46,8 @@ class FrontSteps(StepsBase):
         while True:
             clock.sleep(max(min(WATCH_LOOK, deadline.left), 0.05))
             since = int(clock.monotonic() - began) + 1
-            fares, other = (canary.fared(self.runtime.log(each, WATCH_LINES, since)) for each in (new, old))
+            # Of the old colour also as long before: beside a large share it answers nobody.
+            fares, other = (canary.fared(self.runtime.log(each, WATCH_LINES, since + before)) for each, before in ((new, 0), (old, int(asked["watch"]))))
             why = canary.verdict(fares, other, asked)
             if why:
                 raise DomainError("canary_failed", f"with {percent} of 100 requests led to it {asked['colour']} fares worse than {asked['from']}: {why}",
