@@ -52,6 +52,7 @@ def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
     if plan.get("in_use"):
         lines.append("  must be disconnected first: " + ", ".join(plan["in_use"]))
     lines += _rehearsal(plan.get("rehearsal") or result.get("rehearsal"))
+    lines += _gates(plan.get("gates"))
     lines += [f"  {number:2}. {step['title']}" for number, step in enumerate(steps, 1)]
     return lines
 
@@ -63,6 +64,17 @@ def _price(plan: Mapping[str, Any]) -> list[str]:
     return [f"  back to recovery point {plan['point']}, taken {local_time(plan['taken'])}", f"  {price['summary']}", *(
         f"    {item['given_out']} numbers of {item['name']} were given out: {item['numbers'][0]} to {item['last']}"
         for item in price["documents"] if item["numbers"])]
+
+
+def _gates(found: Mapping[str, Any] | None) -> list[str]:
+    """All gates at once, with what each that is closed needs and who can see to it."""
+    lines = []
+    for gate in (found or {}).get("gates") or []:
+        word = "open" if gate["passed"] else "BROKEN" if gate["gate"] in (found or {})["broken"] else "CLOSED"
+        lines.append(f"  gate {gate['gate']}: {word}, {gate['reason']}")
+        if word == "CLOSED":
+            lines.append(f"    needs: {gate['needs']}; who: {gate['who']}")
+    return lines
 
 
 def _rehearsal(found: Mapping[str, Any] | None) -> list[str]:
@@ -98,6 +110,8 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
         line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
     looks = [f"  look: {warning}" for warning in operation.get("warnings") or []]
     lines = [line, *_shares(operation.get("steps")), *_answered(operation.get("answered")), *looks]
+    if (result.get("ledger") or {}).get("problem"):
+        lines.append("  look: " + result["ledger"]["problem"])
     if operation.get("outcome") == "done" and any(step["name"] == "first_password" for step in plan.get("steps") or []):
         lines.append("  log in as admin; the password is the instance's secret 'admin' (ansible-vault view)")
     elif operation.get("outcome") == "done" and any(step["name"] in NEW for step in plan.get("steps") or []):

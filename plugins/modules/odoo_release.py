@@ -528,6 +528,14 @@ plan:
       type: list
       elements: str
       sample: ["the cluster does not offer pg_trgm: install postgresql-contrib"]
+    gates:
+      description:
+        - On a governed machine, all gates of this plan at once. Of each it says whether it C(passed), the C(reason), what it C(needs), and C(who) can
+          see to that.
+        - C(outcome) is V(passed), V(failed), or V(broken) where an emergency broke what is closed.
+      returned: on a governed machine, where there is something to do
+      type: dict
+      sample: {outcome: failed, passed: false, gates: [{gate: sbom, passed: false, reason: there is no SBOM, needs: make one, who: build@example.com}]}
     must_be_rehearsed:
       description: That O(rehearsal=required) and no rehearsal of this very step succeeded yet.
       returned: where it is so
@@ -596,6 +604,11 @@ operation:
       type: list
       elements: str
       sample: []
+ledger:
+  description: The newest entry of the instance's ledger, with C(sequence) and C(digest); or the C(problem) for which what was done is not there yet.
+  returned: on a governed machine, where something was done
+  type: dict
+  sample: {sequence: 12, digest: "sha256:2c26b46b68ffc68f"}
 removed:
   description: Names of the steps that O(state=absent) carried out.
   returned: when something was removed

@@ -15,12 +15,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / "integration" / "release"), str(Path(__file__).parents[1] / "lab")]
+sys.path[:0] = [str(Path(__file__).parents[1] / "integration" / "release"), str(Path(__file__).parents[1] / "lab"),
+                *(path for path in os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":") if path)]
 
 from estate import Estate  # noqa: E402
 from sgplab import base  # noqa: E402
 
-from . import converged, kubernetes, recovery, releases, today  # noqa: E402
+from . import converged, governance, kubernetes, recovery, releases, today  # noqa: E402
 
 MACHINE = "bench-1"
 
@@ -28,20 +29,23 @@ MACHINE = "bench-1"
 def main() -> int:
     """Measure; 0 unless something of ours failed a request or lost a write."""
     parser = argparse.ArgumentParser(prog="bench", description="Our figures, beside what a user would do today.")
-    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both), kubernetes")
+    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both), kubernetes, governance")
+    parser.add_argument("--entries", type=int, default=10_000, help="entries of the ledger that is audited (%(default)s)")
     parser.add_argument("--requests", type=int, default=10_000, help="requests to serve for each kind of release (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="how often to and fro, where no load is on (%(default)s)")
     parser.add_argument("--tenants", type=int, default=1000, help="of a cluster, that of KUBECONFIG (%(default)s)")
     arguments = parser.parse_args()
-    if set(arguments.what) - {"releases", "recovery", "kubernetes"}:
-        parser.error(f"what is {' '.join(arguments.what)}, expected any of releases, recovery, kubernetes")
+    if set(arguments.what) - {"releases", "recovery", "kubernetes", "governance"}:
+        parser.error(f"what is {' '.join(arguments.what)}, expected any of releases, recovery, kubernetes, governance")
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.0f}s  {text}", flush=True)
 
+    if "governance" in arguments.what:
+        print("\n".join(governance.show(governance.measure(arguments.entries, say))))
     held = [_kubernetes(say, arguments.tenants)] if "kubernetes" in arguments.what else []
-    if arguments.what == ["kubernetes"]:
+    if not {"releases", "recovery"}.intersection(arguments.what):
         return 0 if all(held) else 1
     say("the machine, its instance and its releases")
     estate = Estate.open(MACHINE, demo=True)

@@ -26,11 +26,13 @@ class Signer:
 
     :param key: path of the private key; made at the first signature.
     :param trusted: further public keys, as ``ssh-ed25519 AAAA…``, of machines whose points are to be read.
+    :param signs: what it signs, for messages. :param namespace: of its signatures.
     """
 
-    def __init__(self, key: str, trusted: Sequence[str] = ()) -> None:
+    def __init__(self, key: str, trusted: Sequence[str] = (), signs: str = "recovery points", namespace: str = NAMESPACE) -> None:
         self.key = key
         self.trusted = tuple(trusted)
+        self.signs, self.namespace = signs, namespace
 
     @property
     def public(self) -> str:
@@ -41,7 +43,7 @@ class Signer:
         return " ".join(text.split()[:2])
 
     def _derived(self) -> str:
-        return run_program(["ssh-keygen", "-y", "-P", "", "-f", self.key], "no_key", "reading the key that signs recovery points", seconds=30)
+        return run_program(["ssh-keygen", "-y", "-P", "", "-f", self.key], "no_key", f"reading the key that signs {self.signs}", seconds=30)
 
     def make_key(self) -> None:
         """Make the key where there is none; it appears whole. A private key that is there is never made anew: it signed what there is."""
@@ -49,8 +51,8 @@ class Signer:
             stage = self.key + ".new"
             for path in (stage, stage + ".pub"):
                 remove_file(path)
-            run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", PRINCIPAL, "-f", stage], "no_key",
-                        "making the key that signs recovery points")
+            run_program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", self.namespace.partition("@")[0], "-f", stage], "no_key",
+                        f"making the key that signs {self.signs}")
             replace_file(self.key, (read_text(stage) or "").encode())
             for path in (stage, stage + ".pub"):
                 remove_file(path)
@@ -61,9 +63,11 @@ class Signer:
     def seal(self, payload: Mapping[str, Any]) -> bytes:
         """The document: its text and the signature over exactly that text."""
         text = canonical_json(payload)
-        signature = run_program(["ssh-keygen", "-q", "-Y", "sign", "-f", self.key, "-n", NAMESPACE], "not_signed",
-                                "signing", given=text, seconds=30)
-        return (json.dumps({"document": text, "signature": signature}, ensure_ascii=False, indent=0) + "\n").encode()
+        return (json.dumps({"document": text, "signature": self.sign(text)}, ensure_ascii=False, indent=0) + "\n").encode()
+
+    def sign(self, text: str) -> str:
+        """The SSH signature of a text. Of a person's key, its agent or security key is asked as ``ssh-keygen`` does."""
+        return run_program(["ssh-keygen", "-q", "-Y", "sign", "-f", self.key, "-n", self.namespace], "not_signed", "signing", given=text, seconds=120)
 
     def open(self, sealed: bytes) -> dict[str, Any]:
         """The payload of a document whose signature is right.

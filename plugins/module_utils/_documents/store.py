@@ -104,7 +104,7 @@ class LocalStore:
     def create(self, name: str, content: bytes, until: datetime.datetime | None) -> None:
         """:raises DomainError: ``document_exists``, ``store_failed``."""
         path = os.path.join(self.base, name)
-        stage = path + ".tmp"
+        stage = f"{path}.{secrets.token_hex(4)}.tmp"
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             with open(stage, "wb") as stream:
@@ -309,7 +309,7 @@ def _status(error: Any) -> int:
 
 
 def store_failed(message: str) -> DomainError:
-    return DomainError("store_failed", message, unchanged="Earlier recovery points are as they were",
+    return DomainError("store_failed", message, unchanged="What was written before is as it was",
                        advice="Mend that, then run the same command again")
 
 

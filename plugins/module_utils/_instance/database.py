@@ -312,6 +312,15 @@ class Database(Cluster):
             cursor.execute("select coalesce(name, func_string, uuid) || ' (' || uuid || ')' from queue_job where state = 'started' order by 1")
             return [str(row[0]) for row in cursor.fetchall()]
 
+    def open_pos_sessions(self) -> int | None:
+        """How many point of sale sessions are open, those that are being opened or counted among them; None where there is no point of sale."""
+        with self.session() as cursor:
+            cursor.execute("select to_regclass('pos_session')")
+            if not cursor.fetchone()[0]:
+                return None
+            cursor.execute("select count(*) from pos_session where state <> 'closed'")
+            return int(cursor.fetchone()[0])
+
     def blockers(self, role: str) -> list[str]:
         """Who keeps the sessions of ``role`` waiting for a lock, a line each."""
         with self.session() as cursor:

@@ -27,6 +27,6 @@ def filled(spec: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     for name, option in spec.items():
         value = given.get(name, option.get("default"))
         if value is not None and "options" in option:
-            value = filled(option["options"], value)
+            value = [filled(option["options"], one) for one in value] if isinstance(value, list) else filled(option["options"], value)
         made[name] = value
     return made

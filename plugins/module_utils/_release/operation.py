@@ -19,6 +19,7 @@ from .._kernel.run import guard_digest
 from .._kernel.text import local_time
 from . import rehearsal, removal
 from .carrying import Carrying
+from .governed import Governed
 from .look import look, running_release
 from .model import Desired, desired
 from .observed import Observed
@@ -40,6 +41,7 @@ class ReleaseOperation:
         self.wanted = desired(params)
         self.writes = self.wanted.state != "planned"
         self.parts = open_parts(self.wanted)
+        self.governed = Governed(self.wanted, self.parts)
         self.seen: Observed | None = None
         self._after: Mapping[str, Any] | None = None
 
@@ -49,16 +51,20 @@ class ReleaseOperation:
         if entries:
             return self._carrying().recovery_plan(entries)
         self.wanted, self.seen = look(self.wanted, self.parts)
+        return self.governed.judged(self._planned(), self.wanted, self.seen)
+
+    def _planned(self) -> Plan:
+        seen = known(self.seen)
         if self.wanted.state == "absent":
-            return removal.make_plan(self.wanted, self.seen)
-        plan = make_plan(self.wanted, self.seen)
+            return removal.make_plan(self.wanted, seen)
+        plan = make_plan(self.wanted, seen)
         if plan.steps:
             self.parts.sessions()
             self.parts.data.check()
         if self.wanted.state == "rehearsed":
-            return rehearsal.make_plan(self.wanted, self.seen, plan)
+            return rehearsal.make_plan(self.wanted, seen, plan)
         if self.wanted.state == "staged":
-            return staged_only(plan, self.wanted, self.seen)
+            return staged_only(plan, self.wanted, seen)
         return plan
 
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
@@ -69,20 +75,29 @@ class ReleaseOperation:
             if self.parts.journal.read():
                 carrying = self._carrying()
                 carrying.recover(timings)
-                recovered = carrying.result
+                recovered = {**carrying.result, **self.governed.record_late()}
             plan = self.plan()
             guard_digest(plan, self.wanted.params["expected_plan_digest"])
             if not plan.steps:
                 return recovered
             self._confirmed(plan)
-            if self.wanted.state == "absent":
-                removed = removal.perform(self.wanted, self.parts, plan, timings)
-                self._after = plan.after
-                return removed
-            if self.wanted.state == "rehearsed":
-                return rehearsal.perform(self._carrying(), self.release_to_run(), plan, timings)
-            with self._turn(plan):
-                return self._release(plan, timings)
+            self.governed.admit(plan, self.wanted, known(self.seen))
+            try:
+                done = self._carried_out(plan, timings)
+            except DomainError:
+                self.governed.record_late()
+                raise
+            return {**done, **self.governed.record_late()}
+
+    def _carried_out(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+        if self.wanted.state == "absent":
+            removed = removal.perform(self.wanted, self.parts, plan, timings)
+            self._after = plan.after
+            return {**removed, **self.governed.record_removed(plan, self.wanted)}
+        if self.wanted.state == "rehearsed":
+            return rehearsal.perform(self._carrying(), self.release_to_run(), plan, timings)
+        with self._turn(plan):
+            return self._release(plan, timings)
 
     def _carrying(self) -> Carrying:
         return Carrying(self.wanted, self.parts, {"rehearsal": rehearsal.RehearsalSteps})

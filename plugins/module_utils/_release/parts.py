@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._governance.place import Governance, found
 from .._image.record import Release
 from .._image.registry import fetch_record
 from .._instance.data import Data
@@ -39,6 +40,7 @@ class Parts:
     :param sessions: sees whether the session store lets the instance in.
     :param prove: ``prove.prove``. :param request: ``prove.request``.
     :param recovery: what takes, verifies and restores recovery points, from parameters of ``pg_recovery_point``.
+    :param governance: what governs the machine; None where nothing does.
     """
 
     runtime: Runtime
@@ -53,6 +55,7 @@ class Parts:
     prove: Callable[..., dict[str, Any]] = prove
     request: Callable[..., Any] = request
     recovery: Callable[[Mapping[str, Any]], RecoveryOperation] = RecoveryOperation
+    governance: Callable[[], Governance | None] = lambda: None
 
 
 def on_this_machine(wanted: Desired) -> Parts:
@@ -74,7 +77,7 @@ def on_this_machine(wanted: Desired) -> Parts:
     return Parts(
         **world, data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
         edge=Edge(params["edge"], wanted.instance), sessions=lambda: check_session(session),
-        where=where,
+        where=where, governance=found,
         record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
 
 

@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, SysGenPro
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The seam to governance: what a release knows becomes facts, and what it did an entry of the ledger. On a machine that is not governed it does nothing."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .._governance.gate import InstanceGate
+from .._governance.moments import hours_between, read, written
+from .._kernel.errors import DomainError
+from .._kernel.journal import operation_id
+from .._kernel.plan import Plan
+from .model import Desired
+from .observed import Observed
+from .parts import Parts
+from .recovery import recovery_params
+from .status import operations
+
+# How many of the newest operations may have ended without being written down.
+LATELY = 50
+
+
+class Governed:
+    """:raises DomainError: ``governance_unsafe``, ``governance_incomplete``, ``bad_input``."""
+
+    def __init__(self, wanted: Desired, parts: Parts) -> None:
+        governance = parts.governance()
+        self.gate = InstanceGate(governance, wanted.identity) if governance else None
+        self.parts = parts
+
+    def judged(self, plan: Plan, wanted: Desired, seen: Observed) -> Plan:
+        """The plan with all its gates. What needs no gate (nothing to do, a rehearsal on a clone) is as it was."""
+        if self.gate is None or not plan.steps or wanted.state == "rehearsed":
+            return plan
+        facts = self._facts(self.gate, plan, wanted, seen)
+        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict()})
+
+    def admit(self, plan: Plan, wanted: Desired, seen: Observed) -> None:
+        """Judge once more, write it down, and let it pass or not.
+
+        :raises DomainError: ``gates_closed``, and where the ledger cannot be read or written.
+        """
+        if self.gate is not None and plan.steps and wanted.state != "rehearsed":
+            self.record()
+            facts = self._facts(self.gate, plan, wanted, seen)
+            self.gate.admit(facts, self.gate.judge(facts))
+
+    def record(self) -> dict[str, Any]:
+        """Write down what ended, from the journals: also what a run before this could not. Returns facts for the module's result."""
+        if self.gate is None:
+            return {}
+        ended = [found for entries in reversed(operations(self.parts.journal.history, LATELY)) if (found := _ended(entries))]
+        self.gate.record(ended)
+        newest = self.gate.ledger.newest()
+        return {"ledger": {"sequence": newest.sequence, "digest": newest.digest}} if newest else {}
+
+    def record_late(self) -> dict[str, Any]:
+        """The same after something was done: what is done is not undone for want of a ledger, and the next run writes it down."""
+        try:
+            return self.record()
+        except DomainError as error:
+            return {"ledger": {"problem": f"what was done is not in the ledger yet, and the next run puts it there: {error.message}"}}
+
+    def record_removed(self, plan: Plan, wanted: Desired) -> dict[str, Any]:
+        """A removal, which has no journal."""
+        if self.gate is None:
+            return {}
+        body = {"operation": operation_id("absent"), "plan": plan.digest, "state": "absent", "class": "remove", "outcome": "done", "image": None,
+                "who": wanted.params["requested_by"], "why": wanted.params["reason"], "ended": written(self.gate.governance.clock())}
+        try:
+            self.gate.record([body])
+        except DomainError as error:
+            return {"ledger": {"problem": f"the removal is in the ledger only as what was admitted: {error.message}"}}
+        return {}
+
+    # -- facts ------------------------------------------------------------------------------------
+
+    def _facts(self, gate: InstanceGate, plan: Plan, wanted: Desired, seen: Observed) -> dict[str, Any]:
+        subject, now = plan.subject, gate.governance.clock()
+        told = {"digest": plan.digest, "class": plan.facts["class"], "strategy": plan.facts["strategy"], "from": subject.get("from"), "to": subject.get("to"),
+                "image": plan.after.get("image"), "updates": len(plan.facts["reasons"]), "steps": [step.name for step in plan.steps]}
+        request = {"by": wanted.params["requested_by"], "reason": wanted.params["reason"], "state": "released" if wanted.state == "planned" else wanted.state}
+        return gate.facts(told, request, {
+            "recovery_point": self._recovery_point(wanted, now) if gate.asks("recovery_point") else None,
+            "rehearsal": _rehearsal(wanted, seen, now),
+            "pos": {"open": self.parts.database.open_pos_sessions() if seen.database.odoo and gate.asks("pos_closed") else None}})
+
+    def _recovery_point(self, wanted: Desired, now: datetime.datetime) -> dict[str, Any] | None:
+        """The newest verified point that this machine signed, wherever who releases says that points lie."""
+        if not wanted.params["recovery"]:
+            return None
+        operation = self.parts.recovery(recovery_params(wanted, "verified", point="latest", trusted_signers=[]))
+        points = [point for point in operation.points.all() if point.state == "verified"]
+        newest = max(points, key=lambda point: point.taken, default=None)
+        return {"id": newest.id if newest else None, "hours": hours_between(newest.taken, now) if newest else None, "count": len(points)}
+
+
+def _rehearsal(wanted: Desired, seen: Observed, now: datetime.datetime) -> dict[str, Any]:
+    found = seen.rehearsal or {}
+    at = found.get("at")
+    return {"ok": found.get("ok", True) if found else None, "hours": hours_between(read("rehearsal.at", at), now) if at else None,
+            "pause": found.get("pause"), "max_pause": wanted.params["bounds"]["max_pause"]}
+
+
+def _ended(entries: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+    """An operation's entry in the ledger, from its journal; None for one that has no end."""
+    if not entries or entries[0].get("event") != "open" or entries[-1].get("event") != "close":
+        return None
+    header, end = entries[0], entries[-1]
+    return {"operation": header["operation"], "plan": header["plan"], "state": header["state"], "class": header["class"], "outcome": end["outcome"],
+            "image": header["after"].get("image"), "release": header.get("release"), "name": header.get("name"), "who": header.get("who"),
+            "why": header.get("why"), "began": header["at"], "ended": end["at"], "pause": end.get("pause"), "error": end.get("error", "")}
