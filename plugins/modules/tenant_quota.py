@@ -385,7 +385,7 @@ def main() -> None:
     # A short life with a hundred thousand objects and no circles: to look for those takes a third of the time.
     gc.disable()
     module = AnsibleModule(argument_spec=arguments.module_spec(), supports_check_mode=True)
-    run(module, lambda: arguments.operation(module.params))
+    run(module, lambda: arguments.operation(module.params, module.check_mode))
 
 
 if __name__ == "__main__":

@@ -136,13 +136,13 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._kernel.errors import DomainError
 from ..module_utils._kernel.run import fail
-from ..module_utils._tenancy import arguments, info
+from ..module_utils._tenancy import arguments
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=arguments.info_spec(), supports_check_mode=True)
     try:
-        found = info.gather(arguments.open_api(module.params), module.params["names"], module.params["network_proven"])
+        found = arguments.information(module.params)
     except DomainError as error:
         fail(module, error)
     module.exit_json(changed=False, **found)
