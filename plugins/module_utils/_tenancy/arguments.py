@@ -120,7 +120,7 @@ def _of_machine(params: Mapping[str, Any], check: bool) -> on_machine.MachineOpe
     absent = [parse_name(index, name, "absent[{0}]") for index, name in enumerate(params["absent"])]
     if params["state"] == "absent":
         absent += [parse_name(index, value.get("name")) for index, value in enumerate(params["tenants"])]
-        return on_machine.MachineOperation(machine_io.Machine(), (), absent=absent, overcommit=params["overcommit"], check=check)
+        return on_machine.MachineOperation(machine_io.Machine(), (), absent=absent, overcommit=params["overcommit"], check=check, leaves=True)
     for value in params["tenants"]:
         for key in _OF_CLUSTERS:
             if value.get(key) is not None:

@@ -27,13 +27,15 @@ Clock = Callable[[], float]
 class MachineOperation:
     """:param absent: tenants whose limits shall be gone. :param overcommit: how many times what the machine has may be promised, by ``cpu`` and ``memory``.
     :param releases: how many may be under way at once. :param clock: seconds since 1970. :param check: the history is left as it is.
+    :param leaves: tell what is left of those whose limits are gone.
     """
 
     def __init__(self, machine: Machine, shares: Sequence[Share], *, absent: Collection[str] = (), overcommit: Mapping[str, float], releases: int = 1,
-                 clock: Clock = time.time, check: bool = False, history_path: str = history.PATH) -> None:
+                 clock: Clock = time.time, check: bool = False, leaves: bool = False, history_path: str = history.PATH) -> None:
         self.writes = True
         self.machine, self.shares, self.absent = machine, list(shares), sorted(set(absent))
-        self.overcommit, self.releases, self.clock, self.check, self.path = overcommit, releases, clock, check, history_path
+        self.overcommit, self.releases, self.path = overcommit, releases, history_path
+        self.clock, self.check, self.leaves = clock, check, leaves
         self.history = history.History()
         self.observed: Observed | None = None
         self.sizes: dict[str, Sizes] = {}
@@ -110,7 +112,7 @@ class MachineOperation:
             self._remember(every, now)
         return {
             "tenants": tenants, "noisy": [noise for one in tenants for noise in one["noisy"]], "kinds_of_limit": told.kinds_of_limit(seen),
-            "machine": told.machine(every, self.releases, seen), "residue": residue(self.machine, self.absent), "calls": dict(self.machine.calls)}
+            "machine": told.machine(every, self.releases, seen), **({"residue": residue(self.machine, seen, self.absent)} if self.leaves else {}), "calls": dict(self.machine.calls)}
 
     def _remember(self, every: Sequence[Share], now: float) -> None:
         due = [share.name for share in self.shares if self.history.due(share.name, now)]
@@ -156,11 +158,10 @@ def newest(seen: Observed, known: history.History, names: Sequence[str]) -> dict
     return found
 
 
-def residue(machine: Machine, absent: Sequence[str]) -> dict[str, Any]:
-    """What is on the machine of tenants whose limits are gone: they go on without any."""
-    if not absent:
-        return {}
-    there = instances.observe(machine.root)
+def residue(machine: Machine, seen: Observed, absent: Sequence[str]) -> dict[str, Any]:
+    """What is on the machine of tenants whose limits are gone: it goes on without any."""
+    there = instances.observe(machine.root, lambda: [
+        (name, f"{name}-{container.place}", "running" if container.running else "exited") for name in absent for container in seen.tenants[name].containers])
     return {name: there[name].as_dict()["parts"] for name in absent if name in there}
 
 
