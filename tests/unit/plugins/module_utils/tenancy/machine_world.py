@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.commands import Ended
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.machine import io
@@ -83,7 +83,7 @@ class World:
 
     # -- the kernel ----------------------------------------------------------------------------
 
-    _ONE = {"memory.max": ("memory", "memory.limit_in_bytes"), "pids.max": ("pids", "pids.max"), "memory.current": ("memory", "memory.usage_in_bytes"),
+    _ONE: ClassVar = {"memory.max": ("memory", "memory.limit_in_bytes"), "pids.max": ("pids", "pids.max"), "memory.current": ("memory", "memory.usage_in_bytes"),
             "pids.current": ("pids", "pids.current"), "memory.events": ("memory", "memory.oom_control"), "cgroup.procs": ("systemd", "cgroup.procs")}
 
     def kernel(self, group: str, name: str, text: str) -> None:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +67,22 @@ def test_profiles_agree_with_themselves(name: str) -> None:
     assert found.limits["web_memory"] + found.limits["cron_memory"] <= model.parse("", profile.colour_memory)
     assert found.limits["cpu"] == model.parse("", profile.cpu) and found.limits["storage"] == model.parse("", profile.storage)
     assert bool(found.pool) == (profile.isolation != "shared")
+
+
+def test_the_page_of_shares_has_the_profiles() -> None:
+    page = (Path(__file__).parents[5] / "docs" / "concepts" / "shares.md").read_text()
+    rows = {row[0]: row[1:] for line in page.splitlines() if line.startswith("| `") and len(row := [cell.strip() for cell in line.strip("|").split(" | ")]) == 7}
+
+    def said(word: str, name: str) -> str:
+        value = getattr(PROFILES[name].machine, word) if hasattr(PROFILES[name].machine, word) else getattr(PROFILES[name], word)
+        return model.shown(word, model.parse("", value)).replace("1024 GiB", "1 TiB")
+
+    for head, cells in rows.items():
+        words = re.findall(r"`([a-z_]+)`", head)
+        for name, cell in zip(PROFILES, cells):
+            told = ", ".join(said(word, name) for word in words)
+            assert cell == (told if words != ["data", "storage"] else told.replace(" GiB,", ",").replace(" TiB,", ",")), (head, name)
+    assert {word for head in rows for word in re.findall(r"`([a-z_]+)`", head)} == {word for word in model.LIMITS if not word.startswith("queue_")}
 
 
 def test_limits_alone_are_enough_and_come_back() -> None:
