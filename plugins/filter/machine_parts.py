@@ -132,5 +132,6 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "machine_tenants_of": machine_tenants_of, "routes_of": routes_of, "login_passwords": login_passwords,
+        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "machine_tenants_of": machine_tenants_of,
+                "routes_of": routes_of, "login_passwords": login_passwords,
                 "identities_of": identities_of, "machines_of_others": machines_of_others}

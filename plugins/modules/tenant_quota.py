@@ -19,10 +19,10 @@ description:
     read from the control groups (version 1 or 2) and from the files. The bytes on disk are counted at most once an hour. A sample of use is kept in
     C(/var/lib/sysgenpro/quota-history.json) as often, at most 120 of a tenant.
   - What was written is read back from the kernel and from Docker. A limit that does not hold is an error.
-  - In a cluster it makes for each tenant a namespace with Pod Security C(restricted), a ResourceQuota and a LimitRange, network policies that deny all but a few paths, and
-    the rights of its people and its pipeline. Once for the cluster it makes priority classes and admission policies.
-  - Call it once per cluster with all of its tenants. There each kind is read by one list over the whole cluster, in pages of 500. Nothing is discovered, no object is
-    read by itself, and only objects that differ are written, eight at a time. So a call without a change makes eleven calls of the API and one more for
+  - In a cluster it makes for each tenant a namespace with Pod Security C(restricted), a ResourceQuota and a LimitRange, network policies that deny all but a
+    few paths, and the rights of its people and its pipeline. Once for the cluster it makes priority classes and admission policies.
+  - Call it once per cluster with all of its tenants. There each kind is read by one list over the whole cluster, in pages of 500. Nothing is discovered, no
+    object is read by itself, and only objects that differ are written, eight at a time. So a call without a change makes eleven calls of the API and one more for
     each further page.
   - A quantity is compared by its number, so V(1000m) is V(1). Only fields that this module writes are compared.
   - Objects are applied server-side under the field manager C(sysgenpro). What others manage is left to them, and told as drift (C(drifted)), unless O(force)
@@ -150,7 +150,7 @@ options:
             type: str
           database_memory:
             description:
-              - Memory of its PostgreSQL, the files' cache included. At nine tenths of it the kernel slows it and takes cache back (control groups of version 2).
+              - Memory of its PostgreSQL, the files' cache included. At nine tenths of it the kernel slows it and takes cache back (version 2).
             type: str
           connections:
             description: Connections of its PostgreSQL. PostgreSQL takes another number only when it is started anew.
@@ -316,7 +316,8 @@ options:
         default: {}
   overcommit:
     description:
-      - How many times the allocatable of the nodes, or what the machine has, may be promised to all tenants of a pool together. It is looked at when a share grows. V(0) sets no bound.
+      - How many times the allocatable of the nodes, or what the machine has, may be promised to all tenants of a pool together. It is
+        looked at when a share grows. V(0) sets no bound.
       - With V(1) everybody can have their whole share at the same time.
     type: dict
     default: {}

@@ -66,15 +66,20 @@ class Profile:
 
 
 PROFILES: Mapping[str, Profile] = {
-    "small": Profile(SHARED, 1000, "1", "11Gi", "24Gi", "20Gi", 4, 24, "250m", "3328Mi",
+    "small": Profile(
+        SHARED, 1000, "1", "11Gi", "24Gi", "20Gi", 4, 24, "250m", "3328Mi",
         Size("2", "2Gi", "1", "1Gi", "1", "1Gi", 1024, "2", "1536Mi", 150, "2Gi", "1Gi", "20Gi", "256Mi", 500)),
-    "medium": Profile(SHARED, 2000, "4", "24Gi", "48Gi", "100Gi", 6, 36, "1500m", "8Gi",
+    "medium": Profile(
+        SHARED, 2000, "4", "24Gi", "48Gi", "100Gi", 6, 36, "1500m", "8Gi",
         Size("4", "5Gi", "2", "2Gi", "2", "2Gi", 1024, "4", "6Gi", 260, "8Gi", "4Gi", "100Gi", "512Mi", 1000)),
-    "large": Profile(SHARED, 3000, "12", "56Gi", "96Gi", "500Gi", 8, 60, "5", "22Gi",
+    "large": Profile(
+        SHARED, 3000, "12", "56Gi", "96Gi", "500Gi", 8, 60, "5", "22Gi",
         Size("10", "16Gi", "4", "4Gi", "4", "4Gi", 2048, "10", "20Gi", 460, "32Gi", "16Gi", "500Gi", "1Gi", 2000)),
-    "dedicated": Profile(DEDICATED, 4000, "24", "112Gi", "192Gi", "1Ti", 12, 100, "10", "48Gi",
+    "dedicated": Profile(
+        DEDICATED, 4000, "24", "112Gi", "192Gi", "1Ti", 12, 100, "10", "48Gi",
         Size("20", "40Gi", "8", "6Gi", "8", "6Gi", 4096, "20", "40Gi", 900, "64Gi", "32Gi", "1Ti", "2Gi", 4000)),
-    "regulated": Profile(REGULATED, 4000, "8", "40Gi", "96Gi", "500Gi", 8, 60, "3", "14Gi",
+    "regulated": Profile(
+        REGULATED, 4000, "8", "40Gi", "96Gi", "500Gi", 8, 60, "3", "14Gi",
         Size("6", "10Gi", "3", "3Gi", "3", "3Gi", 2048, "6", "14Gi", 300, "16Gi", "8Gi", "500Gi", "1Gi", 2000)),
 }
 

@@ -20,7 +20,8 @@ _NONE = 2 ** 62
 class Group:
     """One group; None where the kernel does not tell.
 
-    :ivar memory: bytes that it cannot do without: what is used, less the files' cache that nobody used lately. :ivar memory_max: :ivar cores: :ivar pids_max: its bounds.
+    :ivar memory: bytes that it cannot do without: what is used, less the files' cache that nobody used lately.
+    :ivar memory_max: :ivar cores: :ivar pids_max: its bounds.
     :ivar seconds: of processor time. :ivar periods: that its processor time was counted in. :ivar throttled: of those, how many it spent at its bound.
     :ivar killed: processes that were ended for want of memory.
     """

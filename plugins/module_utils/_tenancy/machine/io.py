@@ -32,7 +32,8 @@ Run = Callable[[Sequence[str]], Ended]
 
 _PROPERTIES = ("Id", "ActiveState", "ControlGroup", "MainPID", "InactiveExitTimestamp")
 _ASKED = ('{"id":{{json .Id}},"name":{{json .Name}},"labels":{{json .Config.Labels}},"running":{{json .State.Running}},"pid":{{json .State.Pid}},'
-          '"memory":{{json .HostConfig.Memory}},"nano":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},"weight":{{json .HostConfig.CpuShares}}}')
+          '"memory":{{json .HostConfig.Memory}},"nano":{{json .HostConfig.NanoCpus}},"pids":{{json .HostConfig.PidsLimit}},'
+          '"weight":{{json .HostConfig.CpuShares}}}')
 # "postgres: 17/acme_production: acme_production_blue_web acme_production [local] idle", or an address with its port.
 _BACKEND = re.compile(r"^postgres: .* (\[local\]|[0-9A-Fa-f.:]+\([0-9]+\))( |$)")
 

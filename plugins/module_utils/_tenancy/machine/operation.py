@@ -110,9 +110,10 @@ class MachineOperation:
         every = sums.all_shares(self.shares, self.absent, seen)
         if not self.check:
             self._remember(every, now)
+        left = {"residue": residue(self.machine, seen, self.absent)} if self.leaves else {}
         return {
             "tenants": tenants, "noisy": [noise for one in tenants for noise in one["noisy"]], "kinds_of_limit": told.kinds_of_limit(seen),
-            "machine": told.machine(every, self.releases, seen), **({"residue": residue(self.machine, seen, self.absent)} if self.leaves else {}), "calls": dict(self.machine.calls)}
+            "machine": told.machine(every, self.releases, seen), **left, "calls": dict(self.machine.calls)}
 
     def _remember(self, every: Sequence[Share], now: float) -> None:
         due = [share.name for share in self.shares if self.history.due(share.name, now)]

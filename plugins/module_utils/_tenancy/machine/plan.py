@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from ..._instance.bounds import Bounds
@@ -145,5 +144,4 @@ def make_plan(found: Changes, names: Mapping[str, Sequence[str]]) -> Plan:
 
 
 def _shown(bounds_of: Bounds) -> dict[str, Any]:
-    cores = bounds_of.cores
-    return {"memory": bounds_of.memory, "cpus": f"{cores.normalize():f}" if isinstance(cores, Decimal) else cores, "pids": bounds_of.pids, "weight": bounds_of.weight}
+    return {"memory": bounds_of.memory, "cpus": f"{bounds_of.cores.normalize():f}", "pids": bounds_of.pids, "weight": bounds_of.weight}

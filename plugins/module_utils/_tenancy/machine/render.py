@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a share is on a machine: the text of each file, and what each container is told. Pure.
 
-The roles make an instance's parts; beside their files lie these, which systemd, PostgreSQL and Redis read after them. So either can be written without the other.
+The roles make an instance's parts; beside their files lie these, which systemd, PostgreSQL and Redis read after them. So neither is written over the other.
 """
 
 from __future__ import annotations

@@ -74,8 +74,8 @@ def check_neighbours(shares: Sequence[Share]) -> None:
     for share in shares:
         others = sorted(other.name for other in shares if other.pool != share.pool)
         if share.pool and others:
-            raise DomainError("machine_shared", f"{share.name} has the profile {share.profile}, which wants a machine of its own; {joined(others)} would be beside it",
-                              unchanged=_UNCHANGED, advice="Give it another machine or another profile, or its own further instances the same pool")
+            raise DomainError("machine_shared", f"{share.name} has the profile {share.profile}, which wants a machine of its own;"
+                              f" {joined(others)} would be beside it", unchanged=_UNCHANGED, advice="Give it another machine or another profile, or its own further instances the same pool")
 
 
 def check_use(shares: Sequence[Share], observed: Observed, limited: Iterable[str], sizes: Mapping[str, Sizes]) -> None:
@@ -89,7 +89,8 @@ def check_use(shares: Sequence[Share], observed: Observed, limited: Iterable[str
         tenant = observed.tenants[share.name]
         changed = observed.shares.get(share.name) is None or observed.shares[share.name].limits != share.limits
         uses = [*(_of_parts(share, tenant, sizes.get(share.name)) if changed else ()), *_of_containers(share, tenant, told, observed.cores)]
-        below += [(share.name, f"{share.name}: {what} {shown(kind, bound)}, and {shown(kind, used)} are used") for what, kind, bound, used in uses if bound < used]
+        below += [(share.name, f"{share.name}: {what} {shown(kind, bound)}, and {shown(kind, used)} are used")
+                  for what, kind, bound, used in uses if bound < used]
     if below:
         raise DomainError("quota_below_use", f"a share would be below what runs now: {joined([said for _name, said in below])}", unchanged=_UNCHANGED,
                           advice="Give more, or end what runs first", tenants=sorted({name for name, _said_of in below}))

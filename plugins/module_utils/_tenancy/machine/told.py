@@ -23,20 +23,21 @@ THROTTLED = 0.2
 RESERVED = 5
 """Connections that PostgreSQL keeps for its superuser."""
 # What tenants take from each other, or stand still by; space is told by the forecast.
-_LOUD = ("web_cpu", "web_memory", "cron_cpu", "cron_memory", "queue_cpu", "queue_memory", "database_cpu", "database_memory", "pids", "connections", "session_memory",
-         "session_clients", "temp_files")
+_LOUD = ("web_cpu", "web_memory", "cron_cpu", "cron_memory", "queue_cpu", "queue_memory", "database_cpu", "database_memory", "pids", "connections",
+         "session_memory", "session_clients", "temp_files")
 
 
 def kinds_of_limit(observed: Observed) -> dict[str, str]:
     """Which limits hold on this machine, by the words of ``limits``, and ``io``: PostgreSQL's weight at the disks.
 
-    ``enforced``: the kernel, PostgreSQL or Redis refuses, slows or ends what is beyond it. ``advisory``: it is written down, and is aimed at. ``metered``: only seen.
+    ``enforced``: the kernel, PostgreSQL or Redis refuses, slows or ends what is beyond it. ``advisory``: it is written down, and is aimed at.
+    ``metered``: only seen.
     """
     def by(controller: str) -> str:
         return ENFORCED if controller in observed.controllers else ADVISORY
 
     found = {word: by("cpu") if word.endswith("cpu") else by("memory") for word in LIMITS if word.endswith(("cpu", "memory"))}
-    return {**found, "session_memory": ENFORCED, "pids": by("pids"), "connections": ENFORCED, "session_clients": ENFORCED, "temp_files": ENFORCED, "wal": ADVISORY,
+    return {**found, **dict.fromkeys(("session_memory", "session_clients", "connections", "temp_files"), ENFORCED), "pids": by("pids"), "wal": ADVISORY,
             "data": METERED, "storage": METERED, "io": ENFORCED if observed.weighs_io and "io" in observed.controllers else ADVISORY}
 
 
