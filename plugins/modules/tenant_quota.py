@@ -22,8 +22,8 @@ description:
   - In a cluster it makes for each tenant a namespace with Pod Security C(restricted), a ResourceQuota and a LimitRange, network policies that deny all but a
     few paths, and the rights of its people and its pipeline. Once for the cluster it makes priority classes and admission policies.
   - Call it once per cluster with all of its tenants. There each kind is read by one list over the whole cluster, in pages of 500. Nothing is discovered, no
-    object is read by itself, and only objects that differ are written, eight at a time. So a call without a change makes eleven calls of the API and one more for
-    each further page.
+    object is read by itself, and only objects that differ are written, eight at a time. So a call without a change makes eleven calls of the API and one
+    more for each further page.
   - A quantity is compared by its number, so V(1000m) is V(1). Only fields that this module writes are compared.
   - Objects are applied server-side under the field manager C(sysgenpro). What others manage is left to them, and told as drift (C(drifted)), unless O(force)
     says so. The other tenants are brought about all the same.

@@ -75,7 +75,8 @@ def check_neighbours(shares: Sequence[Share]) -> None:
         others = sorted(other.name for other in shares if other.pool != share.pool)
         if share.pool and others:
             raise DomainError("machine_shared", f"{share.name} has the profile {share.profile}, which wants a machine of its own;"
-                              f" {joined(others)} would be beside it", unchanged=_UNCHANGED, advice="Give it another machine or another profile, or its own further instances the same pool")
+                              f" {joined(others)} would be beside it", unchanged=_UNCHANGED,
+                              advice="Give it another machine or another profile, or its own further instances the same pool")
 
 
 def check_use(shares: Sequence[Share], observed: Observed, limited: Iterable[str], sizes: Mapping[str, Sizes]) -> None:
