@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.connections import jobs_of, needed
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.connections import (
+    KEPT,
+    Needed,
+    jobs_of,
+    needed,
+    of_a_login,
+)
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import (
     DATABASE,
     DATABASE_SAID,
@@ -84,6 +90,8 @@ def _completed(cluster: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[s
     complete["settings"] = own + [
         _setting(key, value, "asked for by the inventory") for key, value in sorted(asked.items())
     ]
+    granted = int(cluster.get("connections") or 0)
+    complete["connection_limit"] = of_a_login(granted, _needed(cluster)) if granted else -1
     complete["memory_low"] = min(complete["memory_high"], _buffers(size.memory))
     return complete
 
@@ -106,11 +114,9 @@ def _size(cluster: Mapping[str, Any], machine: Mapping[str, Any]) -> _Size:
 def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], size: _Size) -> list[dict[str, str]]:
     memory, cores, why = size.memory, machine["cores"], size.why
     workers, cron = int(cluster.get("workers", 2)), int(cluster.get("cron_threads", 1))
-    pool = int(cluster.get("db_maxconn", 8))
     jobs = _jobs(cluster)
     processes = 2 * (workers + cron + 1) + jobs
-    connections = needed(workers, cron, pool, jobs)
-    granted = int(cluster.get("connections") or 0)
+    connections, granted = _needed(cluster), int(cluster.get("connections") or 0)
     _check(not granted or granted >= connections.all, cluster.get("instance"), "connections", granted, f"{connections.all} at least: {connections.said}")
     buffers = _buffers(memory)
     parallel = max(1, min(cores, round(size.cores)))
@@ -118,7 +124,7 @@ def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], size: _Size) 
     ssd = machine.get("disk", "ssd") == "ssd"
     return [
         _setting("max_connections", granted or connections.all, f"its share; it needs {connections.said}" if granted else connections.said),
-        _setting("superuser_reserved_connections", 5, "operators, dumps and releases get in when Odoo has used up the rest"),
+        _setting("superuser_reserved_connections", KEPT, "operators, dumps and releases get in when Odoo has used up the rest"),
         _setting("shared_buffers", f"{buffers}MB", f"a quarter of {why}"),
         _setting("effective_cache_size", f"{_between(memory * 3 / 4, 64, 10**7)}MB", "three quarters of the same: buffers and page cache"),
         _setting("work_mem", f"{_between((memory - buffers) / (processes * 3), 4, 64)}MB",
@@ -134,6 +140,10 @@ def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], size: _Size) 
         _setting("random_page_cost", "1.1" if ssd else "4", f"postgresql_disk is {machine.get('disk', 'ssd')}"),
         _setting("effective_io_concurrency", 200 if ssd else 2, f"postgresql_disk is {machine.get('disk', 'ssd')}"),
     ]
+
+
+def _needed(cluster: Mapping[str, Any]) -> Needed:
+    return needed(int(cluster.get("workers", 2)), int(cluster.get("cron_threads", 1)), int(cluster.get("db_maxconn", 8)), _jobs(cluster))
 
 
 def _jobs(cluster: Mapping[str, Any]) -> int:

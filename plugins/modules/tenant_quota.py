@@ -149,8 +149,7 @@ options:
             description: Cores that its PostgreSQL may ever take.
             type: str
           database_memory:
-            description:
-              - Memory of its PostgreSQL, the files' cache included. At nine tenths of it the kernel slows it and takes cache back (version 2).
+            description: Memory of its PostgreSQL, the files' cache included, which the kernel takes back first.
             type: str
           connections:
             description: Connections of its PostgreSQL. PostgreSQL takes another number only when it is started anew.

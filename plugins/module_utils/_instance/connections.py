@@ -15,6 +15,10 @@ RUNNER_CONNECTIONS = 2
 """Of the runner of the queue's process, beside one pool for each job that runs at once."""
 
 
+KEPT = 5
+"""Connections that PostgreSQL keeps for its superuser (``superuser_reserved_connections``)."""
+
+
 @dataclass(frozen=True)
 class Needed:
     """:ivar all: with both colours, an update and the reserve. :ivar colour: of one colour. :ivar said: the arithmetic, for people."""
@@ -34,6 +38,11 @@ def needed(workers: int, cron: int, pool: int, jobs: int = 0) -> Needed:
     said = (f"2 colours x (({workers} web + {cron} cron) x {pool} + {REALTIME_CONNECTIONS} websocket) + " + (f"{queue} queue + " if queue else "")
             + f"{pool} update + {RESERVE} reserve")
     return Needed(2 * colour + queue + pool + RESERVE, colour, said)
+
+
+def of_a_login(granted: int, need: Needed) -> int:
+    """The most that one login of a colour may open: what leaves the other colour all that it may open, and who has to help a way in."""
+    return granted - KEPT - need.colour
 
 
 def jobs_of(channels: object) -> int:

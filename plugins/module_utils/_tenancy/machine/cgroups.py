@@ -107,7 +107,14 @@ class Groups:
             memory=_working(_number(at("memory", "memory.usage_in_bytes")), _table(at("memory", "memory.stat")).get("total_inactive_file", 0)),
             memory_max=_number(at("memory", "memory.limit_in_bytes")), pids=_number(at("pids", "pids.current")), pids_max=_number(at("pids", "pids.max")),
             cores=Decimal(quota) / Decimal(period) if quota and period and quota > 0 else None, seconds=spent / 1e9 if spent is not None else None,
-            periods=time.get("nr_periods", 0), throttled=time.get("nr_throttled", 0), killed=_table(at("memory", "memory.oom_control")).get("oom_kill", 0))
+            periods=time.get("nr_periods", 0), throttled=time.get("nr_throttled", 0), killed=self._killed(paths))
+
+
+    def _killed(self, paths: Mapping[str, str]) -> int:
+        """Version 1 counts a process that was ended where it was, and not above."""
+        path = paths.get("memory", paths.get("", ""))
+        texts = (read_text(os.path.join(directory, "memory.oom_control")) for directory, _names, _files in os.walk(os.path.join(self.root, "memory", path.strip("/"))))
+        return sum(_table(text or "").get("oom_kill", 0) for text in texts) if path else 0
 
 
 def _working(used: int | None, cache: int) -> int | None:

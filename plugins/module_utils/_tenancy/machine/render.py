@@ -74,11 +74,15 @@ def files(share: Share, cluster: Place | None, session: bool) -> Iterator[File]:
 
 
 def slice_text(share: Share) -> str:
-    """PostgreSQL's slice. It is slowed and gives up cache some way before the limit at which the kernel ends one of its processes."""
+    """PostgreSQL's slice. At its limit the kernel takes the files' cache back first, then it ends a process.
+
+    No ``MemoryHigh``: what cannot be taken back is then slowed by seconds for each piece of memory, so that nobody is served for long minutes. PostgreSQL whose
+    process was ended recovers in seconds.
+    """
     limits = share.limits
     return "\n".join((
         "[Slice]", "CPUAccounting=yes", "MemoryAccounting=yes", "TasksAccounting=yes", "IOAccounting=yes", f"CPUWeight={weight(share)}",
-        f"CPUQuota={percent(limits['database_cpu'])}%", f"IOWeight={weight(share)}", f"MemoryHigh={int(limits['database_memory'] * 9 / 10)}",
+        f"CPUQuota={percent(limits['database_cpu'])}%", f"IOWeight={weight(share)}", "MemoryHigh=infinity",
         f"MemoryMax={share.whole('database_memory')}", "MemorySwapMax=0", f"TasksMax={share.whole('connections') + SPARE_PROCESSES}", ""))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ..._instance.connections import KEPT
 from ..shares import ADVISORY, ENFORCED, METERED
 from .cgroups import Group
 from .history import History, Sample, forecast
@@ -20,8 +21,6 @@ FULL = Decimal("0.9")
 """Of a limit that is used up to here, somebody should know."""
 THROTTLED = 0.2
 """Of the time: who spends more of it at the bound of its processor time would take more than it has."""
-RESERVED = 5
-"""Connections that PostgreSQL keeps for its superuser."""
 # What tenants take from each other, or stand still by; space is told by the forecast.
 _LOUD = ("web_cpu", "web_memory", "cron_cpu", "cron_memory", "queue_cpu", "queue_memory", "database_cpu", "database_memory", "pids", "connections",
          "session_memory", "session_clients", "temp_files")
@@ -115,7 +114,7 @@ def second_colour(share: Share, tenant: Tenant, observed: Observed) -> dict[str,
     """Whether a second colour fits beside what runs: by the machine's memory, and by the connections of its PostgreSQL."""
     opened = tenant.database.connections if tenant.database else 0
     found = {"memory": (Decimal(observed.available), share.colour_memory),
-             "connections": (share.limits["connections"] - RESERVED - opened, Decimal(share.processes.needed.colour))}
+             "connections": (share.limits["connections"] - KEPT - opened, Decimal(share.processes.needed.colour))}
     return {"fits": all(free >= needs for free, needs in found.values()),
             **{word: {"free": plain(free), "needs": plain(needs)} for word, (free, needs) in found.items()}}
 

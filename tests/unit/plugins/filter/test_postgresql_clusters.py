@@ -95,6 +95,8 @@ def test_a_size_of_its_own_takes_the_place_of_a_share() -> None:
     found = tuning.postgresql_clusters([cluster(memory=1536, cores=2, connections=150), cluster(instance="b", number=2, share=0.5)], machine)
     values = {setting["name"]: setting["value"] for setting in found[0]["settings"]}
     assert (values["shared_buffers"], values["max_connections"], values["max_parallel_workers"]) == ("384MB", "150", "2")
+    # Of 150, what leaves 5 to the superuser and 40 to the other colour.
+    assert [one["connection_limit"] for one in found] == [105, -1]
     assert (found[0]["memory_high"], found[0]["weight"]) == (1536, 200) and found[0]["share"] == 1536 / 8192
 
 

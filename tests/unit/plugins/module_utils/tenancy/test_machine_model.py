@@ -104,7 +104,7 @@ def test_files() -> None:
     found = {file.path: file for file in render.files(share(profile=None, limits=FULL), place, session=True)}
     assert found["etc/systemd/system/sysgenpro-postgresql-acme_db.slice.d/quota.conf"].text.splitlines()[1:] == [
         "[Slice]", "CPUAccounting=yes", "MemoryAccounting=yes", "TasksAccounting=yes", "IOAccounting=yes", "CPUWeight=100", "CPUQuota=150%", "IOWeight=100",
-        "MemoryHigh=966367641", "MemoryMax=1073741824", "MemorySwapMax=0", "TasksMax=184"]
+        "MemoryHigh=infinity", "MemoryMax=1073741824", "MemorySwapMax=0", "TasksMax=184"]
     database = found["etc/postgresql/17/acme_db/conf.d/sysgenpro_quota.conf"]
     assert database.text.splitlines()[1:] == ["max_connections = 120", "temp_file_limit = '976562kB'", "max_wal_size = '1024MB'", "max_slot_wal_keep_size = '1024MB'"]
     # PostgreSQL reads conf.d in this order, and the last one counts.

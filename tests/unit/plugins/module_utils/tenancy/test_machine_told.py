@@ -126,6 +126,14 @@ def test_an_hour_later_what_was_is_no_noise(tmp_path: Path) -> None:
     assert look(world, START + 60)["noisy"] == []
 
 
+def test_a_process_that_was_ended_below_counts(tmp_path: Path) -> None:
+    """Version 1 tells of it only where it was."""
+    world = World(tmp_path, ["acme"], version=1)
+    quota(world, {"name": "acme"}, now=START)
+    world.kernel("/sgp.slice/acme/pg", "memory.events", "oom_kill_disable 0\nunder_oom 0\noom_kill 2")
+    assert [(one["by"], one["uses"]) for one in look(world, START + 60)["noisy"]] == [("database_out_of_memory", "2")]
+
+
 @pytest.mark.parametrize(("available", "backends", "fits"), [(8, 3, True), (2, 3, False), (8, 106, False), (8, 105, True)])
 def test_room_for_a_second_colour(tmp_path: Path, available: int, backends: int, fits: bool) -> None:
     world = World(tmp_path, ["acme"])
