@@ -126,7 +126,8 @@ def _login(cluster: Cluster, login: str, found: Seen) -> list[Step]:
     role = found.roles.get(name)
     steps = []
     limit = -1 if login == UPDATE or cluster.connection_limit is None else cluster.connection_limit
-    bound = [Step("limit", f"let {name} have {'any number of' if limit == -1 else limit} connections", {"instance": cluster.instance, "role": name, "limit": limit})]
+    said = f"let {name} have {'any number of' if limit == -1 else limit} connections"
+    bound = [Step("limit", said, {"instance": cluster.instance, "role": name, "limit": limit})]
     if role is None:
         return [
             _step(cluster, "create_login", f"create role {name}", role=name, login=login),

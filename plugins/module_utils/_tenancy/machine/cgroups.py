@@ -113,8 +113,10 @@ class Groups:
     def _killed(self, paths: Mapping[str, str]) -> int:
         """Version 1 counts a process that was ended where it was, and not above."""
         path = paths.get("memory", paths.get("", ""))
-        texts = (read_text(os.path.join(directory, "memory.oom_control")) for directory, _names, _files in os.walk(os.path.join(self.root, "memory", path.strip("/"))))
-        return sum(_table(text or "").get("oom_kill", 0) for text in texts) if path else 0
+        found = 0
+        for directory, _names, _files in os.walk(os.path.join(self.root, "memory", path.strip("/"))) if path else ():
+            found += _table(read_text(os.path.join(directory, "memory.oom_control")) or "").get("oom_kill", 0)
+        return found
 
 
 def _working(used: int | None, cache: int) -> int | None:
