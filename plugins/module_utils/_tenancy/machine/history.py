@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,7 @@ def save(history: History, path: str = PATH) -> None:
     """:raises OSError: as the file system gives it."""
     value = {"samples": {name: [[each.at, dict(each.sizes), {key: list(spent) for key, spent in each.spent.items()}] for each in samples]
                          for name, samples in history.samples.items()}, "restarts": history.restarts}
+    os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
     replace_file(path, json.dumps(value, separators=(",", ":")).encode(), 0o600)
 
 

@@ -162,9 +162,12 @@ class Machine:
         disk.remove(self._at(path))
 
     def limit(self, bounds: Bounds, ids: Sequence[str]) -> None:
-        """Give containers, running or not, their bounds. :raises DomainError: ``docker_down``."""
-        self._docker("container", "update", "--memory", str(bounds.memory), "--memory-swap", str(bounds.memory), "--cpus", f"{bounds.cores:f}",
-                     "--cpu-shares", str(bounds.weight), "--pids-limit", str(bounds.pids), *ids)
+        """Give containers, running or not, their bounds. :raises DomainError: ``limit_not_taken``."""
+        done = self._call(["docker", "container", "update", "--memory", str(bounds.memory), "--memory-swap", str(bounds.memory), "--cpus", f"{bounds.cores:f}",
+                     "--cpu-shares", str(bounds.weight), "--pids-limit", str(bounds.pids), *ids])
+        if done.code:
+            raise DomainError("limit_not_taken", f"Docker does not limit a container: {done.first('docker')}",
+                              advice="Mend the cause that is named, then run this again")
 
     def units(self, *arguments: str) -> None:
         """:raises DomainError: ``systemd_refused``."""

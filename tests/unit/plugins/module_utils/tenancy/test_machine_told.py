@@ -64,8 +64,9 @@ def test_a_clock_that_was_set_back() -> None:
 
 @pytest.mark.parametrize("text", [None, "", "{", "[]", '{"samples": {"acme": [3]}}', '{"samples": 3}'])
 def test_a_damaged_history_is_an_empty_one(tmp_path: Path, text: str | None) -> None:
-    path = tmp_path / "history.json"
+    path = tmp_path / "not yet there" / "history.json"
     if text is not None:
+        path.parent.mkdir()
         path.write_text(text)
     assert history.load(str(path)) == History()
     kept = History({"acme": [Sample(1.0, {"data": 1}, {"database": [1.0, 2, 3, 4]})]}, {"acme": 3.0})
