@@ -45,6 +45,20 @@ def tenants_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, An
     return tenants
 
 
+def homes_elsewhere(tenants: Iterable[Mapping[str, Any]], hostvars: Mapping[str, Any], cluster: str, groups: Mapping[str, Any]) -> list[str]:
+    """A sentence for each tenant of a cluster that the inventory has as an instance somewhere else.
+
+    :param tenants: what ``tenant_quota_info`` tells of the cluster.
+    """
+    known = {str(name): hostvars[name] for name in groups.get("instances", [])}
+    found = []
+    for name in sorted(tenant["name"] for tenant in tenants if tenant["name"] in known):
+        home = known[name].get("instance_cluster") or known[name].get("instance_machine")
+        if home != cluster:
+            found.append(f"{name} runs in {cluster}, and the inventory has it on {home}.")
+    return found
+
+
 def _registries(images: Iterable[Any]) -> set[str]:
     """``registry/repository`` of references; a release's short name has none."""
     return {str(image).split("@", 1)[0] for image in images if image and "/" in str(image)}
@@ -54,4 +68,4 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"instances_in": instances_in, "tenants_of": tenants_of}
+        return {"homes_elsewhere": homes_elsewhere, "instances_in": instances_in, "tenants_of": tenants_of}

@@ -165,6 +165,28 @@ options:
           - More than one takes a claim that several nodes can mount, or one node for all.
         type: int
         default: 1
+      web_replicas_most:
+        description:
+          - Pods that the colour that leads may grow to while it is busy, with O(runtime=kubernetes). V(0) is as many as O(processes.web_replicas), always.
+          - A colour that takes over begins with as many as the one before it has.
+          - The database's connections have to be enough for two colours of so many.
+        type: int
+        default: 0
+      web_busy_cpu:
+        description:
+          - Per cent of O(processes.web_cpus) that pods use on average, beyond which there shall be more. V(0) looks at O(processes.web_busy_metric) alone.
+        type: int
+        default: 70
+      web_busy_metric:
+        description:
+          - A metric of each pod beyond whose O(processes.web_busy_target) there shall be more, as a metrics adapter of the cluster calls it.
+          - Each pod tells C(sysgenpro_odoo_requests), its requests under way, at C(/metrics) of port 8068, in the format of Prometheus.
+        type: str
+        default: ""
+      web_busy_target:
+        description: The metric's average over the pods, as V(3) or V(500m).
+        type: str
+        default: ""
       web_workers:
         description: HTTP workers, of each container or pod.
         type: int

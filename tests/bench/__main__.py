@@ -18,8 +18,9 @@ from typing import Any
 sys.path[:0] = [str(Path(__file__).parents[1] / "integration" / "release"), str(Path(__file__).parents[1] / "lab")]
 
 from estate import Estate  # noqa: E402
+from sgplab import base  # noqa: E402
 
-from . import converged, recovery, releases, today  # noqa: E402
+from . import converged, kubernetes, recovery, releases, today  # noqa: E402
 
 MACHINE = "bench-1"
 
@@ -27,25 +28,38 @@ MACHINE = "bench-1"
 def main() -> int:
     """Measure; 0 unless something of ours failed a request or lost a write."""
     parser = argparse.ArgumentParser(prog="bench", description="Our figures, beside what a user would do today.")
-    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both)")
+    parser.add_argument("what", nargs="*", default=["releases", "recovery"], help="releases, recovery (default: both), kubernetes")
     parser.add_argument("--requests", type=int, default=10_000, help="requests to serve for each kind of release (%(default)s)")
     parser.add_argument("--rounds", type=int, default=2, help="how often to and fro, where no load is on (%(default)s)")
+    parser.add_argument("--tenants", type=int, default=1000, help="of a cluster, that of KUBECONFIG (%(default)s)")
     arguments = parser.parse_args()
-    if set(arguments.what) - {"releases", "recovery"}:
-        parser.error(f"what is {' '.join(arguments.what)}, expected releases, recovery or both")
+    if set(arguments.what) - {"releases", "recovery", "kubernetes"}:
+        parser.error(f"what is {' '.join(arguments.what)}, expected any of releases, recovery, kubernetes")
     began = time.monotonic()
 
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.0f}s  {text}", flush=True)
 
+    held = [_kubernetes(say, arguments.tenants)] if "kubernetes" in arguments.what else []
+    if arguments.what == ["kubernetes"]:
+        return 0 if all(held) else 1
     say("the machine, its instance and its releases")
     estate = Estate.open(MACHINE, demo=True)
     try:
-        held = [_releases(estate, say, arguments.requests, arguments.rounds)] if "releases" in arguments.what else []
+        held += [_releases(estate, say, arguments.requests, arguments.rounds)] if "releases" in arguments.what else []
         held += [_recovery(estate, say)] if "recovery" in arguments.what else []
     finally:
         estate.close()
     return 0 if all(held) else 1
+
+
+def _kubernetes(say: Callable[[str], None], tenants: int) -> bool:
+    directory = base.cache() / "bench-kubernetes"
+    bench = kubernetes.KubernetesBench(say, directory, tenants)
+    bench.measure()
+    print("\n" + "\n".join(bench.show()))
+    _keep(directory / "figures.json", {"seconds": bench.rows, **bench.facts})
+    return True
 
 
 def _recovery(estate: Estate, say: Callable[[str], None]) -> bool:

@@ -74,6 +74,10 @@ ARGUMENTS: dict[str, Any] = {
         "apply_defaults": True,
         "options": {
             "web_replicas": {"type": "int", "default": 1},
+            "web_replicas_most": {"type": "int", "default": 0},
+            "web_busy_cpu": {"type": "int", "default": 70},
+            "web_busy_metric": {"type": "str", "default": ""},
+            "web_busy_target": {"type": "str", "default": ""},
             "web_workers": {"type": "int", "default": 2},
             "web_memory": {"type": "str", "default": "2g"},
             "web_cpus": {"type": "float", "default": 0},

@@ -347,9 +347,10 @@ def check_room(wanted: Desired, seen: Observed, queue: bool = False) -> None:
     if settings and colours > have:
         raise DomainError(
             "connection_limit", f"both colours may open {colours} connections, " + what.format(have), unchanged="Nothing was changed",
-            advice="Lower processes.web_workers or processes.db_maxconn, or raise " + more)
+            advice="Lower processes.web_workers, web_replicas or db_maxconn, or raise " + more)
 
 
 def connections(processes: Mapping[str, Any]) -> int:
-    """Database connections one colour may open: workers, the websocket process, cron."""
-    return int((processes["web_workers"] + processes["cron_threads"]) * processes["db_maxconn"] + REALTIME_MAXCONN)
+    """Database connections one colour may open: of each web process its workers and the websocket process, and cron."""
+    web = max(processes.get("web_replicas", 1), processes.get("web_replicas_most", 0))
+    return int((web * processes["web_workers"] + processes["cron_threads"]) * processes["db_maxconn"] + web * REALTIME_MAXCONN)

@@ -30,6 +30,7 @@ from .._instance.names import (
 from .._kernel.errors import bad_input
 from .._kernel.plan import canonical_json, digest_of
 from .._kernel.text import parse_memory
+from .._kubernetes import quantities
 from .queue_job import RUNNERS, asked_to_load, root_capacity
 
 # As res.lang.csv of all series has them (ar_001, es_419, sr@Cyrl, kab_DZ, sw) and glibc's locales (ca_ES@valencia), with a script where somebody made one.
@@ -39,8 +40,11 @@ OPTION = re.compile(r"[a-z][a-z0-9_]*")
 # Names of what nobody but the process may read: options of odoo.conf (admin_passwd, smtp_password) and variables of an environment.
 SECRET = re.compile(r"(?:.*_)?(?:passwd|password|passphrase|secret|token)", re.IGNORECASE)
 # The least that makes sense, by parameter.
-LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.cron_threads": 0, "processes.db_maxconn": 1,
+LEAST = {"uid": 1, "database.port": 1, "processes.web_workers": 1, "processes.web_replicas": 1, "processes.web_replicas_most": 0,
+         "processes.web_busy_cpu": 0, "processes.cron_threads": 0, "processes.db_maxconn": 1,
          "processes.web_cpus": 0, "processes.cron_cpus": 0, "processes.queue_cpus": 0, "bounds.updates_at_once": 1}
+# How a colour that has one web process, and keeps it, says so: what goes into a digest only where it is said otherwise.
+_SINGLE: Mapping[str, Any] = {"web_replicas": 1, "web_replicas_most": 0, "web_busy_cpu": 70, "web_busy_metric": "", "web_busy_target": ""}
 # What the platform sets itself in odoo.conf.
 RESERVED = frozenset((
     "db_host", "db_port", "db_user", "db_password", "db_name", "dbfilter", "list_db", "data_dir", "addons_path",
@@ -110,7 +114,7 @@ class Desired(Directories):
         return digest_of({
             "config": self.params["config"], "environment": dict.fromkeys(self.params["environment_variables"]),
             "processes": {key: value for key, value in self.params["processes"].items()
-                          if not key.startswith(QUEUE) and value != [] and (key, value) != ("web_replicas", 1)},
+                          if not key.startswith(QUEUE) and value != [] and (key, value) not in _SINGLE.items()},
             "secrets": sealed, "uid": self.params["uid"], **self._ground,
             **({"apart": apart} if apart else {}),
         })
@@ -179,6 +183,7 @@ def _check_place(params: Mapping[str, Any]) -> None:
             raise bad_input("database.host", None, "the host of the PostgreSQL cluster, since pods reach it by TCP")
         if params["session"] and not params["session"].get("host"):
             raise bad_input("session.host", None, "the host of the session store, since pods reach it by TCP")
+        _check_growth(params["processes"])
         return
     try:
         network = ipaddress.ip_network(params["subnet"])
@@ -189,8 +194,26 @@ def _check_place(params: Mapping[str, Any]) -> None:
     for field in ("database", "session"):
         if params[field] and not params[field].get("socket"):
             raise bad_input(field + ".socket", None, "the socket on the machine, since containers reach it by that")
-    if params["processes"].get("web_replicas", 1) != 1:
-        raise bad_input("processes.web_replicas", params["processes"]["web_replicas"], "1, since a colour has one container on a machine; raise web_workers")
+    for key in ("web_replicas", "web_replicas_most"):
+        if params["processes"].get(key, 1) not in (_SINGLE[key], 1):
+            raise bad_input("processes." + key, params["processes"][key], f"{_SINGLE[key]}, since a colour has one container on a machine; raise web_workers")
+
+
+def _check_growth(processes: Mapping[str, Any]) -> None:
+    """Of pods."""
+    least, most, metric, target = (processes.get(key, _SINGLE[key]) for key in ("web_replicas", "web_replicas_most", "web_busy_metric", "web_busy_target"))
+    if not most:
+        return
+    if most < least:
+        raise bad_input("processes.web_replicas_most", most, f"{least} (processes.web_replicas) or more, or 0")
+    if bool(metric) != bool(target):
+        raise bad_input("processes.web_busy_target", target, "the average of web_busy_metric beyond which there shall be more pods; both or none")
+    if target:
+        quantities.parse("processes.web_busy_target", target)
+    if not metric and not processes["web_busy_cpu"]:
+        raise bad_input("processes.web_busy_cpu", 0, "1 or more, or web_busy_metric: by one of them is seen how busy pods are")
+    if processes["web_busy_cpu"] and not processes["web_cpus"]:
+        raise bad_input("processes.web_cpus", 0, "the processors of a pod, of which web_busy_cpu is a share; or web_busy_cpu: 0 with web_busy_metric")
 
 
 def _check_numbers(params: Mapping[str, Any]) -> None:

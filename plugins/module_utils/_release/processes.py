@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .._image.record import Release
 from .._instance.database import Database
 from .._instance.names import REALTIME, UPDATE, place
 from .._kernel.text import parse_memory
-from .._runtime.protocol import Runtime, Spec
+from .._runtime.protocol import Runtime, Scale, Spec
 from . import config
 from .model import Desired
 
 # What a place that runs once may need, in bytes, where the operator gives no size.
 _UPDATE_MEMORY = 4 * 1024 ** 3
+
+
+def _many(processes: Mapping[str, Any]) -> dict[str, Any]:
+    """How many web processes a colour has."""
+    least, most = int(processes["web_replicas"]), int(processes["web_replicas_most"])
+    scale = Scale(least, most, processes["web_busy_cpu"], processes["web_busy_metric"], processes["web_busy_target"]) if most > least else None
+    return {"replicas": least, "scale": scale}
 
 
 class Processes:
@@ -43,7 +51,7 @@ class Processes:
             files=self._files(release, kind, role, password, self.wanted.database),
             environment={**config.environment(params, kind), "SYSGENPRO_REPORT_URL": reports},
             memory=parse_memory(f"processes.{kind}_memory", processes[kind + "_memory"]), cpus=float(processes[kind + "_cpus"]), waits=waits,
-            replicas=int(processes["web_replicas"]) if kind == "web" else 1))
+            **(_many(processes) if kind == "web" else {})))
 
     def once(self, where: str, release: Release, command: Sequence[str], database: str, *, files: Mapping[str, str] | None = None,
              data: str = "data", reach: str = "database", kind: str = UPDATE, waits: bool = False) -> None:

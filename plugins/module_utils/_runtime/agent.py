@@ -8,6 +8,7 @@ add-ons tell of requests under way. It is stdlib only, since it runs on the Pyth
 
 ``GET /`` answers ``{"connections": {port: number}, "requests": [...], "own_work": [...], "gone": bool}``. ``POST /`` takes any of
 ``{"go": true, "leading": bool, "forget_calls": true, "kill": true}``. Both ask for the token of the place in ``X-Sysgenpro-Token``.
+``GET /metrics`` asks for none and counts requests and connections, for a cluster that has pods by their metrics.
 """
 
 from __future__ import annotations
@@ -124,14 +125,26 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = json.dumps({"connections": connections(), "requests": requests(), "own_work": read(RUN + "/.own-work").splitlines(),
                            "gone": os.path.exists(GO)}).encode()
+        self._send("application/json", body)
+
+    def _send(self, kind: str, body: bytes) -> None:
         self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
+    def _metrics(self) -> None:
+        """In the text format of Prometheus; counts only, so nobody is asked who they are."""
+        rows = [f'sysgenpro_odoo_connections{{port="{port}"}} {number}' for port, number in sorted(connections().items())]
+        body = "\n".join(["# TYPE sysgenpro_odoo_requests gauge", f"sysgenpro_odoo_requests {len(requests())}",
+                          "# TYPE sysgenpro_odoo_connections gauge", *rows, ""]).encode()
+        self._send("text/plain; version=0.0.4", body)
+
     def do_GET(self) -> None:
-        if self._allowed():
+        if self.path == "/metrics":
+            self._metrics()
+        elif self._allowed():
             self._answer()
 
     def do_POST(self) -> None:

@@ -16,6 +16,7 @@ import re
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._instance.names import COLOURS, PLACES
@@ -29,7 +30,7 @@ from .._kubernetes.labels import INSTANCE, PLACE, PREFIX
 from . import agent, pods, rights
 from .kept import keep
 from .pods import AGENT, MARK, ODOO, REGISTRY, Ground
-from .protocol import Found, Outcome, Spec
+from .protocol import Found, Outcome, Scale, Spec
 
 SECRETS = (*PLACES, REGISTRY)
 # Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
@@ -159,6 +160,12 @@ class KubernetesRuntime:
         self._tell(place, go=False, leading=False)
         if spec.colour or spec.kind == "web":
             self.api.apply(pods.address(self.ground, place), force=True)
+        if pods.several(spec):
+            self.api.apply(pods.disruption(self.ground, place), force=True)
+        else:
+            self.api.delete("PodDisruptionBudget", self.namespace, place)
+        if spec.scale:
+            spec = replace(spec, replicas=min(max(spec.replicas, self._most_now(place)), spec.scale.most))
         digest = hashlib.sha256(canonical_json(content).encode()).hexdigest()
         known = {} if spec.reach == "instance" else {name: _address_of(name) for name in spec.hosts}
         self.api.apply(pods.workload(self.ground, place, spec, self._program(), digest, known), force=True)
@@ -177,6 +184,7 @@ class KubernetesRuntime:
         self._wait_until_begun(place)
 
     def ask_to_end(self, place: str) -> None:
+        self._grow(place, False)
         self._scale(place, 0)
         self._keep_log(place)
 
@@ -196,6 +204,8 @@ class KubernetesRuntime:
         if not self.ended(place, seconds):
             self._end(place)
         self.start(place)
+        if self._told(place).get("leading") == "1":
+            self._grow(place, True)
 
     def stop(self, place: str, seconds: float) -> None:
         self._rest(place)
@@ -205,7 +215,8 @@ class KubernetesRuntime:
     def remove(self, place: str) -> None:
         self._keep_log(place)
         self._end(place)
-        self.api.delete("Deployment", self.namespace, place)
+        for kind in ("HorizontalPodAutoscaler", "PodDisruptionBudget", "Deployment"):
+            self.api.delete(kind, self.namespace, place)
         self._end_job(place)
         for kind in ("Deployment", "Job"):
             self._until_gone(kind, place)
@@ -231,6 +242,7 @@ class KubernetesRuntime:
             self._tell(place, go=told.get("go") == "1", leading=leads)
         if told:
             self._ask(place, {"leading": leads})
+            self._grow(place, leads)
 
     def forget_calls(self, colour: str) -> None:
         self._ask(place_of(colour, "web"), {"forget_calls": True})
@@ -253,6 +265,19 @@ class KubernetesRuntime:
         elif not found["spec"].get("replicas"):
             self._scale(place, int((found["metadata"].get("annotations") or {}).get(PREFIX + "replicas") or 1))
 
+    def _grow(self, place: str, may: bool) -> None:
+        """Have a place grow with its load, if it was made to, or stay as it is. Only what leads may: who waits to lead, and who drains, has no load of its own."""
+        said = ((self.api.get("Deployment", self.namespace, place) or {}).get("metadata", {}).get("annotations") or {}) if may else {}
+        if said.get(PREFIX + pods.SCALE):
+            self.api.apply(pods.scaler(self.ground, place, Scale(**json.loads(said[PREFIX + pods.SCALE]))), force=True)
+        else:
+            self.api.delete("HorizontalPodAutoscaler", self.namespace, place)
+
+    def _most_now(self, place: str) -> int:
+        """As many pods as a colour has just now: whoever takes over at the busiest hour takes over all of it."""
+        found = [self.api.get("Deployment", self.namespace, other) for other in (place_of(colour, "web") for colour in COLOURS) if other != place]
+        return max((int(each["spec"].get("replicas") or 0) for each in found if each), default=0)
+
     def _scale(self, place: str, replicas: int) -> None:
         try:
             self.api.merge("Deployment", self.namespace, place, {"spec": {"replicas": replicas}}, "scale")
@@ -264,12 +289,12 @@ class KubernetesRuntime:
         """:param go: have what waits in its pods go on.
         :raises DomainError: ``start_failed``, with the reason that the cluster gives."""
         deadline, refused = Deadline(BEGIN), Deadline(NO_POD)
-        why = "no pod was made"
+        why, wanted = "no pod was made", self._wanted(place)
         while True:
             found = [pod for pod in self._pods(place) if not pod["metadata"].get("deletionTimestamp")]
             begun = [pod for pod in found if _runs(pod)]
             # The kubelet brings the ConfigMap to a pod that waits already, but may take a minute for it.
-            if found and len(begun) + sum(_terminated(pod) is not None for pod in found) == len(found) and (not go or len(begun) == sum(
+            if len(found) >= wanted and len(begun) + sum(_terminated(pod) is not None for pod in found) == len(found) and (not go or len(begun) == sum(
                     said["gone"] for said in self._ask(place, {"go": True}))):
                 return
             why = next((": ".join(part for part in _waits_for(pod) if part) for pod in found if not _runs(pod)), "") or why
@@ -279,6 +304,10 @@ class KubernetesRuntime:
                 raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200),
                                   advice="Give it what it lacks, then run the same command again")
             clock.sleep(LOOK)
+
+    def _wanted(self, place: str) -> int:
+        found = self.api.get("Deployment", self.namespace, place)
+        return max(int(found["spec"].get("replicas") or 0) if found else 1, 1)
 
     def _why_none(self, place: str) -> str:
         """Why the cluster makes no pod of a place, in the words of whoever refuses: its quota, its admission."""

@@ -9,20 +9,23 @@ A place that lasts is a Deployment, one that runs once a Job; both are made so t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .._instance.names import HTTP, REALTIME
 from .._kubernetes.labels import INSTANCE, KIND, MANAGED_BY, PLACE, PREFIX, REACH
 from . import agent
-from .protocol import ETC, HOME, RUN, Spec
+from .protocol import ETC, HOME, RUN, Scale, Spec
 
 ODOO, AGENT = "odoo", "agent"
 """The containers of a pod."""
 CLAIM = "data"
 REGISTRY = "registry"
 """The claim with the instance's data, and the secret that pulls its images."""
+SCALE = "scale"
+"""Annotation of a place: how it grows while it leads."""
 GRACE = 3600
 """Seconds that a process may take to finish what it does; whoever releases ends it sooner (bounds.finish, bounds.cron)."""
 MARK = "-- what it printed --"
@@ -32,6 +35,8 @@ _SECRETS = f"umask 077; cp {ETC}/pgpass /tmp/.pgpass; umask 022"
 _WAIT = f"while [ ! -e {agent.GO} ]; do sleep 0.05; done"
 _LASTS = 'exec "$@"'
 _ONCE = f'"$@" >/tmp/.output; code=$?; echo "{MARK}"; cat /tmp/.output; exit $code'
+# Where pods are told apart: by node, by zone (https://kubernetes.io/docs/reference/labels-annotations-taints/).
+ZONES = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 # Of the agent: what it took in trials is a third of it.
 _AGENT = {"requests": {"cpu": "5m", "memory": "24Mi"}, "limits": {"memory": "64Mi"}}
 # A lost answer of the name service costs a second, not five (resolv.conf(5)): some of that is in a hold. Names with a dot are tried as they are.
@@ -101,7 +106,7 @@ def workload(ground: Ground, place: str, spec: Spec, program_name: str, files_di
     """
     labels = ground.labels(place, spec.colour, spec.kind if spec.colour else "once", spec.reach)
     annotations = {PREFIX + key: value for key, value in (("release", spec.release), ("image", spec.image), ("config", spec.config),
-                                                          ("replicas", str(spec.replicas))) if value}
+                                                          ("replicas", str(spec.replicas)), (SCALE, spec.scale and json.dumps(asdict(spec.scale)))) if value}
     template = {"metadata": {"labels": labels, "annotations": {PREFIX + "files": files_digest}}, "spec": pod(ground, place, spec, program_name, known or {})}
     if spec.lasts:
         return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": ground.metadata(place, labels, annotations),
@@ -141,10 +146,44 @@ def pod(ground: Ground, place: str, spec: Spec, program_name: str, known: Mappin
                             "fsGroupChangePolicy": "OnRootMismatch", "seccompProfile": {"type": "RuntimeDefault"}},
         **({"hostAliases": [{"ip": address, "hostnames": [name]} for name, address in sorted(known.items())]} if known else {}),
         **({"imagePullSecrets": [{"name": REGISTRY}]} if ground.pull_secret else {}), **ground.placement,
+        **({"topologySpreadConstraints": [_spread(ground, place, key) for key in ZONES]} if several(spec) else {}),
         "initContainers": [beside], "containers": [container], "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": CLAIM}}, {"name": "files", "secret": {"secretName": place, "defaultMode": 0o440}},
             {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}, {"name": "tmp", "emptyDir": {}},
             {"name": "agent", "configMap": {"name": program_name}}, {"name": "told", "configMap": {"name": place}}]}
+
+
+def several(spec: Spec) -> bool:
+    """Whether it may come to more than one pod."""
+    return spec.replicas > 1 or spec.scale is not None
+
+
+def _spread(ground: Ground, place: str, key: str) -> dict[str, Any]:
+    """As evenly as can be had: pods that share a claim which only one node mounts all run there, and a shop with its pods on one node is better than none."""
+    return {"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": {INSTANCE: ground.instance, PLACE: place}}}
+
+
+def disruption(ground: Ground, place: str) -> dict[str, Any]:
+    """Has whoever empties a node take one pod of a place at a time. For a place of several only: of a single pod it could but forbid that."""
+    labels = ground.labels(place)
+    return {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": ground.metadata(place, labels),
+            "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {INSTANCE: ground.instance, PLACE: place}}}}
+
+
+def scaler(ground: Ground, place: str, scale: Scale) -> dict[str, Any]:
+    """Has a place that leads grow and shrink. It grows at once and shrinks slowly: a pod that goes finishes what it does, but its caches are lost."""
+    metrics: list[dict[str, Any]] = []
+    if scale.metric:
+        metrics.append({"type": "Pods", "pods": {"metric": {"name": scale.metric}, "target": {"type": "AverageValue", "averageValue": scale.target}}})
+    if scale.cpu:
+        # Of Odoo's container: what the agent beside it asks for says nothing of how busy a shop is.
+        metrics.append({"type": "ContainerResource", "containerResource": {
+            "name": "cpu", "container": ODOO, "target": {"type": "Utilization", "averageUtilization": scale.cpu}}})
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": ground.metadata(place, ground.labels(place)), "spec": {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": place}, "minReplicas": scale.least, "maxReplicas": scale.most,
+        "metrics": metrics, "behavior": {"scaleUp": {"stabilizationWindowSeconds": 0}, "scaleDown": {
+            "stabilizationWindowSeconds": 600, "policies": [{"type": "Pods", "value": 1, "periodSeconds": 120}]}}}}
 
 
 def _resources(spec: Spec) -> dict[str, Any]:

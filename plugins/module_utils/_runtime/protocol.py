@@ -60,6 +60,22 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Scale:
+    """How a place that leads grows with what is asked of it, on a runtime that can do that by itself.
+
+    :param least: processes at the least, :param most: at the most.
+    :param cpu: per cent of what one is promised, on average, beyond which there shall be more; 0 is none.
+    :param metric: of each process, as the runtime's own metrics know it, and :param target: its average, beyond which there shall be more.
+    """
+
+    least: int
+    most: int
+    cpu: int = 70
+    metric: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True)
 class Spec:
     """What a place is given. Where it is put is the runtime's business.
 
@@ -91,6 +107,7 @@ class Spec:
     lasts: bool = True
     waits: bool = False
     replicas: int = 1
+    scale: Scale | None = None
     hosts: Sequence[str] = ()
 
 

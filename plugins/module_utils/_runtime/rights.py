@@ -15,6 +15,7 @@ from .._kubernetes.api import Api
 NEEDED: tuple[tuple[str, str, str], ...] = (
     ("apps", "deployments", "get list create patch delete"), ("apps", "deployments/scale", "get patch"), ("batch", "jobs", "get list create patch delete"),
     ("", "pods", "get list delete"), ("", "pods/log", "get"), ("", "services", "get list create patch delete"),
+    ("autoscaling", "horizontalpodautoscalers", "create patch delete"), ("policy", "poddisruptionbudgets", "create patch delete"),
     ("", "configmaps", "get list create patch delete"), ("", "secrets", "create"), ("", "events", "list"))
 """API group, resource and verbs; the role ``toolbox`` gives them."""
 NAMED = "get patch delete"

@@ -67,7 +67,7 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = {
     "small": Profile(
-        SHARED, 1000, "1", "11Gi", "24Gi", "20Gi", 4, 24, "250m", "3328Mi",
+        SHARED, 1000, "1", "12Gi", "24Gi", "20Gi", 4, 24, "250m", "3328Mi",
         Size("2", "2Gi", "1", "1Gi", "1", "1Gi", 1024, "2", "1536Mi", 150, "2Gi", "1Gi", "20Gi", "256Mi", 500)),
     "medium": Profile(
         SHARED, 2000, "4", "24Gi", "48Gi", "100Gi", 6, 36, "1500m", "8Gi",

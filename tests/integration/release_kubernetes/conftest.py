@@ -68,10 +68,10 @@ class Instance:
         """Have these in its inventory, beside those it has."""
         self.told.update(variables)
         own = {"instance_cluster": CLUSTER, "instance_tenant": "it", "instance_hosts": [self.host], "sysgenpro_secrets_path": str(self.state / "secrets"),
-               "instance_storage": {"size": "2Gi"}, "lab_cluster": where.facts(life.the()), "instance_environment": "uat", "instance_data_class": "synthetic",
+               "instance_storage": {"size": "2Gi"}, "instance_environment": "uat", "instance_data_class": "synthetic",
                "instance_exposure": "internal", "instance_template": "", **self.told}
         (self.state / "inventory" / "10-hosts.json").write_text(json.dumps({
-            "all": {"children": {"clusters": {"hosts": {CLUSTER: {}}}, "instances": {"hosts": {self.name: own}}}}}))
+            "all": {"vars": {"lab_cluster": where.facts(life.the())}, "children": {"clusters": {"hosts": {CLUSTER: {}}}, "instances": {"hosts": {self.name: own}}}}}))
 
     def play(self, verb: str, fails: bool = False, **variables: Any) -> str:
         """A verb on this instance; what it printed."""

@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import os
 import re
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from ..._kernel.commands import run_program
 from ..._kernel.files import read_text, replace_file
+from .calendar import parse_event
 
 # A file for each instance and verb, with the second at which it ended well last.
 RUNS = "/var/lib/sysgenpro/recovery-runs"
@@ -38,15 +42,33 @@ def due(calendar: str, since: float) -> float | None:
 
     :raises DomainError: ``calendar``.
     """
+    if not shutil.which("systemd-analyze"):
+        return parse_event(calendar).next(since)
     said = run_program(["systemd-analyze", "calendar", "--iterations=1", f"--base-time=@{since:.0f}", calendar], "calendar", f"reading {calendar!r}")
     found = _CALENDAR.findall(said)  # the machine's own zone first, then UTC where that is another
     return datetime.datetime.strptime(found[-1] + "+0000", "%Y-%m-%d %H:%M:%S%z").timestamp() if found else None
 
 
-def under_way(instance: str, verb: str) -> bool:
+@contextmanager
+def at_work(instance: str, verb: str, directory: str = "") -> Iterator[None]:
+    """Have ``under_way`` true meanwhile, also in another container that has the directory."""
+    directory = directory or RUNS
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    with open(os.path.join(directory, f".{instance}-{verb}"), "w", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        yield
+
+
+def under_way(instance: str, verb: str, directory: str = "") -> bool:
     """Whether a run is at work, or waits for the instance's lock."""
-    unit = f"sysgenpro-recovery-{verb}@{instance}.service"
-    return run_program(["systemctl", "show", "--property=ActiveState", "--value", unit], "systemd", f"asking for {unit}").strip() == "activating"
+    try:
+        with open(os.path.join(directory or RUNS, f".{instance}-{verb}"), encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def overdue(calendar: str, since: float, now: float) -> float | None:

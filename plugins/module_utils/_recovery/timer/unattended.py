@@ -16,6 +16,7 @@ import secrets
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from ..._kernel.arguments import filled
@@ -185,7 +186,8 @@ def main(arguments: Sequence[str]) -> int:
     good = False
     try:
         settings = read_settings(instance)
-        sys.stdout.write(run(verb, settings) + "\n")
+        with runs.at_work(instance, verb) if verb != "check" else nullcontext():
+            sys.stdout.write(run(verb, settings) + "\n")
         good = True
         if verb != "check":
             runs.note(instance, verb, time.time())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.sysgenpro.odoo.plugins.filter.cluster_parts import instances_in, tenants_of
+from ansible_collections.sysgenpro.odoo.plugins.filter.cluster_parts import homes_elsewhere, instances_in, tenants_of
 from ansible_collections.sysgenpro.odoo.plugins.filter.instances import instance_values
 
 ACME: dict[str, Any] = {
@@ -67,3 +67,12 @@ def test_a_tenant_s_images_come_from_where_its_release_and_its_toolbox_do() -> N
     assert one == {"name": "acme", "namespace": "acme", "hosts": ["shop.example.test"], "profile": "large", "registries": [
         "mirror.example.test/x", "registry.example.test/odoo", "registry.example.test/toolbox"]}
     assert (other["profile"], other["registries"]) == ("small", ["registry.example.test/toolbox"])
+
+
+@pytest.mark.parametrize(("variables", "said"), [
+    ({"instance_cluster": "k8s-eu-1"}, []), ({"instance_cluster": "k8s-eu-2"}, ["acme-production runs in k8s-eu-1, and the inventory has it on k8s-eu-2."]),
+    ({"instance_machine": "vm-1"}, ["acme-production runs in k8s-eu-1, and the inventory has it on vm-1."])])
+def test_what_the_inventory_has_elsewhere_is_named(variables: dict[str, str], said: list[str]) -> None:
+    hosts = {"acme-production": variables, "bodega-production": {"instance_cluster": "k8s-eu-2"}}
+    tenants = [{"name": "acme-production"}, {"name": "of-nobody-here"}]
+    assert homes_elsewhere(tenants, hosts, "k8s-eu-1", {"instances": list(hosts)}) == said

@@ -50,13 +50,13 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     working: set[str] = set()
 
     def told(arguments: list[str], *_rest: Any) -> str:
-        if arguments[0] == "systemctl":
-            return "activating\n" if arguments[-1].split("@")[0].rpartition("-")[2] in working else "inactive\n"
         since = float(arguments[-2].partition("@")[2])
         moment = datetime.datetime.fromtimestamp(since + float(arguments[-1]) * HOUR, datetime.timezone.utc)
         return f"Normalized form: x\n    Next elapse: Wed {moment:%Y-%m-%d %H:%M:%S} CET\n       (in UTC): Wed {moment:%Y-%m-%d %H:%M:%S} UTC\n"
 
     monkeypatch.setattr(runs, "run_program", told)
+    monkeypatch.setattr(runs, "under_way", lambda _instance, verb: verb in working)
+    monkeypatch.setattr(runs.shutil, "which", lambda _name: "/usr/bin/systemd-analyze")
     return working
 
 

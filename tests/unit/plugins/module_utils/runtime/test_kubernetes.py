@@ -41,6 +41,9 @@ class Api:
     def merge(self, kind: str, _namespace: str, name: str, _change: Any, sub: str = "") -> None:
         self.told.append(f"{kind} {name} {sub}".strip())
 
+    def delete(self, _kind: str, _namespace: str, _name: str) -> bool:
+        return False
+
     def call(self, _method: str, path: str, query: dict[str, str], plain: bool = False) -> str:
         return f"2026-11-21T10:00:01Z {path.split('/')[-2]} {query.get('timestamps')}\n"
 
