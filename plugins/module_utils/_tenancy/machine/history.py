@@ -35,10 +35,10 @@ class Sample:
 
 @dataclass
 class History:
-    """:ivar samples: of each tenant, the oldest first. :ivar restarts: since when a cluster waits for a restart to take its connections."""
+    """:ivar samples: of each tenant, the oldest first. :ivar connections: that a cluster was last seen to run with."""
 
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    restarts: dict[str, float] = field(default_factory=dict)
+    connections: dict[str, int] = field(default_factory=dict)
 
     def last(self, name: str) -> Sample | None:
         samples = self.samples.get(name)
@@ -57,7 +57,7 @@ class History:
     def keep(self, names: Sequence[str]) -> None:
         """Forget all others."""
         self.samples = {name: samples for name, samples in self.samples.items() if name in names}
-        self.restarts = {name: at for name, at in self.restarts.items() if name in names}
+        self.connections = {name: count for name, count in self.connections.items() if name in names}
 
 
 def thinned(samples: list[Sample]) -> list[Sample]:
@@ -72,7 +72,7 @@ def load(path: str = PATH) -> History:
     try:
         value = json.loads(read_text(path) or "{}")
         samples = {name: [Sample(float(at), dict(sizes), dict(spent)) for at, sizes, spent in each] for name, each in value.get("samples", {}).items()}
-        return History(samples, {name: float(at) for name, at in value.get("restarts", {}).items()})
+        return History(samples, {name: int(count) for name, count in value.get("connections", {}).items()})
     except (ValueError, TypeError, AttributeError):
         return History()
 
@@ -80,7 +80,7 @@ def load(path: str = PATH) -> History:
 def save(history: History, path: str = PATH) -> None:
     """:raises OSError: as the file system gives it."""
     value = {"samples": {name: [[each.at, dict(each.sizes), {key: list(spent) for key, spent in each.spent.items()}] for each in samples]
-                         for name, samples in history.samples.items()}, "restarts": history.restarts}
+                         for name, samples in history.samples.items()}, "connections": history.connections}
     os.makedirs(os.path.dirname(path), mode=0o711, exist_ok=True)
     replace_file(path, json.dumps(value, separators=(",", ":")).encode(), 0o600)
 

@@ -129,8 +129,11 @@ class Machine:
         unit, group = units.get(place.unit, {}), units.get(place.slice, {}).get("ControlGroup", "")
         if unit.get("ActiveState") != "active" or not group:
             return Database(place)
+        own = self._at(f"etc/postgresql/{place.major}/{place.name}/conf.d")
+        says = [path for path in (f"{own}/sysgenpro_quota.conf", f"{own}/sysgenpro.conf") if CONNECTIONS.search(read_text(path) or "")]
         titles = (disk.title(self.proc, pid) for pid in self.groups.processes(group))
-        return Database(place, True, self.groups.read({"": group}), sum(1 for title in titles if _BACKEND.match(title)), _seconds(unit))
+        return Database(place, True, self.groups.read({"": group}), sum(1 for title in titles if _BACKEND.match(title)), _seconds(unit),
+                        os.stat(says[0]).st_mtime if says else 0.0)
 
     def _store(self, name: str, units: Mapping[str, Mapping[str, str]]) -> Store:
         unit = units.get(f"redis-server@{name}.service", {})

@@ -18,7 +18,6 @@ from ..._kernel.text import joined
 from . import history, plan, sums, told
 from .io import Machine
 from .model import Share
-from .render import CONNECTIONS
 from .seen import Observed, Sizes
 
 Clock = Callable[[], float]
@@ -78,14 +77,10 @@ class MachineOperation:
         return {}
 
     def _write(self) -> None:
-        found, seen = self.found, self._seen
+        found = self.found
         for limit, ids in _together(found.limits):
             self.machine.limit(limit, ids)
         for write in found.writes:
-            database = seen.tenants[write.tenant].database
-            active = write.file.reads == "postgresql" and database is not None and database.active
-            if active and database and (_connections(write.before) or database.place.connections) != _connections(write.file.text):
-                self.history.restarts[write.tenant] = self.clock()
             self.machine.write(write.file.path, write.file.text, write.file.group, write.file.mode)
         for removal in found.removals:
             self.machine.remove(removal.path)
@@ -119,7 +114,11 @@ class MachineOperation:
         due = [share.name for share in self.shares if self.history.due(share.name, now)]
         for name in due:
             self.history.add(name, told.sample(self._seen.tenants[name], self.sizes.get(name), now))
-        if due or self.found != plan.Changes():
+        known = dict(self.history.connections)
+        for share in self.shares:
+            if (runs := told.runs_with(share, self._seen.tenants[share.name], known.get(share.name))) is not None:
+                self.history.connections[share.name] = runs
+        if due or self.found != plan.Changes() or known != self.history.connections:
             self.history.keep([share.name for share in every])
             history.save(self.history, self.path)
 
@@ -164,11 +163,6 @@ def residue(machine: Machine, seen: Observed, absent: Sequence[str]) -> dict[str
     there = instances.observe(machine.root, lambda: [
         (name, f"{name}-{container.place}", "running" if container.running else "exited") for name in absent for container in seen.tenants[name].containers])
     return {name: there[name].as_dict()["parts"] for name in absent if name in there}
-
-
-def _connections(text: str | None) -> int:
-    found = CONNECTIONS.search(text or "")
-    return int(found[1]) if found else 0
 
 
 def _together(limits: Sequence[plan.Limit]) -> list[tuple[Bounds, list[str]]]:

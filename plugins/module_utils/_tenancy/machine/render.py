@@ -67,7 +67,7 @@ def files(share: Share, cluster: Place | None, session: bool) -> Iterator[File]:
     yield File(definition(share.name), json.dumps({**share.as_dict(), "containers": containers}, indent=1, sort_keys=True) + "\n")
     if cluster:
         yield File(f"etc/systemd/system/{cluster.slice}.d/quota.conf", head + slice_text(share), "systemd")
-        yield File(f"etc/postgresql/{cluster.major}/{cluster.name}/conf.d/sysgenpro_quota.conf", head + postgresql_text(share), "postgresql", "postgres")
+        yield File(f"etc/postgresql/{cluster.major}/{cluster.name}/conf.d/sysgenpro_quota.conf", head + postgresql_text(share, cluster), "postgresql", "postgres")
     if session:
         yield File(f"etc/systemd/system/redis-server@{share.name}.service.d/quota.conf", head + store_text(share), "systemd")
         yield File(f"etc/sysgenpro/redis/{share.name}.quota.conf", head + redis_text(share), "redis", "redis", 0o640)
@@ -86,11 +86,15 @@ def slice_text(share: Share) -> str:
         f"MemoryMax={share.whole('database_memory')}", "MemorySwapMax=0", f"TasksMax={share.whole('connections') + SPARE_PROCESSES}", ""))
 
 
-def postgresql_text(share: Share) -> str:
-    """``temp_file_limit`` is one session's, ``max_wal_size`` what checkpoints aim at; a slot that nobody reads loses its WAL beyond the last one."""
+def postgresql_text(share: Share, cluster: Place) -> str:
+    """Connections only where the role's own file has others: it knows of restarts that a changed number waits for.
+
+    ``temp_file_limit`` is one session's, ``max_wal_size`` what checkpoints aim at; a slot that nobody reads loses its WAL beyond the last one.
+    """
     wal = share.whole("wal") // 2 ** 20
     return "\n".join((
-        f"max_connections = {share.whole('connections')}", f"temp_file_limit = '{share.whole('temp_files') // 1024}kB'", f"max_wal_size = '{wal}MB'",
+        *([] if cluster.connections == share.whole("connections") else [f"max_connections = {share.whole('connections')}"]),
+        f"temp_file_limit = '{share.whole('temp_files') // 1024}kB'", f"max_wal_size = '{wal}MB'",
         f"max_slot_wal_keep_size = '{wal}MB'", ""))
 
 

@@ -39,13 +39,16 @@ class Container:
 
 @dataclass(frozen=True)
 class Database:
-    """:ivar group: of its slice. :ivar connections: that are open. :ivar started: when, in seconds since 1970; 0 where it does not run."""
+    """:ivar group: of its slice. :ivar connections: that are open. :ivar started: when, in seconds since 1970; 0 where it does not run.
+    :ivar written: when the file was written that says how many there may be.
+    """
 
     place: Place
     active: bool = False
     group: Group = NO_GROUP
     connections: int = 0
     started: float = 0.0
+    written: float = 0.0
 
 
 @dataclass(frozen=True)

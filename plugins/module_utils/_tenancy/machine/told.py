@@ -93,7 +93,7 @@ def told(share: Share, observed: Observed, history: History, sizes: Sizes | None
         "fullest": {"limit": fullest, "used": float(round(part[fullest], 3)) if fullest else 0.0},
         "forecast": forecast(history.samples.get(share.name, ()), {word: float(share.limits[word]) for word in LIMITS}, now),
         "noisy": noisy + _at_bounds(share.name, tenant, before), "unlimited": missing(tenant),
-        "waits_for_restart": waits(tenant, history.restarts.get(share.name, 0.0)),
+        "waits_for_restart": (runs_with(share, tenant, history.connections.get(share.name)) or share.whole("connections")) != share.whole("connections"),
     }
 
 
@@ -125,9 +125,19 @@ def missing(tenant: Tenant) -> list[str]:
     return found + ([] if tenant.store and tenant.store.reads else ["session_store"])
 
 
-def waits(tenant: Tenant, since: float) -> bool:
-    """Whether PostgreSQL has to be started anew to take its connections."""
-    return bool(since and tenant.database and tenant.database.active and tenant.database.started <= since)
+def runs_with(share: Share, tenant: Tenant, known: int | None) -> int | None:
+    """With how many connections its PostgreSQL runs; None where it does not. It takes another number only when it is started anew.
+
+    :param known: with how many it was last seen to run.
+    """
+    database = tenant.database
+    if not database or not database.active:
+        return None
+    # Starts are told in whole seconds.
+    if database.written <= database.started + 1:
+        return share.whole("connections")
+    # What the role gave it ran until its share's file was written.
+    return known if known is not None else database.place.connections or share.whole("connections")
 
 
 def machine(shares: Sequence[Share], releases: int, observed: Observed) -> dict[str, Any]:

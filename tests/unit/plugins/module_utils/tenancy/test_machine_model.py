@@ -107,6 +107,9 @@ def test_files() -> None:
         "MemoryHigh=infinity", "MemoryMax=1073741824", "MemorySwapMax=0", "TasksMax=184"]
     database = found["etc/postgresql/17/acme_db/conf.d/sysgenpro_quota.conf"]
     assert database.text.splitlines()[1:] == ["max_connections = 120", "temp_file_limit = '976562kB'", "max_wal_size = '1024MB'", "max_slot_wal_keep_size = '1024MB'"]
+    # The role's own number is the role's.
+    same = {file.path: file.text for file in render.files(share(profile=None, limits=FULL), render.Place(17, "acme_db", 120), session=True)}
+    assert same[database.path].splitlines()[1:] == database.text.splitlines()[2:]
     # PostgreSQL reads conf.d in this order, and the last one counts.
     assert sorted(["sysgenpro.conf", database.path.rsplit("/", 1)[1]])[-1] == "sysgenpro_quota.conf"
     store = found["etc/sysgenpro/redis/acme.quota.conf"]

@@ -82,13 +82,44 @@ def test_a_changed_share_touches_its_own_tenant_only(tmp_path: Path) -> None:
     world = World(tmp_path, ["acme", "bodega"])
     quota(world, {"name": "acme"}, {"name": "bodega"})
     world.called()
-    result = quota(world, {"name": "acme", "limits": {"connections": 200}}, {"name": "bodega"})
+    result = quota(world, {"name": "acme", "limits": {"temp_files": "3Gi"}}, {"name": "bodega"})
     assert {step.parameters.get("tenant") for step in result["plan"].steps} == {"acme", None}
     assert ["systemctl", "reload", "postgresql@17-acme.service"] in world.programs and "systemctl restart" not in world.called()
-    assert [one["waits_for_restart"] for one in result["tenants"]] == [True, False]
-    world.units["postgresql@17-acme.service"]["InactiveExitTimestamp"] = f"@{START + 5000}"
-    told = gather(world.machine(), clock=lambda: START, history_path=str(tmp_path / "history.json"))
-    assert [one["waits_for_restart"] for one in told["tenants"]] == [False, False]
+
+
+def waits(result: dict[str, Any]) -> list[bool]:
+    return [one["waits_for_restart"] for one in result["tenants"]]
+
+
+def started(world: World, later: float) -> None:
+    """PostgreSQL was started so many seconds after its files were written."""
+    written = max(path.stat().st_mtime for path in world.root.glob("etc/postgresql/17/acme/conf.d/*"))
+    world.units["postgresql@17-acme.service"]["InactiveExitTimestamp"] = f"@{int(written + later)}"
+
+
+def test_connections_wait_for_a_restart(tmp_path: Path) -> None:
+    world = World(tmp_path, ["acme", "bodega"])
+    # The first run of site: the role wrote the same number, and PostgreSQL runs with it.
+    assert waits(quota(world, {"name": "acme"}, {"name": "bodega"})) == [False, False]
+    assert "max_connections" not in (tmp_path / "etc/postgresql/17/acme/conf.d/sysgenpro_quota.conf").read_text()
+    more = {"name": "acme", "limits": {"connections": 200}}
+    assert waits(quota(world, more, {"name": "bodega"})) == waits(quota(world, more, {"name": "bodega"})) == [True, False]
+    started(world, 5)
+    assert waits(gather(world.machine(), clock=lambda: START, history_path=str(tmp_path / "history.json"))) == [False, False]
+    quota(world, more, {"name": "bodega"})
+    # Its file is written anew for another reason, by the role, with the number that it runs with.
+    started(world, -5)
+    assert waits(quota(world, more, {"name": "bodega"})) == [False, False]
+
+
+@pytest.mark.parametrize(("later", "said"), [(-5, True), (0.5, False)])
+def test_the_role_changed_them_and_did_or_did_not_restart(tmp_path: Path, later: float, said: bool) -> None:
+    world = World(tmp_path, ["acme"])
+    quota(world, {"name": "acme"})
+    conf = tmp_path / "etc/postgresql/17/acme/conf.d/sysgenpro.conf"
+    conf.write_text(conf.read_text().replace("150", "200"))
+    started(world, later)
+    assert waits(quota(world, {"name": "acme", "limits": {"connections": 200}})) == [said]
 
 
 def test_what_somebody_took_away_comes_back(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_a_damaged_history_is_an_empty_one(tmp_path: Path, text: str | None) -> 
         path.parent.mkdir()
         path.write_text(text)
     assert history.load(str(path)) == History()
-    kept = History({"acme": [Sample(1.0, {"data": 1}, {"database": [1.0, 2, 3, 4]})]}, {"acme": 3.0})
+    kept = History({"acme": [Sample(1.0, {"data": 1}, {"database": [1.0, 2, 3, 4]})]}, {"acme": 150})
     history.save(kept, str(path))
     assert history.load(str(path)) == kept and path.stat().st_mode & 0o777 == 0o600
 
