@@ -109,7 +109,6 @@ class Groups:
             cores=Decimal(quota) / Decimal(period) if quota and period and quota > 0 else None, seconds=spent / 1e9 if spent is not None else None,
             periods=time.get("nr_periods", 0), throttled=time.get("nr_throttled", 0), killed=self._killed(paths))
 
-
     def _killed(self, paths: Mapping[str, str]) -> int:
         """Version 1 counts a process that was ended where it was, and not above."""
         path = paths.get("memory", paths.get("", ""))

@@ -166,8 +166,9 @@ class Machine:
 
     def limit(self, bounds: Bounds, ids: Sequence[str]) -> None:
         """Give containers, running or not, their bounds. :raises DomainError: ``limit_not_taken``."""
-        done = self._call(["docker", "container", "update", "--memory", str(bounds.memory), "--memory-swap", str(bounds.memory), "--cpus", f"{bounds.cores:f}",
-                     "--cpu-shares", str(bounds.weight), "--pids-limit", str(bounds.pids), *ids])
+        done = self._call([
+            "docker", "container", "update", "--memory", str(bounds.memory), "--memory-swap", str(bounds.memory), "--cpus", f"{bounds.cores:f}",
+            "--cpu-shares", str(bounds.weight), "--pids-limit", str(bounds.pids), *ids])
         if done.code:
             raise DomainError("limit_not_taken", f"Docker does not limit a container: {done.first('docker')}",
                               advice="Mend the cause that is named, then run this again")

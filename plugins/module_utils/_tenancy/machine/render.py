@@ -67,7 +67,8 @@ def files(share: Share, cluster: Place | None, session: bool) -> Iterator[File]:
     yield File(definition(share.name), json.dumps({**share.as_dict(), "containers": containers}, indent=1, sort_keys=True) + "\n")
     if cluster:
         yield File(f"etc/systemd/system/{cluster.slice}.d/quota.conf", head + slice_text(share), "systemd")
-        yield File(f"etc/postgresql/{cluster.major}/{cluster.name}/conf.d/sysgenpro_quota.conf", head + postgresql_text(share, cluster), "postgresql", "postgres")
+        settings = f"etc/postgresql/{cluster.major}/{cluster.name}/conf.d/sysgenpro_quota.conf"
+        yield File(settings, head + postgresql_text(share, cluster), "postgresql", "postgres")
     if session:
         yield File(f"etc/systemd/system/redis-server@{share.name}.service.d/quota.conf", head + store_text(share), "systemd")
         yield File(f"etc/sysgenpro/redis/{share.name}.quota.conf", head + redis_text(share), "redis", "redis", 0o640)
