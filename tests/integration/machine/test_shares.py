@@ -252,7 +252,10 @@ def redis(password: str, program: str) -> str:
     return textwrap.dedent(f"""
         import socket
         def call(one, *words):
-            one.sendall(b"*%d\\r\\n" % len(words) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(word), word) for word in words))
+            try:
+                one.sendall(b"*%d\\r\\n" % len(words) + b"".join(b"$%d\\r\\n%s\\r\\n" % (len(word), word) for word in words))
+            except OSError:
+                pass  # It said why before it hung up.
             return one.recv(4096).decode().strip()
         def opened():
             one = socket.socket(socket.AF_UNIX)
