@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import ONE, Site, both, counted
 
-TASKS = 50
+TASKS = 52
 """Of one machine with two instances, at the most."""
 EACH = 3
 """Of each further instance."""
