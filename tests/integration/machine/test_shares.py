@@ -21,7 +21,7 @@ import yaml
 from .conftest import ONE, ROOT, TWO, Site, both, counted
 
 MIB = 2 ** 20
-LIMITS = {"web_memory": "128Mi", "web_cpu": "500m", "pids": 64, "database_memory": "256Mi", "database_cpu": "500m", "connections": 110, "temp_files": "16Mi",
+LIMITS = {"web_memory": "128Mi", "web_cpu": "200m", "pids": 64, "database_memory": "256Mi", "database_cpu": "250m", "connections": 110, "temp_files": "16Mi",
           "session_memory": "16Mi", "session_clients": 40, "cpu": "1"}
 PLACE = f"{ONE}-green-web"
 
@@ -164,7 +164,7 @@ def test_processes_of_a_container(shared: Site) -> None:
 
 @pytest.mark.usefixtures("neighbour")
 def test_processor_time_of_a_container(shared: Site) -> None:
-    """Two processes that want all of it together get half a core: by what they took and what the kernel counted, not by this test's clock."""
+    """Two processes that want all of it together get a fifth of a core: also where others leave them less than one."""
     _code, said = inside(shared, """
         import os, time
         begin = time.monotonic()
@@ -184,7 +184,7 @@ def test_processor_time_of_a_container(shared: Site) -> None:
     """)
     lines = [line.split() for line in said.splitlines() if len(line.split()) == 2]
     used, elapsed = (float(word) for word in lines[-1])
-    assert used / elapsed < 0.65, said
+    assert used / elapsed < 0.3, said
     # It is noisy, and told so.
     assert "web_cpu_throttled" in {one["by"] for one in info(shared)["noisy"] if one["name"] == ONE}
 
@@ -214,9 +214,9 @@ def test_processor_time_of_postgresql(shared: Site, passwords: Callable[[str], d
         sleep 3; end=$({ticks}); wait; echo "$begin $end" """)
     begin, end = (float(each) for each in said.split())
     periods = counter(shared, "cpu", "cpu.stat", "nr_periods") - before
-    # Half a core in each period of a tenth of a second.
-    assert 0.1 < end - begin <= (periods + 2) * 0.1 * 0.5 * 1.2, said
-    assert counter(shared, "cpu", "cpu.stat", "nr_throttled") - throttled > 10
+    # A quarter of a core in each period of a tenth of a second.
+    assert 0.1 < end - begin <= (periods + 2) * 0.1 * 0.25 * 1.3, said
+    assert counter(shared, "cpu", "cpu.stat", "nr_throttled") - throttled > 5
 
 
 @pytest.mark.usefixtures("neighbour")
