@@ -96,12 +96,23 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
         line += f", requests waited {operation['pause']:.1f} s"
         predicted = (plan.get("rehearsal") or {}).get("pause")
         line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
-    lines = [line, *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+    lines = [line, *_shares(operation.get("steps")), *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
     if operation.get("outcome") == "done" and any(step["name"] == "first_password" for step in plan.get("steps") or []):
         lines.append("  log in as admin; the password is the instance's secret 'admin' (ansible-vault view)")
     elif operation.get("outcome") == "done" and any(step["name"] in NEW for step in plan.get("steps") or []):
         lines.append("  look: the user admin has the password that it came with, which everybody knows")
     return lines
+
+
+def _shares(entries: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """How a canary fared, a line for each share."""
+    told = [share for entry in entries or [] if entry.get("step") == "canary" for share in (entry.get("data") or {}).get("canary") or []]
+    return ["  {} of 100 requests: the new colour {}, the old one {}".format(share["percent"], _fared(share["new"]), _fared(share["old"])) for share in told]
+
+
+def _fared(colour: Mapping[str, Any]) -> str:
+    pace = f", half of them within {colour['pace']:.3f} s" if colour.get("pace") else ""
+    return f"answered {colour['requests']}, {colour['failed']} failed{pace}"
 
 
 def _runs(result: Mapping[str, Any]) -> str:

@@ -302,6 +302,33 @@ options:
     type: str
     choices: [auto, required]
     default: auto
+  canary:
+    description:
+      - With O(runtime=kubernetes), the shares of the requests that the new colour of a release of class C(code) is given, one after another, before it leads.
+      - Traefik shares them out. A browser stays with the colour that it was led to for as long as a share lasts. Scheduled actions stay with the old colour.
+      - Where the new colour fares worse than it may beside the old one meanwhile, the release is undone by itself.
+      - A release of another class has none. The route must be one of M(sysgenpro.odoo.traefik_route).
+    type: dict
+    suboptions:
+      steps:
+        description: Of a hundred requests, each number larger than the one before, such as V([5, 25, 100]).
+        type: list
+        elements: int
+        required: true
+      watch:
+        description: Seconds for which each share is watched.
+        type: int
+        default: 60
+      errors:
+        description:
+          - How many of a hundred requests more may fail on the new colour than on the old one. Those are answers of 500 and above, and what raises in Odoo.
+          - Below 20 requests two failures are too many.
+        type: float
+        default: 1
+      slower:
+        description: How many times as long as on the old colour the median request may take, where each has answered 20 or more.
+        type: float
+        default: 3
   bounds:
     description: How long things may take, in seconds, and how many at a time.
     type: dict

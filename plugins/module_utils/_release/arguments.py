@@ -108,6 +108,12 @@ ARGUMENTS: dict[str, Any] = {
     "adopt": {"type": "bool", "default": False},
     "neutralize": {"type": "bool", "default": False},
     "rehearsal": {"type": "str", "choices": ["auto", "required"], "default": "auto"},
+    "canary": {"type": "dict", "options": {
+        "steps": {"type": "list", "elements": "int", "required": True},
+        "watch": {"type": "int", "default": 60},
+        "errors": {"type": "float", "default": 1},
+        "slower": {"type": "float", "default": 3},
+    }},
     "bounds": {
         "type": "dict",
         "default": {},

@@ -31,6 +31,7 @@ from .._kernel.errors import bad_input
 from .._kernel.plan import canonical_json, digest_of
 from .._kernel.text import parse_memory
 from .._kubernetes import quantities
+from . import canary
 from .queue_job import RUNNERS, asked_to_load, root_capacity
 
 # As res.lang.csv of all series has them (ar_001, es_419, sr@Cyrl, kab_DZ, sw) and glibc's locales (ca_ES@valencia), with a script where somebody made one.
@@ -153,6 +154,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
     if not NAME.fullmatch(instance):
         raise bad_input("instance", instance, NAME_SAID)
     _check_place(params)
+    _check_canary(params.get("canary"), params.get("runtime"))
     reference = parse_reference(params["release"]) if params.get("release") else None
     _check_names(params)
     _check_numbers(params)
@@ -197,6 +199,20 @@ def _check_place(params: Mapping[str, Any]) -> None:
     for key in ("web_replicas", "web_replicas_most"):
         if params["processes"].get(key, 1) not in (_SINGLE[key], 1):
             raise bad_input("processes." + key, params["processes"][key], f"{_SINGLE[key]}, since a colour has one container on a machine; raise web_workers")
+
+
+def _check_canary(asked: Mapping[str, Any] | None, runtime: str | None) -> None:
+    if not asked:
+        return
+    if runtime != "kubernetes":
+        raise bad_input("canary", asked["steps"], "nothing with runtime docker: a machine's front leads to one colour")
+    try:
+        canary.steps_of(asked)
+    except ValueError as error:
+        raise bad_input("canary.steps", asked["steps"], str(error)) from None
+    for key, least in (("watch", 1), ("errors", 0), ("slower", 1)):
+        if asked[key] < least:
+            raise bad_input("canary." + key, asked[key], f"{least} or more")
 
 
 def _check_growth(processes: Mapping[str, Any]) -> None:

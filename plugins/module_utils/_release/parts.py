@@ -66,6 +66,8 @@ def on_this_machine(wanted: Desired) -> Parts:
         if isinstance(runtime, KubernetesRuntime) and isinstance(front, ServiceFront):
             runtime.check()
             front.check()
+            if params.get("canary"):
+                front.check_share()
         else:
             check_place(params)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._kernel.plan import Step
 from .._kernel.text import joined
-from . import jobs
+from . import canary, jobs
 from .model import Desired
 from .observed import Back, Observed, Work
 from .recovery import back_steps, capture_step
@@ -23,8 +23,9 @@ def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str, 
     left = stuck(wanted, seen.database, seen.target.record.modules if seen.target else ())
     steps = [_pull(wanted), *_quiet_adopted(wanted, seen), *([mark_installed(left)] if left else []),
              Step("stage", f"Start {new} beside what runs", {"colour": new, **jobs.kinds(queue)}), _prove(new)]
-    steps += _stop_work(wanted, seen)
-    steps.append(Step("switch", f"Lead the front to {new}", {"colour": new, "from": old}))
+    shared = _canary(wanted, old, new)
+    steps += [*shared, *_stop_work(wanted, seen)]
+    steps.append(Step("switch", f"Lead the front to {new}", {"colour": new, "from": old, **({"shared": True} if shared else {})}))
     if old:
         steps += [Step("finish", f"Let requests under way on {old} finish", {"colour": old}),
                   Step("watch", "Watch the error rate at the edge", {"colour": new, "from": old})]
@@ -32,6 +33,14 @@ def code(wanted: Desired, seen: Observed, old: str | None, new: str, kind: str, 
     steps += [start_cron(new), *jobs.start_steps(new, queue)]
     steps.append(_settle(old, new))
     return tuple(steps)
+
+
+def _canary(wanted: Desired, old: str | None, new: str) -> list[Step]:
+    asked = wanted.params.get("canary")
+    if not asked or not old:
+        return []
+    shares = joined([str(each) for each in canary.steps_of(asked)])
+    return [Step("canary", "Lead {} of 100 requests to {}, and watch for {} s each time".format(shares, new, asked["watch"]), {**asked, "colour": new, "from": old})]
 
 
 def mend(wanted: Desired, seen: Observed, colour: str, queue: bool) -> tuple[Step, ...]:

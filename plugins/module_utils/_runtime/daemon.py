@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from .._instance.names import LABEL
 from .._kernel.errors import DomainError
-from .._kernel.wait import Deadline, WaitTimeout, wait_until
+from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .kept import keep
 
 try:
@@ -286,9 +286,11 @@ class Daemon:
         if raw:
             keep(self.logs_to, name, str(time.time_ns()), raw, LOG_FILES)
 
-    def logs(self, name: str, tail: int = LOG_TAIL) -> str:
+    def logs(self, name: str, tail: int = LOG_TAIL, seconds: int = 0) -> str:
+        """:param seconds: of so many alone; 0 is of all."""
+        since = {"since": int(clock.time()) - seconds} if seconds else {}
         try:
-            raw = self._call(lambda: self._client.api.logs(name, tail=tail))
+            raw = self._call(lambda: self._client.api.logs(name, tail=tail, **since))
         except NotFound:
             return ""
         return bytes(raw).decode(errors="replace")

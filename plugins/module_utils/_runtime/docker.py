@@ -68,8 +68,8 @@ class DockerRuntime:
     def output(self, place: str) -> str:
         return self.daemon.output(self._name(place))
 
-    def log(self, place: str, lines: int = 2000) -> str:
-        return self.daemon.logs(self._name(place), lines)
+    def log(self, place: str, lines: int = 2000, seconds: int = 0) -> str:
+        return self.daemon.logs(self._name(place), lines, seconds)
 
     def connections(self, place: str, port: int) -> int:
         return self.daemon.connections(self._name(place), port)

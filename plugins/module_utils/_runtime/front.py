@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 
 from .._instance.names import COLOURS, FRONT, HOST_PARTS, HTTP, REALTIME, place
 from .._kernel.commands import run_program
+from .._kernel.errors import DomainError
 from .._kernel.files import replace_file
 from .protocol import ELSEWHERE, PAGE
 
@@ -62,6 +63,14 @@ class MachineFront:
         except OSError as error:
             return str(error)
         return ""
+
+    def check_share(self) -> None:
+        raise DomainError("no_shares", "a machine's front leads to one colour, so requests cannot be shared", unchanged="Nothing was changed",
+                          advice="Release without canary")
+
+    def share(self, to: str | None, percent: int = 0, seconds: int = 60) -> None:
+        if to is not None:
+            self.check_share()
 
     def forget(self) -> None:
         self.lead(None)

@@ -23,8 +23,9 @@ from .._instance.names import COLOURS, PLACES
 from .._instance.names import place as place_of
 from .._kernel.errors import DomainError
 from .._kernel.plan import canonical_json
+from .._kernel.text import joined
 from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
-from .._kubernetes.api import Api, ApiError
+from .._kubernetes.api import MANAGER, Api, ApiError
 from .._kubernetes.kinds import KINDS
 from .._kubernetes.labels import INSTANCE, PLACE, PREFIX
 from . import agent, pods, rights
@@ -70,9 +71,10 @@ class KubernetesRuntime:
             metadata = item["metadata"]
             place = metadata.get("labels", {}).get(PLACE)
             if place and not metadata.get("deletionTimestamp"):
-                said = metadata.get("annotations") or {}
-                found[place] = Found(f"{self.namespace}/{metadata['name']}", _state(item, place in running), place in running,
-                                     *(said.get(PREFIX + key, "") for key in ("release", "image", "config")))
+                said, hands = metadata.get("annotations") or {}, _hands(metadata)
+                state = _state(item, place in running) + (f", {hands}" if hands else "")
+                found[place] = Found(f"{self.namespace}/{metadata['name']}", state, place in running,
+                                     said.get(PREFIX + "release", ""), said.get(PREFIX + "image", ""), hands or said.get(PREFIX + "config", ""))
         return found
 
     def check(self) -> None:
@@ -101,8 +103,9 @@ class KubernetesRuntime:
     def output(self, place: str) -> str:
         return "".join(self._log(pod, LOG_KEPT) for pod in self._pods(place)[-1:]).partition(MARK + "\n")[2]
 
-    def log(self, place: str, lines: int = 2000) -> str:
-        return "".join(self._log(pod, lines) for pod in self._pods(place))
+    def log(self, place: str, lines: int = 2000, seconds: int = 0) -> str:
+        since = {"sinceSeconds": str(seconds)} if seconds else {}
+        return "".join(self._log(pod, lines, **since) for pod in self._pods(place))
 
     def connections(self, place: str, port: int) -> int:
         return sum(int(said["connections"].get(str(port), 0)) for said in self._ask(place))
@@ -241,8 +244,17 @@ class KubernetesRuntime:
         if told and told.get("leading") != str(int(leads)):
             self._tell(place, go=told.get("go") == "1", leading=leads)
         if told:
+            if leads:
+                self._have_one_tell(place)
             self._ask(place, {"leading": leads})
             self._grow(place, leads)
+
+    def _have_one_tell(self, place: str) -> None:
+        """Each pod that made assets has kept back to tell browsers; told by each of them, they would refresh again for nothing."""
+        token = self._file(place, "agent-token")
+        kept = [address for address in self.addresses(place) for said in _agent(address, token, None) if said.get("kept")]
+        for address in kept[1:]:
+            list(_agent(address, token, {"forget_calls": True}))
 
     def forget_calls(self, colour: str) -> None:
         self._ask(place_of(colour, "web"), {"forget_calls": True})
@@ -464,6 +476,16 @@ def _waits_for(pod: Mapping[str, Any]) -> tuple[str, str]:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return str(condition.get("reason") or "Unschedulable"), str(condition.get("message") or "")
     return "", "its container is not made yet"
+
+
+def _hands(metadata: Mapping[str, Any]) -> str:
+    """Who else changed what a place is made of; empty where nobody did. As its configuration it is none that is asked for, so the next release makes it anew.
+
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management. How many of it there are is nobody's alone.
+    """
+    others = sorted({str(entry.get("manager")) for entry in metadata.get("managedFields") or ()
+                     if entry.get("manager") != MANAGER and not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})})
+    return "changed by " + joined(others) if others else ""
 
 
 def _state(item: Mapping[str, Any], running: bool) -> str:

@@ -162,8 +162,8 @@ class Runtime(Protocol):
     def output(self, place: str) -> str:
         """All of its standard output, without what it logged."""
 
-    def log(self, place: str, lines: int = 2000) -> str:
-        """The end of what it wrote; empty where none is there."""
+    def log(self, place: str, lines: int = 2000, seconds: int = 0) -> str:
+        """The end of what it wrote, of so many seconds where they are given; empty where none is there."""
 
     def address(self, place: str) -> str:
         """Where it answers its neighbours, known before it is made."""
@@ -204,6 +204,15 @@ class Front(Protocol):
 
     def lead_back(self, to: str | None) -> str:
         """As ``lead``, though nothing can be written down. Returns why it was not; empty where it was."""
+
+    def check_share(self) -> None:
+        """See that requests can be shared. :raises DomainError: ``no_shares``, ``route_missing``."""
+
+    def share(self, to: str | None, percent: int = 0, seconds: int = 60) -> None:
+        """Lead ``percent`` of a hundred requests to a colour beside the one that leads; None leads all as before, also where nothing was shared.
+
+        Returns once the edge does so. :param seconds: for which a browser stays with the colour that it was led to.
+        """
 
     def forget(self) -> None:
         """Refuse, and keep nothing for the next boot."""

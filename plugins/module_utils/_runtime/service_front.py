@@ -17,7 +17,7 @@ from .._kernel.errors import DomainError
 from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import Api
 from .._kubernetes.labels import INSTANCE, PLACE, TOOLBOX
-from . import pods
+from . import pods, shared_route
 from .pods import Ground
 from .protocol import ELSEWHERE, PAGE
 
@@ -26,6 +26,8 @@ NOBODY = "none"
 # Seconds: for the data plane of the node that this runs on to follow, and then for those of others, which nothing here sees. kube-proxy waits for
 # one second at the most between two changes (--iptables-min-sync-period).
 FOLLOWS, OTHERS = 15, 1.0
+# Seconds within which every Traefik has taken over a change (its providersThrottleDuration is two), with some to spare.
+EDGE = 4.0
 # An address that does not refuse within so many seconds drops.
 AT_ONCE = 1.0
 
@@ -57,6 +59,27 @@ class ServiceFront:
     def lead_back(self, to: str | None) -> str:
         self.lead(to)
         return ""
+
+    def share(self, to: str | None, percent: int = 0, seconds: int = 60) -> None:
+        space = self.ground.namespace
+        if to is None:
+            for kind in ("IngressRoute", "TraefikService"):
+                self.api.delete(kind, space, shared_route.name(self.ground))
+            clock.sleep(EDGE)
+            return
+        for item in shared_route.objects(self.ground, self._route(), place_of(to, "web"), percent, seconds):
+            self.api.apply(item, force=True)
+        clock.sleep(EDGE)
+
+    def check_share(self) -> None:
+        self._route()
+
+    def _route(self) -> dict[str, Any]:
+        found = self.api.get("IngressRoute", self.ground.namespace, self.ground.instance)
+        if found is None:
+            raise DomainError("route_missing", f"there is no route {self.ground.namespace}/{self.ground.instance} of Traefik whose requests could be shared",
+                              unchanged="Nothing was changed", advice="Give the instance hosts (instance_hosts) and run the site playbook; or release without canary")
+        return found
 
     def forget(self) -> None:
         self.lead(None)

@@ -116,7 +116,13 @@ class Instance:
                 psql -qAtd postgres -c "select format('drop database %I with (force)', datname) from pg_database where datname $named" | psql -qd postgres
                 psql -qAtd postgres -c "select format('drop role %I', rolname) from pg_roles where rolname $named order by rolname ~ '_owner$'" | psql -qd postgres
                 """, check=False)
-        quota(state="absent", tenants=[{"name": self.name}], purge=[self.name], timeout=120)
+        for kind in ("CronJob", "Job", "Deployment", "StatefulSet"):
+            for item in self.api.every(kind, self.name):
+                self.api.delete(kind, self.name, item["metadata"]["name"])
+        for item in self.api.every("Pod", self.name):
+            self.api.delete("Pod", self.name, item["metadata"]["name"], grace=1)
+        quota(state="absent", tenants=[{"name": self.name}], purge=[self.name], timeout=240)
+        assert self.api.get("Namespace", None, self.name) is None, f"the namespace {self.name} does not go"
 
     @contextmanager
     def load(self) -> Iterator[list[Record]]:

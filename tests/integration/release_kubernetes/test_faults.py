@@ -89,6 +89,16 @@ def test_a_right_that_is_missing_is_named_before_anything_is_touched(shop: Insta
     assert colour(shop) == before
 
 
+def test_what_somebody_changed_by_hand_is_told_and_made_anew(shop: Instance) -> None:
+    before = colour(shop)
+    kubectl("patch", "deployment", f"{before}-web", "-n", shop.name, "--type", "merge", "--field-manager", "by-hand", "-p", '{"spec": {"progressDeadlineSeconds": 500}}')
+    assert "changed by by-hand" in json.dumps(shop.status()["instance"]["processes"])
+    with shop.load():
+        shop.release("r1")
+    assert colour(shop) != before
+    assert "changed=0" in shop.release("r1")
+
+
 def test_an_image_that_cannot_be_had_is_found_out_while_nobody_waits(shop: Instance) -> None:
     before = colour(shop)
     registry = kubectl("get", "deployment", f"{before}-web", "-n", shop.name, "-o", "jsonpath={.spec.template.spec.containers[0].image}").partition("@")[0]

@@ -19,7 +19,9 @@ from sgplab import template
 TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 # Beside the demo's: two colours of up to three pods.
 LIMITS = {"cpu": "4", "memory": "24Gi"}
-SEVERAL = {"web_replicas": 2, "web_workers": 2, "web_cpus": 0.4}
+SEVERAL = {"web_replicas": 2}
+# The lab's node has two processors, for two colours of three and all else.
+GROWS = {**SEVERAL, "web_replicas_most": 3, "web_cpus": 0.2, "web_busy_cpu": 5}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ E""").splitlines()
 
 @pytest.fixture
 def grown(shop: Instance, api: Api) -> Iterator[Instance]:
-    shop.tell(instance_processes={**SEVERAL, "web_replicas_most": 3, "web_busy_cpu": 5})
+    shop.tell(instance_processes=GROWS)
     shop.release("r3")
     yield shop
 
@@ -83,16 +85,14 @@ def test_the_colour_that_leads_grows_and_the_next_begins_as_large(grown: Instanc
     found = api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web")
     assert found and (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (2, 3)
     with grown.load() as requests:
-        began = time.monotonic()
-        until = began + 240
+        until = time.monotonic() + 240
         while len(_answering(grown, api)) < 3:
             assert time.monotonic() < until, api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web")
             time.sleep(2)
-        took = time.monotonic() - began
         grown.release("r6")
         assert _leading(grown) != colour
         assert len(_answering(grown, api)) == 3
-    figure(f"grew from two pods to three after {took:.0f} s of load, and was released: {len(requests)} requests, {sum(bool(each.reason) for each in requests)} failed")
+    figure(f"a colour that grew from two pods to three was released: {len(requests)} requests, {sum(bool(each.reason) for each in requests)} failed")
     assert api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web") is None
 
 

@@ -26,6 +26,7 @@ def main() -> int:
                         help="releases under load (default), the same in a cluster, or recovery points and the ways back")
     parser.add_argument("--keep", action="store_true", help="go on with what is there")
     parser.add_argument("--prepare", action="store_true", help="with kubernetes: only have the cluster, its services and the releases in its registry")
+    parser.add_argument("--only", metavar="RELEASE,...", default="", help="with --prepare: of the releases these")
     arguments = parser.parse_args()
     started = time.monotonic()
     state = prepare.state_directory(arguments.story)
@@ -33,7 +34,7 @@ def main() -> int:
     playbooks = Playbooks(state, started)
     story = STORIES[arguments.story](playbooks, state)
     if arguments.prepare and isinstance(story, ClusterStory):
-        story.prepare()
+        story.prepare([name for name in arguments.only.split(",") if name])
         return 0
     try:
         if isinstance(story, Story):

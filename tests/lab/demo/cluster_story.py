@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from load import Tenant
 
 from . import cluster, prepare, work
+from .playbook import ROOT
 from .story import CONFIG, Load, Story
 from .way_back import go_back, point_of
 
@@ -25,11 +27,12 @@ class ClusterStory(Story):
     inventories = ("kubernetes",)
     serving = "kubernetes"
 
-    def prepare(self) -> None:
-        """What tests of a cluster begin with: the cluster, its services, and the releases in its registry."""
+    def prepare(self, only: Sequence[str]) -> None:
+        """What tests of a cluster begin with: the cluster, its services, and the releases in its registry, all or only some."""
         self._lab()
         self.playbooks.run("site", self.serving, limit=cluster.BUILDER)
-        self.playbooks.run("build", self.serving)
+        sources = [str(ROOT / "inventories" / "demo" / "releases" / f"{name}.yml") for name in only]
+        self.playbooks.run("build", self.serving, {"odoo_image_sources": sources} if sources else {})
         prepare.lab("down", cluster.BUILDER)
 
     def _lab(self) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from ..._instance.names import HTTP, place
@@ -14,12 +15,15 @@ from ..._kernel.errors import DomainError
 from ..._kernel.plan import Step
 from ..._kernel.wait import Deadline, clock
 from ..._runtime.protocol import PAGE
+from .. import canary
 from .base import StepsBase
 
 # Share of failed requests at the edge that a switch may bring at the most, where there were none before.
 ERROR_RATE = 0.02
 # Seconds in which a colour answers who asks it to tell browsers.
 CALL = 5.0
+# Seconds between two looks at how a share fares, and lines of a log that are read for one.
+WATCH_LOOK, WATCH_LINES = 5.0, 50000
 # Requests below which a rate says nothing.
 ENOUGH_REQUESTS = 20
 
@@ -27,9 +31,42 @@ ENOUGH_REQUESTS = 20
 class FrontSteps(StepsBase):
     """Part of ``Steps``."""
 
+    def do_canary(self, step: Step) -> dict[str, Any]:
+        """A larger share of the requests, step by step, each watched beside the colour that leads."""
+        told = []
+        for percent in step.parameters["steps"]:
+            self.front.share(step.parameters["colour"], percent, int(step.parameters["watch"]))
+            told.append({"percent": percent, **self._watch_share(step.parameters, percent)})
+        return {"canary": told}
+
+    def _watch_share(self, asked: Mapping[str, Any], percent: int) -> dict[str, Any]:
+        new, old = (place(asked[key], "web") for key in ("colour", "from"))
+        began = clock.monotonic()
+        deadline = Deadline(asked["watch"])
+        while True:
+            clock.sleep(max(min(WATCH_LOOK, deadline.left), 0.05))
+            since = int(clock.monotonic() - began) + 1
+            # Of the old colour also as long before: beside a large share it answers nobody.
+            fares, other = (canary.fared(self.runtime.log(each, WATCH_LINES, since + before)) for each, before in ((new, 0), (old, int(asked["watch"]))))
+            why = canary.verdict(fares, other, asked)
+            if why:
+                raise DomainError("canary_failed", f"with {percent} of 100 requests led to it {asked['colour']} fares worse than {asked['from']}: {why}",
+                                  log=self.runtime.log(new, 200))
+            if deadline.passed:
+                if not fares.requests:
+                    self.warnings.append(f"{asked['colour']} wrote of no request while {percent} of 100 were led to it, so nothing is known of how it fares")
+                return {"new": fares.as_json(), "old": other.as_json()}
+
+    def undo_canary(self, step: Step) -> None:
+        self.front.share(None)
+        # What began on the new colour is finished there.
+        self.drained(step.parameters["colour"], self.bounds["finish"])
+
     def do_switch(self, step: Step) -> dict[str, Any]:
         marked = self.edge.mark()
         self._lead_to(step.parameters["colour"], step.parameters.get("from"))
+        if step.parameters.get("shared"):
+            self.front.share(None)
         return marked
 
     def _lead_to(self, colour: str, old: str | None = None) -> None:
@@ -60,9 +97,11 @@ class FrontSteps(StepsBase):
 
     def call_browsers(self, colour: str) -> None:
         """Have the colour that leads tell browsers that there is a new page; where it does not answer, a user's request will in a while."""
-        with contextlib.suppress(OSError):
-            self.parts.request(self.runtime.address(place(colour, "web")), HTTP, "GET", series_of(self.release.record.series).health,
-                               self.wanted.instance, {"X-Sysgenpro-Leads": colour}, timeout=CALL)
+        web = place(colour, "web")
+        for address in self.runtime.addresses(web) or [self.runtime.address(web)]:
+            with contextlib.suppress(OSError):
+                self.parts.request(address, HTTP, "GET", series_of(self.release.record.series).health,
+                                   self.wanted.instance, {"X-Sysgenpro-Leads": colour}, timeout=CALL)
 
     def do_hold(self, step: Step) -> dict[str, Any]:
         marked = self.edge.mark()

@@ -42,6 +42,10 @@ class FakeApi:
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.objects["Service", ground.instance] = {**service(ground, ground.instance, NOBODY)}
         self.objects["Service", ground.instance]["spec"]["clusterIP"] = "10.96.0.7"
+        self.objects["IngressRoute", ground.instance] = {"kind": "IngressRoute", "metadata": ground.metadata(ground.instance, {}), "spec": {
+            "entryPoints": ["websecure"], "tls": {}, "routes": [
+                {"kind": "Rule", "match": "Host(`a.example.test`)", "priority": 10, "middlewares": [{"name": "acme-page"}],
+                 "services": [{"name": ground.instance, "port": HTTP, "nativeLB": True}]}, {"kind": "Rule", "match": "other"}]}}
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -60,7 +64,7 @@ class FakeApi:
 
     def call(self, method: str, path: str, query: Mapping[str, str] | None = None, plain: bool = False) -> str:
         assert method == "GET" and path.endswith("/log") and plain
-        return "ValueError: it cannot be"
+        return self.world.logs.get(path.split("/")[-2], "ValueError: it cannot be")
 
     def _pods(self) -> list[dict[str, Any]]:
         return [_pod(self.ground, name[len(INSTANCE) + 1:], box, self.world) for name, box in self.world.boxes.items()

@@ -107,7 +107,7 @@ class MemoryRuntime:
     def output(self, place: str) -> str:
         return ""
 
-    def log(self, place: str, lines: int = 2000) -> str:
+    def log(self, place: str, lines: int = 2000, seconds: int = 0) -> str:
         return "ValueError: it cannot be"
 
     def address(self, place: str) -> str:
@@ -157,6 +157,12 @@ class MemoryFront:
         self._change(to)
         self._keep(to)
         return ""
+
+    def check_share(self) -> None:
+        raise AssertionError("nothing shares here")
+
+    def share(self, to: str | None, percent: int = 0, seconds: int = 60) -> None:
+        assert to is None
 
     def forget(self) -> None:
         self.lead(None)

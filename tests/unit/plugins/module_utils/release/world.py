@@ -127,6 +127,8 @@ class World:
         self.purging = False
         self.first_password = ""
         self.called: list[str] = []
+        # What a place wrote, where a test says so.
+        self.logs: dict[str, str] = {}
         # What the cluster's packages offer.
         self.offered = ["pg_trgm", "unaccent"]
         self.points: dict[str, Data] = {}
@@ -399,7 +401,7 @@ class FakeDaemon(Daemon):
     def remove(self, name: str) -> None:
         self.world.remove(name)
 
-    def logs(self, name: str, tail: int = 0) -> str:
+    def logs(self, name: str, tail: int = 0, seconds: int = 0) -> str:
         return "ValueError: it cannot be"
 
     def connections(self, name: str, port: int) -> int:

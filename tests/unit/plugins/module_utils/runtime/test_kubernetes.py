@@ -87,3 +87,18 @@ def test_logs_are_kept_of_pods_that_are_asked_to_end(tmp_path: Path) -> None:
     kept = list((tmp_path / "state" / "logs").iterdir())
     assert [path.name for path in kept] == ["acme-green-web.20261121100000-green-web-1.log"]
     assert kept[0].read_text() == "2026-11-21T10:00:01Z green-web-1 true\n"
+
+
+@pytest.mark.parametrize(("managed", "said"), [
+    ([], ""), ([{"manager": "sysgenpro", "fieldsV1": {"f:spec": {}}}], ""), ([{"manager": "kubectl-annotate", "fieldsV1": {"f:metadata": {}}}], ""),
+    ([{"manager": "kube-controller-manager", "subresource": "status", "fieldsV1": {"f:metadata": {}, "f:status": {}}}], ""),
+    ([{"manager": "kubectl", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}}], ""),
+    ([{"manager": "kubectl-edit", "fieldsV1": {"f:spec": {"f:template": {}}}}, {"manager": "argocd", "fieldsV1": {"f:spec": {}}}], "changed by argocd, kubectl-edit")])
+def test_hands_of_others_are_a_configuration_that_nobody_asked_for(managed: list[dict[str, Any]], said: str) -> None:
+    item = {"kind": "Deployment", "metadata": {"name": "blue-web", "labels": {"org.sysgenpro/place": "blue-web"}, "managedFields": managed,
+                                               "annotations": {"org.sysgenpro/config": "sha256:0"}}, "spec": {"replicas": 1}, "status": {"readyReplicas": 1}}
+    api = Api("Deployment")
+    api.every = lambda kind, *_a, **_k: [item] if kind == "Deployment" else []  # type: ignore[method-assign]
+    found = runtime(api).observe()["blue-web"]
+    assert found.config == (said or "sha256:0")
+    assert found.state == "1/1 ready" + (f", {said}" if said else "")
