@@ -37,7 +37,7 @@ def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Ma
 
 def _size(values: Mapping[str, Any]) -> dict[str, Any]:
     """By its profile where it has one, else its share of the machine."""
-    limits = values["limits"]
+    limits = values.get("limits")
     if not limits:
         return {"share": values["share"]}
     return {"memory": int(limits["database_memory"]) // 2 ** 20, "cores": float(limits["database_cpu"]), "connections": int(limits["connections"])}
@@ -57,7 +57,7 @@ def machine_tenants_of(instances: Sequence[Mapping[str, Any]]) -> list[dict[str,
                 **{key: values["processes"][key] for key in ("cron_threads", "db_maxconn", "queue_channels") if values["processes"].get(key) is not None},
             },
         }
-        for values in instances if values["limits"]
+        for values in instances if values.get("limits")
     ]
 
 
