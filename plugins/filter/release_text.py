@@ -96,7 +96,8 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
         line += f", requests waited {operation['pause']:.1f} s"
         predicted = (plan.get("rehearsal") or {}).get("pause")
         line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
-    lines = [line, *_shares(operation.get("steps")), *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+    looks = [f"  look: {warning}" for warning in operation.get("warnings") or []]
+    lines = [line, *_shares(operation.get("steps")), *_answered(operation.get("answered")), *looks]
     if operation.get("outcome") == "done" and any(step["name"] == "first_password" for step in plan.get("steps") or []):
         lines.append("  log in as admin; the password is the instance's secret 'admin' (ansible-vault view)")
     elif operation.get("outcome") == "done" and any(step["name"] in NEW for step in plan.get("steps") or []):

@@ -7,7 +7,8 @@ Odoo writes a line for each request (odoo/netsvc.py, PerfFilter; werkzeug/servin
 
 ``2026-11-30 02:20:22,311 7 INFO acme werkzeug: 10.244.0.9 - - [30/Nov/2026 02:20:22] "POST /web/dataset/call_kw HTTP/1.1" 200 - 8 0.004 0.012``,
 
-whose last two numbers are the seconds in the database and in Python; and a line of ``odoo.http`` at ``ERROR`` for what raised, which a call by JSON answers with 200.
+whose last two numbers are the seconds in the database and in Python; and a line of ``odoo.http`` at ``ERROR`` for what raised, which a call by JSON answers
+with 200.
 """
 
 from __future__ import annotations

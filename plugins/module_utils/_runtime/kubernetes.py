@@ -278,7 +278,7 @@ class KubernetesRuntime:
             self._scale(place, int((found["metadata"].get("annotations") or {}).get(PREFIX + "replicas") or 1))
 
     def _grow(self, place: str, may: bool) -> None:
-        """Have a place grow with its load, if it was made to, or stay as it is. Only what leads may: who waits to lead, and who drains, has no load of its own."""
+        """Have a place grow with its load, if it was made to, or stay as it is. Only what leads may: who waits to lead, or drains, has no load of its own."""
         said = ((self.api.get("Deployment", self.namespace, place) or {}).get("metadata", {}).get("annotations") or {}) if may else {}
         if said.get(PREFIX + pods.SCALE):
             self.api.apply(pods.scaler(self.ground, place, Scale(**json.loads(said[PREFIX + pods.SCALE]))), force=True)

@@ -18,7 +18,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import co
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HOST_PARTS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import digest_of
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs, queue_job
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs, model, queue_job
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.observed import Back
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
@@ -170,7 +170,7 @@ def test_nothing_changes_where_there_are_no_jobs() -> None:
     assert len(set(digests.values())) == 4
     wanted = wish(config={"server_wide_modules": "web, queue_job"})
     subject = {"config": wanted.params["config"], "environment": {}, "processes": {
-        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key not in ("cron_loads", "web_replicas")}, "session": {
+        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key not in ("cron_loads", *model._SINGLE)}, "session": {
         key: wanted.params["session"][key] for key in ("socket", "username")}, "secrets": wanted._sealed([
             {key: value for key, value in params()["database"]["passwords"].items() if not key.endswith("_queue")}, "secret of redis"]),
         "subnet": "172.28.1.0/24", "uid": params()["uid"], "database": ["acme_production", 5501]}
