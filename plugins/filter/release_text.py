@@ -178,6 +178,28 @@ def _recovery(found: Mapping[str, Any] | None) -> list[str]:
     return [f"  recovery points: {len(found['points'])}, {len(verified)} of them verified{said}"]
 
 
+def share_summary(share: Mapping[str, Any] | None) -> list[str]:
+    """A tenant's share, and whatever somebody should know of it."""
+    if not share:
+        return []
+    if "limits" not in share:
+        return [f"  its share cannot be read: {share.get('problem')}"]
+    fullest, room = share.get("fullest") or {}, share.get("second_colour") or {}
+    said = f"  share {share.get('profile') or 'of its own size'}"
+    if fullest.get("limit"):
+        said += f", {fullest['limit']} is the fullest with {fullest['used']:.0%}"
+    lines = [said + (", a second colour fits" if room.get("fits") else "")]
+    if not room.get("fits"):
+        lines.append("  look: a second colour does not fit: " + ", ".join(
+            f"{word} {of['free']} free, {of['needs']} needed" for word, of in room.items() if isinstance(of, Mapping)))
+    lines += [f"  look: {noise['by']} {noise['uses']} of {noise['of']} ({noise['is']})" for noise in share.get("noisy") or []]
+    lines += [f"  look: {word} grows by {grown['per_day'] / 1e6:.0f} MB a day and reaches its limit at {local_time(grown['reached'])}"
+              for word, grown in sorted((share.get("forecast") or {}).items()) if grown.get("reached")]
+    if share.get("waits_for_restart"):
+        lines.append("  look: PostgreSQL takes its number of connections when it is started anew")
+    return lines
+
+
 def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     """What runs, since when, the way back, and who is at it."""
     instance = found["instance"]
@@ -191,6 +213,7 @@ def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
         lines.append(f"  by {release.get('who') or 'unknown'}" + (f": {release['reason']}" if release.get("reason") else ""))
     lines.append("  way back: " + str(back.get("said") or "none"))
     lines += _recovery(found.get("recovery"))
+    lines += share_summary(found.get("share"))
     lines += [f"  {process}: {state}" for process, state in sorted((instance.get("processes") or {}).items())]
     lock = instance.get("lock")
     if lock:

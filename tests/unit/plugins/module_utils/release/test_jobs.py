@@ -14,6 +14,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import machine_parts
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record import Record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import connections
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HOST_PARTS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import digest_of
@@ -292,7 +293,7 @@ def test_the_cluster_has_as_many_connections_as_a_release_asks_for() -> None:
         settings = {"version": 170000, "max_connections": int(tuned["max_connections"]), "reserved": int(tuned["superuser_reserved_connections"])}
         database = dataclasses.replace(with_jobs().database, settings=settings)
         make_plan(wish(R2, **{f"processes__{key}": value for key, value in given.items()}), with_jobs(target=R2, changes=CODE, database=database))
-    assert tuning.RUNNER_CONNECTIONS == queue_job.RUNNER_CONNECTIONS
+    assert connections.RUNNER_CONNECTIONS == queue_job.RUNNER_CONNECTIONS
 
 
 def test_secrets_of_before_give_the_cluster_of_before() -> None:
