@@ -26,6 +26,10 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names imp
     NUMBERS,
     logins_of,
 )
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import parse_memory
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.machine.model import KINDS, limits_of
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.profiles import PROFILES, SHARED
 
 DATA_CLASSES = ("production", "masked", "synthetic")
 TOOLBOX_FILES = "/etc/sysgenpro/toolbox"
@@ -91,9 +95,35 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
         "processes": dict(variables.get("instance_processes") or {}),
         "postgresql": dict(variables.get("instance_postgresql") or {}),
         "share": float(variables.get("instance_share", 0.25)),
+        **_share_of_machine(variables, name),
         "mail_outside": bool(variables.get("instance_mail_outside", environment == "production")),
         **(_in_cluster if variables.get("instance_cluster") else _on_machine)(variables, name, database),
     }
+
+
+def _share_of_machine(variables: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """``instance_share_of_machine``: what is asked for, and the limits that it comes to; none where nothing is said. Sizes of processes follow from it."""
+    given = variables.get("instance_share_of_machine") or {}
+    if not given:
+        return {"share_of_machine": {}, "limits": {}, "profile_isolated": False}
+    profile_name = given.get("profile") if isinstance(given, Mapping) else None
+    if not isinstance(given, Mapping) or set(given) - {"profile", "limits"} or (profile_name and profile_name not in PROFILES):
+        raise AnsibleFilterError(f"instance {name}: instance_share_of_machine is {given!r}, expected profile, one of {', '.join(PROFILES)}, or limits")
+    profile = PROFILES.get(str(profile_name))
+    try:
+        limits = limits_of(name, profile, given.get("limits") or {})
+    except DomainError as error:
+        raise AnsibleFilterError(f"instance_share_of_machine: {error.message}") from None
+    processes = dict(variables.get("instance_processes") or {})
+    for kind in KINDS:
+        most, asked = limits[f"{kind}_memory"], processes.get(f"{kind}_memory")
+        if asked is not None and parse_memory(f"instance_processes.{kind}_memory", str(asked)) > most:
+            raise AnsibleFilterError(f"instance {name}: instance_processes.{kind}_memory is {asked}, expected at most the {int(most) // 2 ** 20}m of its share")
+    sizes = {f"{kind}_memory": f"{int(limits[f'{kind}_memory']) // 2 ** 20}m" for kind in KINDS}
+    # Plain numbers, as Ansible keeps no others.
+    numbers = {key: int(value) if value == int(value) else float(value) for key, value in limits.items()}
+    return {"share_of_machine": dict(given), "limits": numbers, "profile_isolated": profile is not None and profile.isolation != SHARED,
+            "processes": {**sizes, **processes}}
 
 
 def _on_machine(variables: Mapping[str, Any], name: str, database: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Ma
             "instance": values["name"],
             "database": values["database"]["name"],
             "number": values["number"],
-            "share": values["share"],
+            **_size(values),
             "workers": values["processes"].get("web_workers", values["workers"]),
             "cron_threads": values["processes"].get("cron_threads", 1),
             "db_maxconn": values["processes"].get("db_maxconn", 8),
@@ -32,6 +32,32 @@ def clusters_of(instances: Sequence[Mapping[str, Any]], secrets: Mapping[str, Ma
             **values["postgresql"],
         }
         for values in instances
+    ]
+
+
+def _size(values: Mapping[str, Any]) -> dict[str, Any]:
+    """By its profile where it has one, else its share of the machine."""
+    limits = values.get("limits")
+    if not limits:
+        return {"share": values["share"]}
+    return {"memory": int(limits["database_memory"]) // 2 ** 20, "cores": float(limits["database_cpu"]), "connections": int(limits["connections"])}
+
+
+def machine_tenants_of(instances: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """``tenants`` of the module tenant_quota on a machine: the instances that have ``instance_share_of_machine``."""
+    return [
+        {
+            "name": values["name"],
+            "profile": values["share_of_machine"].get("profile"),
+            "limits": values["share_of_machine"].get("limits"),
+            # Further instances of the same tenant may be beside one that wants a machine of its own.
+            "pool": values["tenant"] if values["profile_isolated"] else None,
+            "processes": {
+                "web_workers": int(values["processes"].get("web_workers", values["workers"])),
+                **{key: values["processes"][key] for key in ("cron_threads", "db_maxconn", "queue_channels") if values["processes"].get(key) is not None},
+            },
+        }
+        for values in instances if values.get("limits")
     ]
 
 
@@ -106,5 +132,6 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "routes_of": routes_of, "login_passwords": login_passwords,
+        return {"clusters_of": clusters_of, "session_stores_of": session_stores_of, "machine_tenants_of": machine_tenants_of,
+                "routes_of": routes_of, "login_passwords": login_passwords,
                 "identities_of": identities_of, "machines_of_others": machines_of_others}

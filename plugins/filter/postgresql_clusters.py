@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.connections import (
+    KEPT,
+    Needed,
+    jobs_of,
+    needed,
+    of_a_login,
+)
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import (
     DATABASE,
     DATABASE_SAID,
@@ -19,12 +27,17 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names imp
     NUMBERS,
 )
 
-REALTIME_CONNECTIONS = 16
-"""Of the one process that serves websockets; ``odoo_release`` writes it as ``db_maxconn_gevent``."""
-RESERVE = 20
-"""Connections for operators, monitoring, dumps and a rehearsal's clone."""
-RUNNER_CONNECTIONS = 2
-"""Of the runner of the queue's process, beside one pool for each job that runs at once."""
+
+@dataclass(frozen=True)
+class _Size:
+    """What one cluster gets. :ivar share: of the machine. :ivar memory: MiB that PostgreSQL may count on. :ivar high: MiB above which it is slowed."""
+
+    share: float
+    memory: float
+    cores: float
+    weight: int
+    high: int
+    why: str
 
 
 def postgresql_clusters(clusters: Sequence[Mapping[str, Any]], machine: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -52,9 +65,8 @@ def _completed(cluster: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[s
     name = cluster.get("instance")
     database = cluster.get("database") or str(name).replace("-", "_")
     _check(bool(DATABASE.fullmatch(database)), name, "database", database, DATABASE_SAID)
-    number, share = int(cluster["number"]), float(cluster.get("share", 0.25))
+    number, size = int(cluster["number"]), _size(cluster, machine)
     _check(number in NUMBERS, name, "number", number, "1 to 250")
-    _check(0 < share <= 1, name, "share", share, "more than 0, at most 1")
     listen, networks = cluster.get("listen_addresses") or [], cluster.get("networks") or []
     _check(not listen or bool(networks), name, "networks", networks, "a network at least, since listen_addresses is given")
     missing = [login for login in LOGINS if not (cluster.get("passwords") or {}).get(login)]
@@ -63,44 +75,56 @@ def _completed(cluster: Mapping[str, Any], machine: Mapping[str, Any]) -> dict[s
         "instance": name,
         "database": database,
         "number": number,
-        "share": share,
+        "share": size.share,
         "port": FIRST_PORT + number,
         "gid": FIRST_UID + number,
         "major": int(cluster.get("major") or machine["major"]),
         "networks": list(networks),
         "passwords": cluster["passwords"],
-        # 100 is what systemd gives everybody: a share of 1 is worth ten of them.
-        "weight": max(1, round(share * 1000)),
-        "memory_high": math.floor(machine["memory"] * share),
+        "weight": size.weight,
+        "memory_high": size.high,
     }
-    settings = _tuned(cluster, machine, share) + _fixed(complete, listen)
+    settings = _tuned(cluster, machine, size) + _fixed(complete, listen)
     asked = {**(machine.get("settings") or {}), **(cluster.get("settings") or {})}
     own = [setting for setting in settings if setting["name"] not in asked]
     complete["settings"] = own + [
         _setting(key, value, "asked for by the inventory") for key, value in sorted(asked.items())
     ]
-    complete["memory_low"] = min(complete["memory_high"], _buffers(machine["memory"] * share / 2))
+    granted = int(cluster.get("connections") or 0)
+    complete["connection_limit"] = of_a_login(granted, _needed(cluster)) if granted else -1
+    complete["memory_low"] = min(complete["memory_high"], _buffers(size.memory))
     return complete
 
 
-def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], share: float) -> list[dict[str, str]]:
-    memory, cores = machine["memory"] * share / 2, machine["cores"]
-    why = f"{machine['memory']} MiB x share {share:g}, half of it for PostgreSQL ({memory:.0f} MiB), half for Odoo"
+def _size(cluster: Mapping[str, Any], machine: Mapping[str, Any]) -> _Size:
+    """By ``memory`` and ``cores`` of its own where it has them, as a profile gives them; otherwise by its share of the machine."""
+    name = cluster.get("instance")
+    if cluster.get("memory"):
+        memory, cores = int(cluster["memory"]), float(cluster.get("cores") or 1)
+        _check(64 <= memory <= machine["memory"], name, "memory", memory, f"64 to the {machine['memory']} MiB to be divided")
+        return _Size(memory / machine["memory"], memory, cores, max(1, round(cores * 100)), memory, f"{memory} MiB, its share")
+    share = float(cluster.get("share", 0.25))
+    _check(0 < share <= 1, name, "share", share, "more than 0, at most 1")
+    memory = machine["memory"] * share / 2
+    # 100 is what systemd gives everybody: a share of 1 is worth ten of them.
+    return _Size(share, memory, machine["cores"] * share, max(1, round(share * 1000)), math.floor(machine["memory"] * share),
+                 f"{machine['memory']} MiB x share {share:g}, half of it for PostgreSQL ({memory:.0f} MiB), half for Odoo")
+
+
+def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], size: _Size) -> list[dict[str, str]]:
+    memory, cores, why = size.memory, machine["cores"], size.why
     workers, cron = int(cluster.get("workers", 2)), int(cluster.get("cron_threads", 1))
-    pool = int(cluster.get("db_maxconn", 8))
     jobs = _jobs(cluster)
     processes = 2 * (workers + cron + 1) + jobs
-    queue = jobs * pool + RUNNER_CONNECTIONS if jobs else 0
-    connections = 2 * ((workers + cron) * pool + REALTIME_CONNECTIONS) + queue + pool + RESERVE
+    connections, granted = _needed(cluster), int(cluster.get("connections") or 0)
+    _check(not granted or granted >= connections.all, cluster.get("instance"), "connections", granted, f"{connections.all} at least: {connections.said}")
     buffers = _buffers(memory)
-    parallel = max(1, round(cores * share))
+    parallel = max(1, min(cores, round(size.cores)))
     maintenance = _between(memory / 16, 16, 1024)
     ssd = machine.get("disk", "ssd") == "ssd"
     return [
-        _setting("max_connections", connections,
-                 f"2 colours x (({workers} web + {cron} cron) x {pool} + {REALTIME_CONNECTIONS} websocket) + "
-                 + (f"{queue} queue + " if queue else "") + f"{pool} update + {RESERVE} reserve"),
-        _setting("superuser_reserved_connections", 5, "operators, dumps and releases get in when Odoo has used up the rest"),
+        _setting("max_connections", granted or connections.all, f"its share; it needs {connections.said}" if granted else connections.said),
+        _setting("superuser_reserved_connections", KEPT, "operators, dumps and releases get in when Odoo has used up the rest"),
         _setting("shared_buffers", f"{buffers}MB", f"a quarter of {why}"),
         _setting("effective_cache_size", f"{_between(memory * 3 / 4, 64, 10**7)}MB", "three quarters of the same: buffers and page cache"),
         _setting("work_mem", f"{_between((memory - buffers) / (processes * 3), 4, 64)}MB",
@@ -108,7 +132,7 @@ def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], share: float)
         _setting("maintenance_work_mem", f"{maintenance}MB", "a sixteenth: index builds of an update and of a restore"),
         _setting("autovacuum_work_mem", f"{max(16, maintenance // 3)}MB", "the same by 3 autovacuum workers"),
         _setting("max_worker_processes", max(4, cores), f"{cores} cores"),
-        _setting("max_parallel_workers", parallel, f"{cores} cores x share {share:g}"),
+        _setting("max_parallel_workers", parallel, f"{size.cores:g} of {cores} cores"),
         _setting("max_parallel_workers_per_gather", min(2, parallel // 2), "short queries of many users: few of them gain by more"),
         _setting("max_parallel_maintenance_workers", min(2, parallel), "index builds"),
         _setting("max_wal_size", f"{_between(memory / 4, 256, 8192)}MB", "checkpoints come by time, not by volume"),
@@ -118,15 +142,17 @@ def _tuned(cluster: Mapping[str, Any], machine: Mapping[str, Any], share: float)
     ]
 
 
+def _needed(cluster: Mapping[str, Any]) -> Needed:
+    return needed(int(cluster.get("workers", 2)), int(cluster.get("cron_threads", 1)), int(cluster.get("db_maxconn", 8)), _jobs(cluster))
+
+
 def _jobs(cluster: Mapping[str, Any]) -> int:
-    """How many jobs run at once: the capacity of ``root`` among the channels of ``queue_job``, 1 where they do not say; none without channels."""
-    channels = str(cluster.get("queue_channels") or "").replace("\n", ",")
-    named = [[part.strip() for part in channel.split(":")] for channel in channels.split(",") if channel.strip()]
     try:
-        return max([int(part[1]) if part[1:] and part[1] else 1 for part in named if part[0] == "root"] or [1 if named else 0])
+        return jobs_of(cluster.get("queue_channels"))
     except ValueError:
         raise AnsibleFilterError(
-            f"postgresql_clusters, instance {cluster.get('instance')}: queue_channels is {channels!r}, expected channels as root:4,root.mail:1") from None
+            f"postgresql_clusters, instance {cluster.get('instance')}: queue_channels is {cluster['queue_channels']!r},"
+            " expected channels such as root:4,root.mail:1") from None
 
 
 def _fixed(cluster: Mapping[str, Any], listen: Sequence[str]) -> list[dict[str, str]]:

@@ -108,7 +108,8 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
         line += f", requests waited {operation['pause']:.1f} s"
         predicted = (plan.get("rehearsal") or {}).get("pause")
         line += f" (predicted {predicted:.1f} s)" if predicted else " (not rehearsed)"
-    lines = [line, *_answered(operation.get("answered")), *(f"  look: {warning}" for warning in operation.get("warnings") or [])]
+    looks = [f"  look: {warning}" for warning in operation.get("warnings") or []]
+    lines = [line, *_shares(operation.get("steps")), *_answered(operation.get("answered")), *looks]
     if (result.get("ledger") or {}).get("problem"):
         lines.append("  look: " + result["ledger"]["problem"])
     if operation.get("outcome") == "done" and any(step["name"] == "first_password" for step in plan.get("steps") or []):
@@ -116,6 +117,17 @@ def release_summary(result: Mapping[str, Any], name: str) -> list[str]:
     elif operation.get("outcome") == "done" and any(step["name"] in NEW for step in plan.get("steps") or []):
         lines.append("  look: the user admin has the password that it came with, which everybody knows")
     return lines
+
+
+def _shares(entries: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """How a canary fared, a line for each share."""
+    told = [share for entry in entries or [] if entry.get("step") == "canary" for share in (entry.get("data") or {}).get("canary") or []]
+    return ["  {} of 100 requests: the new colour {}, the old one {}".format(share["percent"], _fared(share["new"]), _fared(share["old"])) for share in told]
+
+
+def _fared(colour: Mapping[str, Any]) -> str:
+    pace = f", half of them within {colour['pace']:.3f} s" if colour.get("pace") else ""
+    return f"answered {colour['requests']}, {colour['failed']} failed{pace}"
 
 
 def _runs(result: Mapping[str, Any]) -> str:
@@ -166,6 +178,28 @@ def _recovery(found: Mapping[str, Any] | None) -> list[str]:
     return [f"  recovery points: {len(found['points'])}, {len(verified)} of them verified{said}"]
 
 
+def share_summary(share: Mapping[str, Any] | None) -> list[str]:
+    """A tenant's share, and whatever somebody should know of it."""
+    if not share:
+        return []
+    if "limits" not in share:
+        return [f"  its share cannot be read: {share.get('problem')}"]
+    fullest, room = share.get("fullest") or {}, share.get("second_colour") or {}
+    said = f"  share {share.get('profile') or 'of its own size'}"
+    if fullest.get("limit"):
+        said += f", {fullest['limit']} is the fullest with {fullest['used']:.0%}"
+    lines = [said + (", a second colour fits" if room.get("fits") else "")]
+    if not room.get("fits"):
+        lines.append("  look: a second colour does not fit: " + ", ".join(
+            f"{word} {of['free']} free, {of['needs']} needed" for word, of in room.items() if isinstance(of, Mapping)))
+    lines += [f"  look: {noise['by']} {noise['uses']} of {noise['of']} ({noise['is']})" for noise in share.get("noisy") or []]
+    lines += [f"  look: {word} grows by {grown['per_day'] / 1e6:.0f} MB a day and reaches its limit at {local_time(grown['reached'])}"
+              for word, grown in sorted((share.get("forecast") or {}).items()) if grown.get("reached")]
+    if share.get("waits_for_restart"):
+        lines.append("  look: PostgreSQL takes its number of connections when it is started anew")
+    return lines
+
+
 def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
     """What runs, since when, the way back, and who is at it."""
     instance = found["instance"]
@@ -179,6 +213,7 @@ def status_summary(found: Mapping[str, Any], name: str) -> list[str]:
         lines.append(f"  by {release.get('who') or 'unknown'}" + (f": {release['reason']}" if release.get("reason") else ""))
     lines.append("  way back: " + str(back.get("said") or "none"))
     lines += _recovery(found.get("recovery"))
+    lines += share_summary(found.get("share"))
     lines += [f"  {process}: {state}" for process, state in sorted((instance.get("processes") or {}).items())]
     lock = instance.get("lock")
     if lock:

@@ -72,6 +72,10 @@ options:
           - C(blue_queue), C(green_queue) make the roles of the process that runs jobs; without them there are none.
         type: dict
         required: true
+      connection_limit:
+        description:
+          - Connections of each login role of a colour, so that one colour leaves the other its own. V(-1) is none. Default is to leave it as it is.
+        type: int
   watched_files:
     description: Further files that clusters read when they reload, such as the certificate.
     type: list
@@ -119,6 +123,7 @@ CLUSTER = {
     "database": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
     "major": {"type": "int"},
+    "connection_limit": {"type": "int"},
     "passwords": {"type": "dict", "required": True, "no_log": True},
     **{key: WAY[key] for key in ("host", "sslmode", "ca_path", "admin", "admin_password")},
 }

@@ -33,7 +33,7 @@ SELECT r.rolname, {verifier}, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolr
          WHERE s.setrole = r.oid AND s.setdatabase = 0 AND c LIKE 'role=%%'),
        EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles o ON o.oid = m.roleid
                 WHERE m.member = r.oid AND o.rolname = %(owner)s),
-       EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid)
+       EXISTS (SELECT FROM pg_stat_activity a WHERE a.usesysid = r.oid), r.rolconnlimit
   FROM {roles} r WHERE r.rolname = %(owner)s OR r.rolname = ANY (%(logins)s)"""
 """The attributes in the order of HARMFUL."""
 FACTS = """
@@ -102,10 +102,11 @@ class ClustersOperation:
             roles = {
                 row[0]: Role(
                     verifier=row[1],
-                    harmful=tuple(name[3:] for name, held in zip(HARMFUL, row[2:-3]) if held),
-                    acts_as=(row[-3] or "").strip('"') or None,
-                    member=row[-2],
-                    in_use=row[-1],
+                    harmful=tuple(name[3:] for name, held in zip(HARMFUL, row[2:-4]) if held),
+                    acts_as=(row[-4] or "").strip('"') or None,
+                    member=row[-3],
+                    in_use=row[-2],
+                    connection_limit=row[-1],
                 )
                 for row in cursor.fetchall()
             }
@@ -191,6 +192,8 @@ def apply(connection: Any, cluster: Cluster, step: Step) -> None:
             cursor.execute(sql.SQL("ALTER ROLE {} SET role = {}").format(role, sql.Literal(cluster.owner)))
         elif step.name == "restrict":
             cursor.execute(sql.SQL("ALTER ROLE {} NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS").format(role))
+        elif step.name == "limit":
+            cursor.execute(sql.SQL("ALTER ROLE {} CONNECTION LIMIT %s").format(role), (step.parameters["limit"],))
         elif step.name == "password":
             # libpq makes the verifier here, so the password itself reaches neither server nor log.
             verifier = encrypt_password(cluster.passwords[step.parameters["login"]], step.parameters["role"], connection, "scram-sha-256")

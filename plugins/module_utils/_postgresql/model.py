@@ -32,6 +32,8 @@ class Cluster:
     passwords: Mapping[str, str] = field(repr=False)
     way: WayIn | None = None
     """By TCP; None by the machine's socket, as ``postgres``."""
+    connection_limit: int | None = None
+    """Of each login of a colour; -1 is none, None leaves it as it is."""
 
     @property
     def owner(self) -> str:
@@ -58,6 +60,7 @@ class Role:
     acts_as: str | None
     member: bool
     in_use: bool = False
+    connection_limit: int = -1
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def parse(entry: Mapping[str, Any]) -> Cluster:
         if "\0" in value:
             raise _unchanged("bad_input", f"{entry['instance']}: passwords.{login} holds a NUL, expected text")
     way = WayIn.of({**entry, "socket": None}) if entry.get("host") else None
-    return Cluster(entry["instance"], entry["database"], entry["port"], entry["major"] or 0, dict(passwords), way)
+    return Cluster(entry["instance"], entry["database"], entry["port"], entry["major"] or 0, dict(passwords), way, entry.get("connection_limit"))
 
 
 def plan(clusters: list[Cluster], seen: Mapping[str, Seen]) -> Plan:
@@ -122,9 +125,13 @@ def _login(cluster: Cluster, login: str, found: Seen) -> list[Step]:
     name = cluster.role(login)
     role = found.roles.get(name)
     steps = []
+    limit = -1 if login == UPDATE or cluster.connection_limit is None else cluster.connection_limit
+    said = f"let {name} have {'any number of' if limit == -1 else limit} connections"
+    bound = [Step("limit", said, {"instance": cluster.instance, "role": name, "limit": limit})]
     if role is None:
         return [
             _step(cluster, "create_login", f"create role {name}", role=name, login=login),
+            *(bound if limit != -1 else ()),
             _step(cluster, "act_as", f"have {name} act as {cluster.owner}", role=name),
             _step(cluster, "password", f"set the password of {name}", role=name, login=login),
         ]
@@ -132,6 +139,8 @@ def _login(cluster: Cluster, login: str, found: Seen) -> list[Step]:
         steps.append(_restrict(cluster, name, role))
     if not role.member or role.acts_as != cluster.owner:
         steps.append(_step(cluster, "act_as", f"have {name} act as {cluster.owner}", role=name))
+    if login != UPDATE and cluster.connection_limit is not None and role.connection_limit != limit:
+        steps += bound
     if not role.in_use and found.administrator["superuser"] and not verifies(role.verifier, cluster.passwords[login]):
         steps.append(_step(cluster, "password", f"set the password of {name}", role=name, login=login))
     return steps

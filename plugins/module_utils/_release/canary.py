@@ -7,7 +7,8 @@ Odoo writes a line for each request (odoo/netsvc.py, PerfFilter; werkzeug/servin
 
 ``2026-11-30 02:20:22,311 7 INFO acme werkzeug: 10.244.0.9 - - [30/Nov/2026 02:20:22] "POST /web/dataset/call_kw HTTP/1.1" 200 - 8 0.004 0.012``,
 
-whose last two numbers are the seconds in the database and in Python; and a line of ``odoo.http`` at ``ERROR`` for what raised, which a call by JSON answers with 200.
+whose last two numbers are the seconds in the database and in Python; and a line of ``odoo.http`` at ``ERROR`` for what raised, which a call by JSON answers
+with 200.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def verdict(new: Fared, old: Fared, allowed: Mapping[str, Any]) -> str:
     :param allowed: ``errors``: how many of a hundred requests more may fail than of the old colour; ``slower``: how many times as long its median may be.
     """
     if new.failed >= ERRORS_AT_LEAST and (new.requests < ENOUGH or new.rate > old.rate + allowed["errors"]):
-        return f"{new.failed} of {new.requests} requests failed on it, and {old.failed} of {old.requests} on the other colour meanwhile"
+        return f"{new.failed} of {new.requests} requests failed on it, and {old.failed} of {old.requests} on the other colour"
     if new.requests >= ENOUGH <= old.requests and new.pace and old.pace and new.pace > old.pace * allowed["slower"]:
         return f"half of {new.requests} requests took it longer than {new.pace:.3f} s, and the other colour {old.pace:.3f} s"
     return ""

@@ -40,7 +40,8 @@ def _canary(wanted: Desired, old: str | None, new: str) -> list[Step]:
     if not asked or not old:
         return []
     shares = joined([str(each) for each in canary.steps_of(asked)])
-    return [Step("canary", "Lead {} of 100 requests to {}, and watch for {} s each time".format(shares, new, asked["watch"]), {**asked, "colour": new, "from": old})]
+    title = "Lead {} of 100 requests to {}, and watch for {} s each time".format(shares, new, asked["watch"])
+    return [Step("canary", title, {**asked, "colour": new, "from": old})]
 
 
 def mend(wanted: Desired, seen: Observed, colour: str, queue: bool) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@
 It sees the pod's network, so it knows Odoo's connections also after Odoo has closed its port; and the directory ``/run/odoo``, where the platform's
 add-ons tell of requests under way. It is stdlib only, since it runs on the Python of whatever image is released.
 
-``GET /`` answers ``{"connections": {port: number}, "requests": [...], "own_work": [...], "gone": bool}``. ``POST /`` takes any of
+``GET /`` answers ``{"connections": {port: number}, "requests": [...], "own_work": [...], "gone": bool, "kept": bool}``. ``POST /`` takes any of
 ``{"go": true, "leading": bool, "forget_calls": true, "kill": true}``. Both ask for the token of the place in ``X-Sysgenpro-Token``.
 ``GET /metrics`` asks for none and counts requests and connections, for a cluster that has pods by their metrics.
 """
@@ -28,6 +28,8 @@ STATE = "/opt/sysgenpro/state"
 """Where the place's ConfigMap is mounted: ``go`` and ``leading``, as they stood when the pod began, and as the kubelet brings them later."""
 GO = RUN + "/.go"
 LEADING = RUN + "/leading"
+KEPT = RUN + "/bundle_changed"
+"""Where ``sysgenpro_assets`` keeps back what it has to tell browsers once the colour leads."""
 TOKEN = "/etc/odoo/agent-token"  # noqa: S105
 # Established, in the fourth column of /proc/net/tcp (proc(5)).
 ESTABLISHED = "01"
@@ -124,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         body = json.dumps({"connections": connections(), "requests": requests(), "own_work": read(RUN + "/.own-work").splitlines(),
-                           "gone": os.path.exists(GO)}).encode()
+                           "gone": os.path.exists(GO), "kept": os.path.exists(KEPT)}).encode()
         self._send("application/json", body)
 
     def _send(self, kind: str, body: bytes) -> None:

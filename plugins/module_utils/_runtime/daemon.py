@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -64,6 +65,7 @@ class ContainerSpec:
 
     :param memory: limit in bytes; swap is not added to it.
     :param cpus: limit in CPUs; 0 is none.
+    :param pids: how many processes. :param weight: beside others where processors are short, in Docker's ``cpu_shares``; 0 is Docker's own.
     :param address: fixed IPv4 address on ``network``; None is no network at all.
     """
 
@@ -79,6 +81,8 @@ class ContainerSpec:
     network: str | None = None
     address: str | None = None
     restart: bool = True
+    pids: int = 1024
+    weight: int = 0
 
 
 class Daemon:
@@ -162,8 +166,10 @@ class Daemon:
             security_opt=["no-new-privileges"],
             mem_limit=spec.memory,
             memswap_limit=spec.memory,
-            nano_cpus=int(spec.cpus * 1e9) or None,
-            pids_limit=1024,
+            # Docker refuses more than the machine has.
+            nano_cpus=round(min(spec.cpus, os.cpu_count() or spec.cpus) * 1e9) or None,
+            cpu_shares=spec.weight or None,
+            pids_limit=spec.pids,
             sysctls={"net.core.somaxconn": str(BACKLOG)},
             network_mode=spec.network or "none",
             restart_policy={"Name": "unless-stopped"} if spec.restart else None,

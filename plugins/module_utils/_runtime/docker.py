@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
+from .._instance import bounds
 from .._instance.names import COLOURS, HOST_PARTS, LABEL, REHEARSAL
 from .._kernel.files import read_text, remove_file, replace_file
 from .daemon import ContainerSpec, Daemon, memory_available
@@ -88,10 +89,13 @@ class DockerRuntime:
         network = {"instance": self.instance, "aside": self._name(place)}.get(spec.reach)
         labels = {"instance": self.instance, "colour": spec.colour, "kind": spec.kind if spec.colour else "update",
                   "release": spec.release, "image": spec.image, "config": spec.config}
+        # Whatever was asked for: the machine's limit of what its tenants get.
+        share = bounds.read(self.instance, spec.kind)
         self.daemon.create(ContainerSpec(
             name=self._name(place), image=spec.reference, command=["sh", "-c", _GATE, "sh", *spec.command] if spec.waits else spec.command,
             labels={LABEL + key: value for key, value in labels.items()}, uid=self.uid,
-            mounts=self._mounts(place, spec), environment=spec.environment, memory=spec.memory, cpus=spec.cpus,
+            mounts=self._mounts(place, spec), environment=spec.environment, memory=share.memory if share else spec.memory,
+            cpus=float(share.cores) if share else spec.cpus, pids=share.pids if share else 1024, weight=share.weight if share else 0,
             network=network, address=self.address(place) if network else None, restart=spec.lasts))
 
     def warm(self, place: str) -> None:

@@ -244,8 +244,17 @@ class KubernetesRuntime:
         if told and told.get("leading") != str(int(leads)):
             self._tell(place, go=told.get("go") == "1", leading=leads)
         if told:
+            if leads:
+                self._have_one_tell(place)
             self._ask(place, {"leading": leads})
             self._grow(place, leads)
+
+    def _have_one_tell(self, place: str) -> None:
+        """Each pod that made assets has kept back to tell browsers; told by each of them, they would refresh again for nothing."""
+        token = self._file(place, "agent-token")
+        kept = [address for address in self.addresses(place) for said in _agent(address, token, None) if said.get("kept")]
+        for address in kept[1:]:
+            list(_agent(address, token, {"forget_calls": True}))
 
     def forget_calls(self, colour: str) -> None:
         self._ask(place_of(colour, "web"), {"forget_calls": True})
@@ -269,7 +278,7 @@ class KubernetesRuntime:
             self._scale(place, int((found["metadata"].get("annotations") or {}).get(PREFIX + "replicas") or 1))
 
     def _grow(self, place: str, may: bool) -> None:
-        """Have a place grow with its load, if it was made to, or stay as it is. Only what leads may: who waits to lead, and who drains, has no load of its own."""
+        """Have a place grow with its load, if it was made to, or stay as it is. Only what leads may: who waits to lead, or drains, has no load of its own."""
         said = ((self.api.get("Deployment", self.namespace, place) or {}).get("metadata", {}).get("annotations") or {}) if may else {}
         if said.get(PREFIX + pods.SCALE):
             self.api.apply(pods.scaler(self.ground, place, Scale(**json.loads(said[PREFIX + pods.SCALE]))), force=True)

@@ -78,7 +78,8 @@ class ServiceFront:
         found = self.api.get("IngressRoute", self.ground.namespace, self.ground.instance)
         if found is None:
             raise DomainError("route_missing", f"there is no route {self.ground.namespace}/{self.ground.instance} of Traefik whose requests could be shared",
-                              unchanged="Nothing was changed", advice="Give the instance hosts (instance_hosts) and run the site playbook; or release without canary")
+                              unchanged="Nothing was changed",
+                              advice="Give the instance hosts (instance_hosts) and run the site playbook; or release without canary")
         return found
 
     def forget(self) -> None:

@@ -113,11 +113,11 @@ def parse_tenants(values: Iterable[Mapping[str, Any]]) -> list[Tenant]:
     return tenants
 
 
-def parse_name(index: int, value: Any) -> str:
+def parse_name(index: int, value: Any, where: str = "tenants[{0}].name") -> str:
     """A tenant's name: that of its instance. :raises DomainError: ``bad_input``."""
     name = str(value or "")
     if not NAME.fullmatch(name) or name.endswith("-"):
-        raise bad_input(f"tenants[{index}].name", name, NAME_SAID)
+        raise bad_input(where.format(index), name, NAME_SAID)
     return name
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from .conftest import ONE, Site, both, counted
 
-TASKS = 50
+TASKS = 52
 """Of one machine with two instances, at the most."""
 EACH = 3
 """Of each further instance."""
@@ -83,7 +83,7 @@ def test_the_verbs_that_only_look_cost_few_tasks(converged: Site, figure: Callab
     tasks, changed = counted(converged.play(both(converged), verb="status"))
     fewer, _changed = counted(converged.play(both(converged), "--limit", ONE, verb="status"))
     figure(f"status of two instances: {tasks} tasks, of which {tasks - fewer} for the second instance")
-    assert changed == 0 and tasks - fewer <= 5
+    assert changed == 0 and tasks - fewer <= 6
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ def test_a_right_that_is_missing_is_named_before_anything_is_touched(shop: Insta
     try:
         said = shop.release("r2", fails=True)
     finally:
-        shop.play("site", site_force=True)
+        shop.play("site", toolbox_force=True)
     assert "it lacks create of jobs (batch)" in said and "Nothing was changed" in said
     assert colour(shop) == before
 

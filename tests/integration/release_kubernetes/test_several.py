@@ -85,16 +85,14 @@ def test_the_colour_that_leads_grows_and_the_next_begins_as_large(grown: Instanc
     found = api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web")
     assert found and (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (2, 3)
     with grown.load() as requests:
-        began = time.monotonic()
-        until = began + 240
+        until = time.monotonic() + 240
         while len(_answering(grown, api)) < 3:
             assert time.monotonic() < until, api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web")
             time.sleep(2)
-        took = time.monotonic() - began
         grown.release("r6")
         assert _leading(grown) != colour
         assert len(_answering(grown, api)) == 3
-    figure(f"grew from two pods to three after {took:.0f} s of load, and was released: {len(requests)} requests, {sum(bool(each.reason) for each in requests)} failed")
+    figure(f"a colour that grew from two pods to three was released: {len(requests)} requests, {sum(bool(each.reason) for each in requests)} failed")
     assert api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web") is None
 
 

@@ -21,6 +21,9 @@ from ..model import Desired
 from ..parts import Parts
 from ..processes import Processes
 
+# Looks in all of a wait, of some hundred that there should be, below which the runtime was away for most of it; and seconds for which to look again then.
+FEW_LOOKS, AWAY = 20, 15
+
 
 class StepsBase:
     """:param context: JSON-able facts that a next run needs; kept in the journal as they come.
@@ -77,19 +80,25 @@ class StepsBase:
         self.database.allow_login(self.database.all_roles(colour), False)
 
     def drained(self, colour: str, seconds: float) -> bool:
-        """No connection twice in a row, so that one in the middle of its handshake is not overlooked."""
+        """No connection twice in a row, so that one in the middle of its handshake is not overlooked.
+
+        Where the runtime itself was away (its daemon, its cluster's API) nothing was seen meanwhile, so it is looked at for a while more.
+        """
         web = place(colour, "web")
-        still = 0
+        still = looks = 0
 
         def idle() -> bool:
-            nonlocal still
-            still = still + 1 if self.runtime.connections(web, HTTP) == 0 else 0
+            nonlocal still, looks
+            still, looks = still + 1 if self.runtime.connections(web, HTTP) == 0 else 0, looks + 1
             return still >= 2
 
-        try:
-            return bool(wait_until(idle, Deadline(seconds), interval=0.025))
-        except WaitTimeout:
-            return False
+        for patience in (seconds, AWAY):
+            try:
+                return bool(wait_until(idle, Deadline(patience), interval=0.025))
+            except WaitTimeout:
+                if looks > FEW_LOOKS:
+                    break
+        return False
 
     def under_way(self, colour: str) -> str:
         return joined(self.runtime.requests(colour)) or "requests that the image does not name"

@@ -46,7 +46,8 @@ class FrontSteps(StepsBase):
         while True:
             clock.sleep(max(min(WATCH_LOOK, deadline.left), 0.05))
             since = int(clock.monotonic() - began) + 1
-            fares, other = (canary.fared(self.runtime.log(each, WATCH_LINES, since)) for each in (new, old))
+            # Of the old colour also as long before: beside a large share it answers nobody.
+            fares, other = (canary.fared(self.runtime.log(each, WATCH_LINES, since + before)) for each, before in ((new, 0), (old, int(asked["watch"]))))
             why = canary.verdict(fares, other, asked)
             if why:
                 raise DomainError("canary_failed", f"with {percent} of 100 requests led to it {asked['colour']} fares worse than {asked['from']}: {why}",
@@ -96,9 +97,11 @@ class FrontSteps(StepsBase):
 
     def call_browsers(self, colour: str) -> None:
         """Have the colour that leads tell browsers that there is a new page; where it does not answer, a user's request will in a while."""
-        with contextlib.suppress(OSError):
-            self.parts.request(self.runtime.address(place(colour, "web")), HTTP, "GET", series_of(self.release.record.series).health,
-                               self.wanted.instance, {"X-Sysgenpro-Leads": colour}, timeout=CALL)
+        web = place(colour, "web")
+        for address in self.runtime.addresses(web) or [self.runtime.address(web)]:
+            with contextlib.suppress(OSError):
+                self.parts.request(address, HTTP, "GET", series_of(self.release.record.series).health,
+                                   self.wanted.instance, {"X-Sysgenpro-Leads": colour}, timeout=CALL)
 
     def do_hold(self, step: Step) -> dict[str, Any]:
         marked = self.edge.mark()

@@ -8,7 +8,12 @@ from __future__ import annotations
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter.instances import instance_values, instances_on
-from ansible_collections.sysgenpro.odoo.plugins.filter.machine_parts import clusters_of, routes_of, session_stores_of
+from ansible_collections.sysgenpro.odoo.plugins.filter.machine_parts import (
+    clusters_of,
+    machine_tenants_of,
+    routes_of,
+    session_stores_of,
+)
 from ansible_collections.sysgenpro.odoo.plugins.filter.release_reference import release_reference
 
 VARIABLES = {
@@ -146,3 +151,29 @@ def test_a_certificate_that_the_controller_cannot_read_is_its_instances_trouble(
     found = {route["name"]: route["tls"] for route in routes_of(instances_on(hostvars, "vm-prod-1", GROUPS), hostvars)}
     assert found.pop("bodega-production") == {"resolver": "le"}
     assert [tls["unavailable"] for tls in found.values()] == ["The lookup plugin 'file' failed: no such file"]
+
+
+def test_a_share_of_the_machine_sizes_everything():
+    values = instance_values({**VARIABLES, "instance_share_of_machine": {"profile": "medium", "limits": {"connections": 300}},
+                              "instance_processes": {"cron_memory": "1g", "db_maxconn": 6}, "instance_workers": 4})
+    assert values["processes"] == {"web_memory": "5120m", "cron_memory": "1g", "queue_memory": "2048m", "db_maxconn": 6}
+    secrets = {"acme-production": {f"database_{login}": "x" for login in ("blue_web", "blue_cron", "green_web", "green_cron", "update")}}
+    cluster = clusters_of([values], secrets)[0]
+    assert (cluster["memory"], cluster["cores"], cluster["connections"], "share" in cluster) == (6144, 4.0, 300, False)
+    assert machine_tenants_of([values, instance_values(VARIABLES)]) == [{
+        "name": "acme-production", "profile": "medium", "limits": {"connections": 300}, "pool": None, "processes": {"web_workers": 4, "db_maxconn": 6}}]
+    assert machine_tenants_of([instance_values({**VARIABLES, "instance_share_of_machine": {"profile": "dedicated"}})])[0]["pool"] == "acme"
+    assert all(type(value) in (int, float) for value in values["limits"].values())
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    ({"instance_share_of_machine": {"profile": "huge"}}, "expected profile, one of small, medium"),
+    ({"instance_share_of_machine": {"size": "small"}}, "expected profile, one of small, medium"),
+    ({"instance_share_of_machine": "small"}, "expected profile, one of small, medium"),
+    ({"instance_share_of_machine": {"profile": "small", "limits": {"wal": "much"}}}, "limits.wal is 'much', expected a quantity"),
+    ({"instance_share_of_machine": {"profile": "small"}, "instance_processes": {"web_memory": "3g"}},
+     "instance_processes.web_memory is 3g, expected at most the 2048m of its share"),
+])
+def test_a_share_that_cannot_be(change, said):
+    with pytest.raises(AnsibleFilterError, match=said):
+        instance_values({**VARIABLES, **change})

@@ -3,11 +3,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import connections
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.config import REALTIME_MAXCONN
 from hypothesis import given
 from hypothesis import strategies as st
@@ -45,9 +47,9 @@ def test_computes_from_size_and_share_and_says_why() -> None:
 
 
 def test_has_room_for_both_colours_and_an_update() -> None:
-    assert tuning.REALTIME_CONNECTIONS == REALTIME_MAXCONN
+    assert connections.REALTIME_CONNECTIONS == REALTIME_MAXCONN
     values = settings(tuning.postgresql_clusters([cluster(workers=4, cron_threads=2, db_maxconn=8)], machine())[0])
-    assert int(values["max_connections"]) == 2 * (6 * 8 + REALTIME_MAXCONN) + 8 + tuning.RESERVE
+    assert int(values["max_connections"]) == 2 * (6 * 8 + REALTIME_MAXCONN) + 8 + connections.RESERVE
 
 
 def test_what_the_inventory_asks_for_wins_once() -> None:
@@ -86,3 +88,21 @@ def test_refuses_and_names_the_field(clusters: list[dict[str, Any]], message: st
     with pytest.raises(AnsibleFilterError) as error:
         tuning.postgresql_clusters(clusters, machine())
     assert message in str(error.value)
+
+
+def test_a_size_of_its_own_takes_the_place_of_a_share() -> None:
+    machine = {"memory": 8192, "cores": 4, "major": 17}
+    found = tuning.postgresql_clusters([cluster(memory=1536, cores=2, connections=150), cluster(instance="b", number=2, share=0.5)], machine)
+    values = {setting["name"]: setting["value"] for setting in found[0]["settings"]}
+    assert (values["shared_buffers"], values["max_connections"], values["max_parallel_workers"]) == ("384MB", "150", "2")
+    # Of 150, what leaves 5 to the superuser and 40 to the other colour.
+    assert [one["connection_limit"] for one in found] == [105, -1]
+    assert (found[0]["memory_high"], found[0]["weight"]) == (1536, 200) and found[0]["share"] == 1536 / 8192
+
+
+@pytest.mark.parametrize(("further", "said"), [
+    ({"memory": 9000}, "memory is 9000, expected 64 to the 8192 MiB"), ({"memory": 6144, "cores": 1}, "the shares add up to 1.25"),
+    ({"connections": 50}, "connections is 50, expected 108 at least: 2 colours x ((2 web + 1 cron) x 8 + 16 websocket) + 8 update + 20 reserve")])
+def test_refuses_a_size_that_cannot_be(further: dict[str, Any], said: str) -> None:
+    with pytest.raises(AnsibleFilterError, match=re.escape(said)):
+        tuning.postgresql_clusters([cluster(**further), cluster(instance="b", number=2, share=0.5)], {"memory": 8192, "cores": 4, "major": 17})

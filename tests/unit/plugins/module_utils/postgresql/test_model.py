@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import LOGINS, QUEUE_LOGINS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
@@ -32,6 +34,22 @@ def test_a_new_cluster_gets_owner_and_five_logins() -> None:
     found = steps({})
     assert found[0] == "create role acme_owner"
     assert len(found) == 1 + 3 * len(LOGINS)
+
+
+@pytest.mark.parametrize(("asked", "has", "said"), [
+    (None, 7, []), (-1, -1, []), (65, 65, []), (65, -1, ["let acme_blue_web have 65 connections"]), (-1, 65, ["let acme_blue_web have any number of connections"])])
+def test_a_login_s_connections(asked: int | None, has: int, said: list[str]) -> None:
+    cluster = dataclasses.replace(CLUSTER, connection_limit=asked)
+    roles = {name: dataclasses.replace(role, connection_limit=asked if asked is not None else 3) for name, role in CONVERGED.items()}
+    roles["acme_blue_web"] = dataclasses.replace(LOGIN, connection_limit=has)
+    # The update's is nobody's business here.
+    roles["acme_update"] = dataclasses.replace(LOGIN, connection_limit=9)
+    assert [step.title for step in plan([cluster], {"acme-production": Seen(True, roles)}).steps] == said
+
+
+def test_a_new_login_is_limited_at_once() -> None:
+    found = plan([dataclasses.replace(CLUSTER, connection_limit=65)], {"acme-production": Seen(True, {})}).steps
+    assert [step.parameters["role"] for step in found if step.name == "limit"] == [f"acme_{login}" for login in LOGINS if login != "update"]
 
 
 def test_a_converged_one_needs_nothing() -> None:

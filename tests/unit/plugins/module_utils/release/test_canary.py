@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.filter.release_text import release_summary
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import canary
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.canary import Fared
@@ -107,6 +108,9 @@ def test_shares_grow_and_then_it_leads(rig: Rig, monkeypatch: pytest.MonkeyPatch
     assert seen == [[("acme-production", 95), ("green-web", 5)], [("acme-production", 0), ("green-web", 100)]]
     assert [step.name for step in result["plan"].steps].index("canary") < [step.name for step in result["plan"].steps].index("switch")
     assert rig.world.front_colour() == "green" and _shared(rig) == set() and released(rig.world, R2) == []
+    told = release_summary({**result, "plan": {"class": "code"}}, "acme")
+    assert told[1] == "  5 of 100 requests: the new colour answered 30, 0 failed, half of them within 0.016 s, " \
+        "the old one answered 40, 0 failed, half of them within 0.016 s"
     assert not rig.run(rig.params(R2, **_in_cluster(ASKED)))["changed"]
 
 

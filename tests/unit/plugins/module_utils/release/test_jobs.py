@@ -14,10 +14,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter import machine_parts
 from ansible_collections.sysgenpro.odoo.plugins.filter import postgresql_clusters as tuning
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record import Record
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance import connections
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HOST_PARTS
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.plan import digest_of
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs, queue_job
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import config, jobs, model, queue_job
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.observed import Back
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.plan import make_plan
@@ -169,7 +170,7 @@ def test_nothing_changes_where_there_are_no_jobs() -> None:
     assert len(set(digests.values())) == 4
     wanted = wish(config={"server_wide_modules": "web, queue_job"})
     subject = {"config": wanted.params["config"], "environment": {}, "processes": {
-        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key not in ("cron_loads", "web_replicas")}, "session": {
+        key: value for key, value in wanted.params["processes"].items() if not key.startswith("queue") and key not in ("cron_loads", *model._SINGLE)}, "session": {
         key: wanted.params["session"][key] for key in ("socket", "username")}, "secrets": wanted._sealed([
             {key: value for key, value in params()["database"]["passwords"].items() if not key.endswith("_queue")}, "secret of redis"]),
         "subnet": "172.28.1.0/24", "uid": params()["uid"], "database": ["acme_production", 5501]}
@@ -292,7 +293,7 @@ def test_the_cluster_has_as_many_connections_as_a_release_asks_for() -> None:
         settings = {"version": 170000, "max_connections": int(tuned["max_connections"]), "reserved": int(tuned["superuser_reserved_connections"])}
         database = dataclasses.replace(with_jobs().database, settings=settings)
         make_plan(wish(R2, **{f"processes__{key}": value for key, value in given.items()}), with_jobs(target=R2, changes=CODE, database=database))
-    assert tuning.RUNNER_CONNECTIONS == queue_job.RUNNER_CONNECTIONS
+    assert connections.RUNNER_CONNECTIONS == queue_job.RUNNER_CONNECTIONS
 
 
 def test_secrets_of_before_give_the_cluster_of_before() -> None:

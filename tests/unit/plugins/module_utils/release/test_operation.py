@@ -14,6 +14,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal imp
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import odoo_run
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.way_back import described
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.memory import MemoryRuntime
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
     R1,
     R2,
@@ -109,6 +110,22 @@ def test_a_release_that_does_not_come_up(rig: Rig, release: Any) -> None:
     running_r1(rig)
     rig.world.not_ready = {release.reference}
     refused(rig, "not_ready", rig.params(release))
+
+
+def test_a_runtime_that_is_away_while_requests_drain_holds_nothing_against_them(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API of a cluster away for a minute: seen once, far beyond the bound, and then nobody is under way any more."""
+    running_r1(rig)
+    asked = []
+
+    def connections(_self: Any, _place: str, _port: int) -> int:
+        asked.append(1)
+        if len(asked) == 1:
+            rig.world.sleep(70)
+            return 1
+        return 0
+
+    monkeypatch.setattr(MemoryRuntime, "connections", connections)
+    assert rig.run(rig.params(R3))["operation"]["outcome"] == "done"
 
 
 def test_a_request_that_never_ends(rig: Rig) -> None:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import subprocess
 import time
 import types
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +221,19 @@ def test_what_is_made_to_wait_waits_for_its_start_and_through_a_boot(tmp_path: P
     runtime.warm("blue-web")
     runtime.make("blue-web", dataclasses.replace(SPEC, waits=False))
     assert not wait.exists() and kept.made[-1].command == ["/usr/bin/odoo"]
+
+
+def test_a_container_gets_what_its_tenant_may_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was asked for: a release between two runs of site is limited as well."""
+    runtime, kept = places(tmp_path)
+    asked = dataclasses.replace(SPEC, memory=8 << 30, cpus=8.0)
+    monkeypatch.setattr(docker.bounds.read, "__defaults__", (str(tmp_path),))
+    runtime.make("blue-web", asked)
+    share = docker.bounds.Bounds(2 << 30, Decimal("1.5"), 700, 512)
+    (tmp_path / "acme-production.json").write_text(json.dumps({"containers": {"web": share.as_dict(), "once": {**share.as_dict(), "memory": 4 << 30}}}))
+    runtime.make("blue-web", asked)
+    runtime.make("update", dataclasses.replace(asked, kind="update", colour=""))
+    assert [(one.memory >> 30, one.cpus, one.pids, one.weight) for one in kept.made] == [(8, 8.0, 1024, 0), (2, 1.5, 700, 512), (4, 1.5, 700, 512)]
 
 
 def test_the_gate_passes_on_arguments_signals_and_the_exit_code(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import wait
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import ApiError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.labels import PLACE
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import pods
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import kubernetes, pods
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.kubernetes import KubernetesRuntime
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import Ground
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Scale, Spec
@@ -151,6 +151,23 @@ def test_all_of_them_have_begun_before_it_is_said_to_have_started(cluster: Clust
     (Scale(1, 3, 80, "sysgenpro_odoo_requests", "3"), ["Pods", "ContainerResource"])])
 def test_by_what_it_grows(scale: Scale, kinds: list[str]) -> None:
     assert [each["type"] for each in pods.scaler(Ground("acme", "acme", 1), "blue-web", scale)["spec"]["metrics"]] == kinds
+
+
+@pytest.mark.parametrize(("kept", "forgets"), [([], []), (["a"], []), (["b", "c"], ["c"]), (["a", "b", "c"], ["b", "c"])])
+def test_of_several_that_have_to_tell_browsers_one_does(runtime: Runtime, monkeypatch: pytest.MonkeyPatch, kept: list[str], forgets: list[str]) -> None:
+    told: list[str] = []
+
+    def agent(address: str, _token: str, change: Mapping[str, Any] | None) -> Iterator[dict[str, Any]]:
+        if change:
+            assert change == {"forget_calls": True}
+            told.append(address)
+        yield {"kept": address in kept}
+
+    monkeypatch.setattr(kubernetes, "_agent", agent)
+    monkeypatch.setattr(runtime, "addresses", lambda _place: ["a", "b", "c"])
+    runtime.make("blue-web", spec(3))
+    runtime.mark_leading("blue", True)
+    assert told == forgets
 
 
 def test_what_was_not_made_does_not_start(runtime: Runtime) -> None:

@@ -131,7 +131,7 @@ def test_drift_of_one_keeps_back_nobody_else() -> None:
 
 
 @pytest.mark.parametrize(("nodes", "most", "message"), [
-    ([node("2", "16Gi")], 1, ""), ([node("2", "8Gi")], 1, "memory of the shared nodes: tenants may ask for 11.0 GiB, nodes have 8.0 GiB x 1 = 8.0 GiB"),
+    ([node("2", "16Gi")], 1, ""), ([node("2", "8Gi")], 1, "memory of the shared nodes: tenants may ask for 12.0 GiB, nodes have 8.0 GiB x 1 = 8.0 GiB"),
     ([node("2", "8Gi")], 1.5, ""), ([node("2", "8Gi")], 0, ""), ([], 1, "cpu of the shared nodes: tenants may ask for 1, nodes have 0 x 1 = 0"),
     ([node("2", "16Gi", unschedulable=True)], 1, "nodes have 0"),
     ([node("2", "16Gi", taints=[{"key": "node-role", "effect": "NoSchedule"}])], 1, "nodes have 0"),
@@ -200,7 +200,7 @@ def test_a_database_in_the_tenants_own_namespace_lets_it_in() -> None:
 
 
 @pytest.mark.parametrize(("used", "fits"), [({}, True), ({"requests.cpu": "750m"}, True), ({"requests.cpu": "751m"}, False),
-                                             ({"requests.memory": "8Gi"}, False)])
+                                             ({"requests.memory": "9Gi"}, False)])
 def test_room_for_a_second_colour(used: dict[str, str], fits: bool) -> None:
     quota = render.quota(tenant())
     assert shares.second_colour(quota["metadata"]["annotations"], quota["spec"]["hard"], used)["fits"] is fits
