@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
 from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import Instance
 from sgplab import template
-from sgplab.cluster import life, processes
+from sgplab.cluster import control_plane, life, processes
 
 TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 
@@ -134,7 +134,7 @@ def test_the_api_is_away_for_a_minute_in_the_middle_of_an_update(shop: Instance,
         until(lambda: api.get("Service", shop.name, shop.name)["spec"]["selector"].get("org.sysgenpro/place") == "none", 180, "nothing was held")  # type: ignore[index]
         processes.stop(place, "kube-apiserver")
         time.sleep(60)
-        life.up(place.name)
+        control_plane.ensure(place)
 
     with shop.load() as requests:
         began = time.monotonic()
