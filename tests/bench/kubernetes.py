@@ -169,5 +169,6 @@ def _memory(asked: list[dict[str, Any]]) -> int:
             "from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.arguments import operation\n"
             "operation(json.load(sys.stdin)).plan()\n"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)")
-    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(_asked(asked)), capture_output=True, text=True, check=True, env=dict(os.environ))
+    done = subprocess.run([sys.executable, "-c", code], input=json.dumps(_asked(asked)), capture_output=True, text=True, check=True,
+                          env={**os.environ, "PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]})
     return int(done.stdout)
