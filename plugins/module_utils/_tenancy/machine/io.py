@@ -208,7 +208,8 @@ def paths_of(name: str, cluster: Place | None) -> Iterable[str]:
 
 
 def _units_of(name: str, cluster: Place | None, store: bool) -> Iterable[str]:
-    assert NAME.fullmatch(name)
+    if not NAME.fullmatch(name):
+        raise AssertionError("a name that was not checked")
     if cluster:
         yield from (cluster.slice, cluster.unit)
     if store:

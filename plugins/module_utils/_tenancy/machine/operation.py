@@ -124,7 +124,8 @@ class MachineOperation:
 
     @property
     def _seen(self) -> Observed:
-        assert self.observed is not None
+        if self.observed is None:
+            raise AssertionError("nothing was looked at yet")
         return self.observed
 
 
