@@ -127,8 +127,9 @@ def test_the_leading_pods_are_evicted_while_a_release_is_under_way(shop: Instanc
 
 
 def test_the_api_is_away_for_a_minute_in_the_middle_of_an_update(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
-    """The front stays as it was told, so requests go on waiting; the release goes on when the API is back."""
+    """The front stays as it was told, so requests go on waiting, for as long as they may; the release goes on when the API is back."""
     place = life.the()
+    shop.tell(instance_bounds={"count": 10, "ready": 400, "max_pause": 280})
 
     def away() -> None:
         until(lambda: api.get("Service", shop.name, shop.name)["spec"]["selector"].get("org.sysgenpro/place") == "none", 180, "nothing was held")  # type: ignore[index]
