@@ -31,7 +31,7 @@ from ansible_collections.sysgenpro.odoo.plugins.modules import tenant_quota
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "lab"))
 from load import Record, read_records
-from sgplab import base, certificates
+from sgplab import base, certificates, template
 from sgplab.cluster import life, where
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -83,6 +83,19 @@ class Instance:
         output = done.stdout + done.stderr
         assert bool(done.returncode) == fails, output[-6000:]
         return output
+
+    def create(self) -> Instance:
+        """Its place, and its first release, r1, from the lab's database with demo data."""
+        self.play("site")
+        place = f"/var/lib/sysgenpro/instances/{self.name}/template"
+        self.bring(template.ensure("19.0", template.MODULES.split(",")), place)
+        self.tell(instance_template=place)
+        self.release("r1")
+        return self
+
+    def leading(self) -> str:
+        """The colour that leads."""
+        return str(self.status()["instance"]["colour"])
 
     def release(self, reference: str, **variables: Any) -> str:
         return self.play("release", release_reference=reference, release_reason="test", **variables)

@@ -16,31 +16,20 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
 from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import Instance
-from sgplab import template
 from sgplab.cluster import control_plane, life, processes
 
 AWAY = 60
 """Seconds without an API."""
-TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 
 
 @pytest.fixture(scope="module")
 def shop(instance: Instance) -> Instance:
     """At r1."""
-    instance.play("site")
-    place = TEMPLATE.format(instance.name)
-    instance.bring(template.ensure("19.0", template.MODULES.split(",")), place)
-    instance.tell(instance_template=place)
-    instance.release("r1")
-    return instance
+    return instance.create()
 
 
 def kubectl(*arguments: str, given: str | None = None) -> str:
     return subprocess.run(["kubectl", *arguments], input=given, capture_output=True, text=True, check=True).stdout
-
-
-def colour(shop: Instance) -> str:
-    return str(shop.status()["instance"]["colour"])
 
 
 def pods(api: Api, shop: Instance, place: str) -> list[dict[str, Any]]:
@@ -81,38 +70,38 @@ def test_a_right_that_is_missing_is_named_before_anything_is_touched(shop: Insta
     for rule in role["rules"]:
         if rule["resources"] == ["jobs"]:
             rule["verbs"] = [verb for verb in rule["verbs"] if verb != "create"]
-    before = colour(shop)
+    before = shop.leading()
     kubectl("replace", "-f", "-", given=json.dumps(role))
     try:
         said = shop.release("r2", fails=True)
     finally:
         shop.play("site", toolbox_force=True)
     assert "it lacks create of jobs (batch)" in said and "Nothing was changed" in said
-    assert colour(shop) == before
+    assert shop.leading() == before
 
 
 def test_what_somebody_changed_by_hand_is_told_and_made_anew(shop: Instance) -> None:
-    before = colour(shop)
+    before = shop.leading()
     kubectl("patch", "deployment", f"{before}-web", "-n", shop.name, "--type", "merge", "--field-manager", "by-hand", "-p", '{"spec": {"progressDeadlineSeconds": 500}}')
     assert "changed by by-hand" in json.dumps(shop.status()["instance"]["processes"])
     with shop.load():
         shop.release("r1")
-    assert colour(shop) != before
+    assert shop.leading() != before
     assert "changed=0" in shop.release("r1")
 
 
 def test_an_image_that_cannot_be_had_is_found_out_while_nobody_waits(shop: Instance) -> None:
-    before = colour(shop)
+    before = shop.leading()
     registry = kubectl("get", "deployment", f"{before}-web", "-n", shop.name, "-o", "jsonpath={.spec.template.spec.containers[0].image}").partition("@")[0]
     with shop.load():
         said = shop.release(f"{registry}@sha256:{'0' * 64}", fails=True)
     assert "Nothing was changed" in said
-    assert colour(shop) == before
+    assert shop.leading() == before
 
 
 def test_the_leading_pods_are_evicted_while_a_release_is_under_way(shop: Instance, api: Api) -> None:
     """By the API that `kubectl drain` takes. A single pod comes again; what its users asked meanwhile waits at the edge or is answered late, and the release goes on."""
-    before = colour(shop)
+    before = shop.leading()
     other = {"blue": "green", "green": "blue"}[before]
 
     def evict() -> None:
@@ -124,7 +113,7 @@ def test_the_leading_pods_are_evicted_while_a_release_is_under_way(shop: Instanc
 
     with meanwhile(evict):
         shop.release("r2")
-    assert colour(shop) == other
+    assert shop.leading() == other
     assert shop.status()["instance"]["interrupted"] is None
 
 
@@ -154,7 +143,7 @@ def test_the_api_is_away_in_the_middle_of_an_update(shop: Instance, api: Api, fi
 
 def test_an_admission_that_refuses_the_update_is_found_out_while_nobody_waits(shop: Instance) -> None:
     """A LimitRange that somebody made allows no container as much memory as an update may take."""
-    before = colour(shop)
+    before = shop.leading()
     limit = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "tight", "namespace": shop.name},
              "spec": {"limits": [{"type": "Container", "max": {"memory": "3Gi"}}]}}
     kubectl("apply", "-f", "-", given=json.dumps(limit))
@@ -163,12 +152,12 @@ def test_an_admission_that_refuses_the_update_is_found_out_while_nobody_waits(sh
     finally:
         kubectl("delete", "limitrange", "tight", "-n", shop.name)
     assert "maximum memory usage per Container is 3Gi" in said
-    assert colour(shop) == before
+    assert shop.leading() == before
 
 
 def test_the_namespace_has_no_room_for_a_second_colour(shop: Instance) -> None:
     """Found out before anybody waits, in the words of the quota."""
-    before = colour(shop)
+    before = shop.leading()
     hog = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full", "namespace": shop.name}, "spec": {"hard": {"limits.memory": "4Gi"}}}
     kubectl("apply", "-f", "-", given=json.dumps(hog))
     try:
@@ -176,6 +165,6 @@ def test_the_namespace_has_no_room_for_a_second_colour(shop: Instance) -> None:
             said = shop.release("r6", fails=True)
     finally:
         kubectl("delete", "resourcequota", "full", "-n", shop.name)
-    assert "exceeded quota: full" in said and colour(shop) == before
+    assert "exceeded quota: full" in said and shop.leading() == before
     shop.release("r6")
-    assert colour(shop) != before
+    assert shop.leading() != before

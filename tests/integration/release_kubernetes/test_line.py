@@ -8,18 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import Instance
-from sgplab import template
-
-TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 
 
 def test_created_and_released_by_code_and_by_update_under_load(instance: Instance, figure: Callable[[str], None]) -> None:
-    instance.play("site")
-    place = TEMPLATE.format(instance.name)
-    instance.bring(template.ensure("19.0", template.MODULES.split(",")), place)
-
-    instance.tell(instance_template=place)
-    instance.release("r1")
+    instance.create()
     with instance.load() as requests:
         for name in ("r2", "r3"):
             instance.release(name)

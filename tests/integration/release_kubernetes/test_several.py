@@ -14,9 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
 from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import Instance
-from sgplab import template
 
-TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 # Beside the demo's: two colours of up to three pods.
 LIMITS = {"cpu": "4", "memory": "24Gi"}
 SEVERAL = {"web_replicas": 2}
@@ -28,12 +26,7 @@ GROWS = {**SEVERAL, "web_replicas_most": 3, "web_cpus": 0.2, "web_busy_cpu": 5}
 def shop(instance: Instance) -> Instance:
     """With two web pods, at r1."""
     instance.tell(instance_share_of_cluster={**_share(instance), "limits": LIMITS}, instance_processes=SEVERAL)
-    instance.play("site")
-    place = TEMPLATE.format(instance.name)
-    instance.bring(template.ensure("19.0", template.MODULES.split(",")), place)
-    instance.tell(instance_template=place)
-    instance.release("r1")
-    return instance
+    return instance.create()
 
 
 def test_two_pods_are_released_by_code_and_by_update_under_load(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
@@ -42,7 +35,7 @@ def test_two_pods_are_released_by_code_and_by_update_under_load(shop: Instance, 
             shop.release(name)
             assert len(set(_answering(shop, api))) == 2
     figure(f"{len(requests)} requests of two pods while a release by code and one by update came: {sum(bool(each.reason) for each in requests)} failed")
-    assert api.get("PodDisruptionBudget", shop.name, f"{_leading(shop)}-web")
+    assert api.get("PodDisruptionBudget", shop.name, f"{shop.leading()}-web")
 
 
 def test_what_one_pod_is_told_the_other_knows(shop: Instance, api: Api) -> None:
@@ -81,7 +74,7 @@ def grown(shop: Instance, api: Api) -> Iterator[Instance]:
 
 
 def test_the_colour_that_leads_grows_and_the_next_begins_as_large(grown: Instance, api: Api, figure: Callable[[str], None]) -> None:
-    colour = _leading(grown)
+    colour = grown.leading()
     found = api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web")
     assert found and (found["spec"]["minReplicas"], found["spec"]["maxReplicas"]) == (2, 3)
     with grown.load() as requests:
@@ -90,7 +83,7 @@ def test_the_colour_that_leads_grows_and_the_next_begins_as_large(grown: Instanc
             assert time.monotonic() < until, api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web")
             time.sleep(2)
         grown.release("r6")
-        assert _leading(grown) != colour
+        assert grown.leading() != colour
         assert len(_answering(grown, api)) == 3
     figure(f"a colour that grew from two pods to three was released: {len(requests)} requests, {sum(bool(each.reason) for each in requests)} failed")
     assert api.get("HorizontalPodAutoscaler", grown.name, f"{colour}-web") is None
@@ -119,10 +112,6 @@ def _share(instance: Instance) -> dict[str, Any]:
                           cwd=instance.state)
     found: dict[str, Any] = json.loads(done.stdout)["instance_share_of_cluster"]
     return found
-
-
-def _leading(instance: Instance) -> str:
-    return str(instance.status()["instance"]["colour"])
 
 
 def _answering(instance: Instance, api: Api) -> list[str]:

@@ -20,23 +20,17 @@ import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
 from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import EDGE, Instance
 from load.herd import Herd, Target, came_to, write
-from sgplab import certificates, template
+from sgplab import certificates
 
 HERD = 500
 FOLLOWS = 3.0
 """Seconds in which the cluster has followed its Service: who comes before that is answered by the old colour, and waited for."""
-TEMPLATE = "/var/lib/sysgenpro/instances/{}/template"
 
 
 @pytest.fixture(scope="module")
 def shop(instance: Instance) -> Instance:
     """At r1."""
-    instance.play("site")
-    place = TEMPLATE.format(instance.name)
-    instance.bring(template.ensure("19.0", template.MODULES.split(",")), place)
-    instance.tell(instance_template=place)
-    instance.release("r1")
-    return instance
+    return instance.create()
 
 
 def shares(shop: Instance, api: Api) -> list[Any]:
@@ -46,7 +40,7 @@ def shares(shop: Instance, api: Api) -> list[Any]:
 
 def test_a_share_grows_until_it_leads(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
     shop.tell(instance_canary={"steps": [30, 100], "watch": 20})
-    before = shop.status()["instance"]["colour"]
+    before = shop.leading()
     with shop.load() as requests:
         shop.release("r2")
     found = shop.status()
@@ -63,13 +57,13 @@ def test_a_share_grows_until_it_leads(shop: Instance, api: Api, figure: Callable
 
 def test_one_that_fares_worse_is_taken_back_by_itself(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
     """Its pods have a tenth of a processor, so what takes the old colour one slice of it takes the new one many."""
-    before = shop.status()["instance"]["colour"]
+    before = shop.leading()
     shop.tell(instance_canary={"steps": [40, 100], "watch": 60, "slower": 2.0}, instance_processes={"web_cpus": 0.1})
     with shop.load() as requests:
         said = shop.release("r2", fails=True)
     found = re.search(r"with (?:40|100) of 100 requests led to it \w+ fares worse than \w+: half of [^:]*", " ".join(said.split()))
     assert found, said[-3000:]
-    assert shop.status()["instance"]["colour"] == before and shop.status()["instance"]["interrupted"] is None
+    assert shop.leading() == before and shop.status()["instance"]["interrupted"] is None
     assert shares(shop, api) == []
     figure(f"canary taken back: {len(requests)} requests, {sum(bool(each.reason) for each in requests)} failed; {found[0]}")
 
