@@ -175,16 +175,14 @@ class KubernetesRuntime:
 
     def warm(self, place: str) -> None:
         """What the cluster has no room for, by its nodes or by the namespace's quota, is found out here, while nobody waits."""
-        self._set_out(place)
-        self._wait_until_begun(place, go=False)
+        self._wait_until_begun(place, self._set_out(place), go=False)
 
     def start(self, place: str) -> None:
         if not self._made(place):
             raise DomainError("place_missing", f"{self.namespace}/{place} was not made")
         leading = self._told(place).get("leading") == "1"
         self._tell(place, go=True, leading=leading)
-        self._set_out(place)
-        self._wait_until_begun(place)
+        self._wait_until_begun(place, self._set_out(place))
 
     def ask_to_end(self, place: str) -> None:
         self._grow(place, False)
@@ -269,13 +267,17 @@ class KubernetesRuntime:
     def _made(self, place: str) -> bool:
         return bool(self.api.get("Deployment", self.namespace, place) or self.api.get("Job", self.namespace, place))
 
-    def _set_out(self, place: str) -> None:
-        """Have as many pods as its spec says."""
+    def _set_out(self, place: str) -> int:
+        """Have as many pods as its spec says, or leave what runs. Returns how many there shall be."""
         found = self.api.get("Deployment", self.namespace, place)
         if found is None:
             self.api.merge("Job", self.namespace, place, {"spec": {"suspend": False}})
-        elif not found["spec"].get("replicas"):
-            self._scale(place, int((found["metadata"].get("annotations") or {}).get(PREFIX + "replicas") or 1))
+            return 1
+        wanted = int(found["spec"].get("replicas") or 0)
+        if not wanted:
+            wanted = int((found["metadata"].get("annotations") or {}).get(PREFIX + "replicas") or 1)
+            self._scale(place, wanted)
+        return wanted
 
     def _grow(self, place: str, may: bool) -> None:
         """Have a place grow with its load, if it was made to, or stay as it is. Only what leads may: who waits to lead, or drains, has no load of its own."""
@@ -297,11 +299,11 @@ class KubernetesRuntime:
             if error.status != 404:
                 raise
 
-    def _wait_until_begun(self, place: str, go: bool = True) -> None:
-        """:param go: have what waits in its pods go on.
+    def _wait_until_begun(self, place: str, wanted: int, go: bool = True) -> None:
+        """:param wanted: how many pods. :param go: have what waits in its pods go on.
         :raises DomainError: ``start_failed``, with the reason that the cluster gives."""
         deadline, refused = Deadline(BEGIN), Deadline(NO_POD)
-        why, wanted = "no pod was made", self._wanted(place)
+        why = "no pod was made"
         while True:
             found = [pod for pod in self._pods(place) if not pod["metadata"].get("deletionTimestamp")]
             begun = [pod for pod in found if _runs(pod)]
@@ -316,10 +318,6 @@ class KubernetesRuntime:
                 raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200),
                                   advice="Give it what it lacks, then run the same command again")
             clock.sleep(LOOK)
-
-    def _wanted(self, place: str) -> int:
-        found = self.api.get("Deployment", self.namespace, place)
-        return max(int(found["spec"].get("replicas") or 0) if found else 1, 1)
 
     def _why_none(self, place: str) -> str:
         """Why the cluster makes no pod of a place, in the words of whoever refuses: its quota, its admission."""
