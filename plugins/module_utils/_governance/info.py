@@ -14,15 +14,16 @@ from .._kernel.errors import DomainError, bad_input
 from . import policy as policies
 from .audit import audit
 from .calendar import Calendar
+from .cluster_place import here
 from .gate import CHANGES, words_of
 from .judging import judge
 from .ledger import Head, Ledger
 from .moments import utc_now
-from .place import Governance, check_instance, found
+from .place import Governance, check_instance
 from .signers import ROLES, Signers
 
 
-def information(params: Mapping[str, Any], place: Callable[[], Governance | None] = found,
+def information(params: Mapping[str, Any], place: Callable[[], Governance | None] = here,
                 clock: Callable[[], datetime.datetime] = utc_now) -> dict[str, Any]:
     """:raises DomainError: ``not_governed``, ``bad_input``, ``store_failed``."""
     if params["query"] == "candidate":
@@ -57,8 +58,8 @@ def _governs(governance: Governance, now: datetime.datetime) -> dict[str, Any]:
 def _governing(place: Callable[[], Governance | None]) -> Governance:
     governance = place()
     if governance is None:
-        raise DomainError("not_governed", "this machine has no policy, no signers and no ledger", unchanged="Nothing was changed",
-                          advice="Run the playbook governance for it first")
+        raise DomainError("not_governed", "neither policy nor signers nor a ledger are here", unchanged="Nothing was changed",
+                          advice="Run the playbook governance for this machine, or for this instance of a cluster, first")
     return governance
 
 
