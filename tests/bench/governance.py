@@ -45,9 +45,9 @@ def judging(plans: int, gates: int) -> float:
 
 def chain(directory: Path, entries: int) -> Ledger:
     """A ledger of so many entries. Each is written without reading the one before it anew, which is what a bench may."""
-    signer = Signer(str(directory / "key"), namespace=LEDGER)
+    signer = Signer(str(directory / "key"), namespace=LEDGER.format(INSTANCE))
     signer.make_key()
-    signers = Signers(f'ledger@bench-1 namespaces="{LEDGER}" {signer.public}\n')
+    signers = Signers(f'ledger@bench-1 namespaces="{LEDGER.format(INSTANCE)}" {signer.public}\n')
     ledger = Ledger(LocalStore(str(directory)), INSTANCE, signers, utc_now, writer="ledger@bench-1", signer=signer)
     for number in range(entries):
         ledger.append("release", {"plan": PLAN}, {"operation": f"{number:08}", "outcome": "undone", "plan": PLAN, "state": "released"})

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._documents.signing import Signer
-from .._documents.store import open_store
+from .._documents.store import Store, open_store
 from .._instance.names import NAME
 from .._kernel.errors import DomainError, bad_input
 from .calendar import Calendar
@@ -27,6 +27,7 @@ from .ledger import Ledger
 from .moments import utc_now
 from .policy import Policy, parse
 from .signers import LEDGER, Signers
+from .spool import Spool
 
 PLACE = "/etc/sysgenpro/governance"
 # The machine's own: ``ledger_key``, and in ``heads`` the newest entries that were seen. Beside the chain, so that a store which was cut off is found out.
@@ -50,15 +51,23 @@ class Governance:
     key: str
     kept: str
 
-    @property
-    def signer(self) -> Signer:
-        return Signer(self.key, signs="the ledger", namespace=LEDGER)
+    def signer(self, instance: str = "") -> Signer:
+        """The key, for an instance's ledger; for none, to tell its public one."""
+        return Signer(self.key, signs="the ledger", namespace=LEDGER.format(instance))
 
-    def ledger(self, instance: str) -> Ledger:
-        """The ledger of an instance. Also of one elsewhere, whose ledger lies in the same store; only of one's own a newest entry is remembered."""
+    def ledger(self, instance: str, settles: bool = True, own: bool = True) -> Ledger:
+        """The ledger of an instance.
+
+        :param settles: see ``Spool``. :param own: false for one elsewhere, whose ledger lies in the same store and is only read.
+        """
         days = self.settings.get("lock_days") or 0
-        return Ledger(open_store(self.settings), instance, self.signers, self.clock, writer=str(self.settings["writer"]),
-                      signer=self.signer, known=os.path.join(self.kept, "heads", instance + ".json"), lock=datetime.timedelta(days=days) if days else None)
+        lock = datetime.timedelta(days=days) if days else None
+        store: Store = open_store(self.settings)
+        if self.policy.spools and own:
+            store = Spool(store, os.path.join(self.kept, "spool"), lock, settles)
+        return Ledger(store, instance, self.signers, self.clock, writer=str(self.settings["writer"]),
+                      signer=self.signer(instance), known=os.path.join(self.kept, "heads", instance + ".json"), lock=lock,
+                      proven=os.path.join(self.kept, "store_proven"))
 
 
 def found(directory: str = PLACE, kept: str = KEPT, clock: Callable[[], datetime.datetime] = utc_now, owner: int = 0) -> Governance | None:
