@@ -38,7 +38,7 @@ def found_in(api: Api, namespace: str, directory: str = PLACE, kept: str = KEPT,
     :raises DomainError: ``governance_unsafe``, ``governance_incomplete``, ``bad_input``; ``governance_unknown`` where the namespace cannot be asked.
     """
     mark = _mark(api, namespace)
-    texts = {name: text for name in _names(directory) if (text := read_text(os.path.join(directory, name))) is not None}
+    texts = {name: text for name in _names(directory) if (text := _text(os.path.join(directory, name))) is not None}
     if not mark and "policy.json" not in texts:
         return None
     lacks = [name for name in FILES if name not in texts]
@@ -51,7 +51,7 @@ def found_in(api: Api, namespace: str, directory: str = PLACE, kept: str = KEPT,
         raise DomainError("governance_unsafe", f"{directory} of this pod cannot be believed: it has {shown}, and the namespace {namespace} says {mark}",
                           unchanged="Nothing was changed", advice="Where the playbook governance ran just now, wait two minutes, until the pod sees it, and run "
                           "the same command again; otherwise run that playbook for this instance, and find out who changed it")
-    keys = json_of("keys.json", read_text(os.path.join(directory, "keys.json")) or "{}")
+    keys = json_of("keys.json", _text(os.path.join(directory, "keys.json")) or "{}")
     calendars = {name: text for name, text in texts.items() if name.endswith(".ics")}
     return assembled(texts, calendars, keys, os.path.join(directory, "ledger_key"), kept, clock)
 
@@ -62,6 +62,15 @@ def _names(directory: str) -> list[str]:
         return [*FILES, *sorted(path.name for path in Path(directory).iterdir() if path.name.endswith((".ics", ".crt")))]
     except FileNotFoundError:
         return []
+
+
+def _text(path: str) -> str | None:
+    """As it is, letter by letter: calendars end their lines with two."""
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            return stream.read()
+    except FileNotFoundError:
+        return None
 
 
 def _mark(api: Api, namespace: str) -> str:

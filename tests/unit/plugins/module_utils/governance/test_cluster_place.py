@@ -70,6 +70,14 @@ def test_what_the_namespace_names_counts(pod: Pod) -> None:
     assert found.key == str(pod.place / "ledger_key") and found.kept == str(pod.house.kept)
 
 
+def test_a_calendar_whose_lines_end_with_two_letters(pod: Pod) -> None:
+    text = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//test//\r\nEND:VCALENDAR\r\n"
+    (pod.place / "freeze.ics").write_bytes(text.encode())
+    texts = {name: (pod.place / name).read_text() for name in ("policy.json", "allowed_signers", "ledger.json")}
+    pod.cluster.mark = fingerprint({**texts, "freeze.ics": text})
+    assert pod.found()
+
+
 def test_only_keys_come_from_the_file_that_is_not_in_the_fingerprint(pod: Pod) -> None:
     found = pod.found()
     assert found and found.settings["secret_key"] == "b" and found.settings["location"] == str(pod.house.directory / "store")
