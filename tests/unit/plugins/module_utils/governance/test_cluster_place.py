@@ -53,10 +53,10 @@ class Pod:
         self.cluster.mark = self.fingerprint()
 
     def fingerprint(self) -> str:
-        return fingerprint({path.name: path.read_text() for path in self.place.iterdir() if path.is_file() and path.name != "keys.json"})
+        return str(fingerprint({path.name: path.read_text() for path in self.place.iterdir() if path.is_file() and path.name != "keys.json"}))
 
     def found(self) -> Governance | None:
-        return found_in(self.cluster, NAMESPACE, str(self.place), str(self.house.kept), lambda: self.house.now)  # type: ignore[arg-type]
+        return found_in(self.cluster, NAMESPACE, str(self.place), str(self.house.kept), lambda: self.house.now)
 
 
 @pytest.fixture
