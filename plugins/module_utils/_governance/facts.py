@@ -16,7 +16,8 @@ FACTS: dict[str, Any] = {
         "name": "the instance", "tenant": "whose it is", "environment": "which environment", "class": "its class in the policy", "region": "its region",
         "data_class": "what data it holds",
     },
-    "request": {"by": "who asks for it", "reason": "why", "state": "what is to be brought about, such as released"},
+    "request": {"by": "who asks for it: who signed a request, or whom the caller names", "said": "whom the caller names",
+                "signed": "whether who asks signed a request for this plan", "reason": "why", "state": "what is to be brought about, such as released"},
     "plan": {
         "digest": "the plan's digest", "class": "code, update, create, adopt, restore or remove", "strategy": "switch, hold or maintenance",
         "from": "id of the release that runs", "to": "id of the release that is to run", "image": "digest of its image",
@@ -25,6 +26,7 @@ FACTS: dict[str, Any] = {
     "lower": {
         "instance": "the instance in the lower environment", "image": "digest of the image that it runs by its ledger", "since": "since when",
         "hours": "for how many hours this very image ran there, by the ledger; null where it never did",
+        "unread": "why its ledger could not be read, where the policy goes on without the store; otherwise empty",
     },
     "recovery_point": {"id": "the newest verified point", "hours": "how old it is", "count": "how many verified points there are"},
     "rehearsal": {"ok": "whether it succeeded", "hours": "how long ago it was", "pause": "seconds that it predicts", "max_pause": "seconds that are allowed"},

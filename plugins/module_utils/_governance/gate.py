@@ -11,7 +11,8 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from .._kernel.errors import bad_input
+from .._kernel.errors import DomainError, bad_input
+from .._kernel.text import joined
 from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
@@ -73,13 +74,15 @@ class InstanceGate:
         """
         now, kinds = self.governance.clock(), {gate.kind for gate in self.policy.gates}
         entries, _change = since_release(self.ledger)
-        decisions = standing(entries, str(plan["digest"]), [str(request["by"])], self.governance.signers, now)
+        said = str(request["by"])
+        decisions = standing(entries, str(plan["digest"]), [said], self.governance.signers, now)
+        asked = sorted({one.decision.by for one in decisions if one.decision.role == "request" and not one.why_not})
         image = str(plan["image"] or "")
         return {
             "now": written(now),
             "instance": {"name": self.name, "tenant": self.identity["tenant"], "environment": self.identity["environment"],
                          "class": self.governed.class_name, "region": self.governed.region, "data_class": self.identity["data_class"]},
-            "request": dict(request), "plan": dict(plan), "lower": self._lower(image, now),
+            "request": {**request, "by": joined(asked) if asked else said, "said": said, "signed": bool(asked)}, "plan": dict(plan), "lower": self._lower(image, now),
             "calendar": self.governance.calendar.facts(now, self.words, self.hours, [kind for kind in TIMED if kind in kinds]),
             "decisions": [one.as_dict() for one in sorted(decisions, key=lambda one: one.sequence)],
             "signers": {role: self.governance.signers.people(role, now) for role in ROLES},
@@ -92,20 +95,26 @@ class InstanceGate:
         """How long an image ran in the lower environment without another in between, by the ledger of the instance there."""
         if not self.governed.lower:
             return None
-        ledger = self.governance.ledger(self.governed.lower)
+        ledger = self.governance.ledger(self.governed.lower, own=False)
         since, until, running = None, now, None
-        for entry in islice(ledger.newest_first(), LOOKED_BACK):
-            if not changed(entry):
-                continue
-            running = running or entry.body.get("image")
-            if entry.body.get("image") == image:
-                since = entry.at
-            elif since is not None:
-                break
-            else:
-                until = entry.at
-        return {"instance": self.governed.lower, "image": running, "since": written(since) if since else None,
-                "hours": hours_between(since, until) if since else None}
+        told: dict[str, Any] = {"instance": self.governed.lower, "image": None, "since": None, "hours": None, "unread": ""}
+        try:
+            for entry in islice(ledger.newest_first(), LOOKED_BACK):
+                if not changed(entry):
+                    continue
+                running = running or entry.body.get("image")
+                if entry.body.get("image") == image:
+                    since = entry.at
+                elif since is not None:
+                    break
+                else:
+                    until = entry.at
+        except DomainError as error:
+            # Of others' ledgers there are no copies that count: they may have gone on.
+            if not self.governance.policy.spools or not error.details.get("away"):
+                raise
+            return {**told, "unread": error.message}
+        return {**told, "image": running, "since": written(since) if since else None, "hours": hours_between(since, until) if since else None}
 
     def _evidence(self, kind: str, image: str, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest believed evidence about an image."""

@@ -37,6 +37,8 @@ def soaked(facts: Facts, options: Facts) -> Result:
     lower, image = facts["lower"], facts["plan"]["image"]
     if not lower:
         return Result(False, "the policy names no lower environment for this instance", "lower, in the policy's entry of the instance", "who keeps the policy")
+    if lower.get("unread"):
+        return Result(False, f"the ledger of {lower['instance']} cannot be read: {lower['unread']}", "see that the ledger's store answers", "an operator")
     if lower["hours"] is None:
         return Result(False, f"by its ledger {lower['instance']} never ran {_short(image)}", f"release it on {lower['instance']} first, and let it run for "
                       f"{options['hours']:g} h", RELEASER)

@@ -14,10 +14,11 @@ from .._documents.signing import Signer
 from .._kernel.errors import DomainError, bad_input
 from .._kernel.plan import Plan, Step, digest_of
 from . import decisions, evidence
+from .cluster_place import here
 from .gate import LOOKED_BACK, since_release
 from .ledger import Entry, Ledger
 from .moments import utc_now
-from .place import Governance, check_instance, found
+from .place import Governance, check_instance
 from .signers import PRINCIPAL, ROLES
 from .statements import sealed
 
@@ -71,13 +72,13 @@ class Recording:
 
     writes = True
 
-    def __init__(self, params: Mapping[str, Any], place: Callable[[], Governance | None] = found) -> None:
+    def __init__(self, params: Mapping[str, Any], place: Callable[[], Governance | None] = here) -> None:
         self.instance = check_instance(str(params["instance"] or ""))
         self.envelope = params["envelope"] or {}
         governance = place()
         if governance is None:
-            raise DomainError("not_governed", "this machine has no policy, no signers and no ledger", unchanged="Nothing was changed",
-                              advice="Run the playbook governance for it first")
+            raise DomainError("not_governed", "neither policy nor signers nor a ledger are here", unchanged="Nothing was changed",
+                              advice="Run the playbook governance for this machine, or for this instance of a cluster, first")
         self.governance: Governance = governance
         self.ledger: Ledger = governance.ledger(self.instance)
         self.kind, self.subject, self.body = self._believed()

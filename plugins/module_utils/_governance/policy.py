@@ -64,6 +64,7 @@ class Policy:
     regions: Mapping[str, Hours]
     default: str
     approval_hours: float = 72.0
+    spools: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     def of(self, instance: str) -> Governed:
@@ -73,7 +74,7 @@ class Policy:
 
 def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
     """:raises DomainError: ``bad_input``, naming the field."""
-    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours"), ("default", "classes"))
+    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours", "ledger_away"), ("default", "classes"))
     regions = {name: region_hours(f"policy.regions.{name}", one) for name, one in _mapping("policy.regions", top.get("regions", {})).items()}
     classes = {name: _class(f"policy.classes.{name}", name, one, signers, now) for name, one in _mapping("policy.classes", top["classes"]).items()}
     instances = {name: _instance(f"policy.instances.{name}", name, one, classes, regions)
@@ -83,7 +84,9 @@ def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
     for name, one in instances.items():
         if one.lower and one.lower not in instances:
             raise bad_input(f"policy.instances.{name}.lower", one.lower, "an instance of policy.instances")
-    return Policy(instances, classes, regions, top["default"], hours, top)
+    away = top.get("ledger_away", "refuse")
+    _one_of("policy.ledger_away", away, ("refuse", "spool"))
+    return Policy(instances, classes, regions, top["default"], hours, away == "spool", top)
 
 
 def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], regions: Mapping[str, Hours]) -> Governed:

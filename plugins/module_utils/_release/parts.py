@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._governance.cluster_place import found_in
 from .._governance.place import Governance, found
 from .._image.record import Release
 from .._image.registry import fetch_record
@@ -74,10 +75,13 @@ def on_this_machine(wanted: Desired) -> Parts:
         else:
             check_place(params)
 
+    def governance() -> Governance | None:
+        return found_in(runtime.api, runtime.namespace) if isinstance(runtime, KubernetesRuntime) else found()
+
     return Parts(
         **world, data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
         edge=Edge(params["edge"], wanted.instance), sessions=lambda: check_session(session),
-        where=where, governance=found,
+        where=where, governance=governance,
         record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
 
 
