@@ -73,7 +73,7 @@ class InstanceGate:
         """
         now, kinds = self.governance.clock(), {gate.kind for gate in self.policy.gates}
         entries, _change = since_release(self.ledger)
-        decisions = standing(entries, str(plan["digest"]), [str(request["by"])], self.governance.signers, now)
+        decisions = standing(entries, str(plan["digest"]), [str(request["by"])], self.governance.signers, now, self.policy.awx)
         image = str(plan["image"] or "")
         return {
             "now": written(now),
@@ -82,7 +82,7 @@ class InstanceGate:
             "request": dict(request), "plan": dict(plan), "lower": self._lower(image, now),
             "calendar": self.governance.calendar.facts(now, self.words, self.hours, [kind for kind in TIMED if kind in kinds]),
             "decisions": [one.as_dict() for one in sorted(decisions, key=lambda one: one.sequence)],
-            "signers": {role: self.governance.signers.people(role, now) for role in ROLES},
+            "signers": {role: sorted({*self.governance.signers.people(role, now), *self.policy.awx.get(role, ())}) for role in ROLES},
             **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
             **seen,

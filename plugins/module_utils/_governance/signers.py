@@ -20,6 +20,8 @@ from .moments import UTC
 # The namespace of each role. A key signs for a role only where the list gives it that namespace, which ssh-keygen itself enforces.
 ROLES = {name: f"release-{name}@sysgenpro" for name in ("request", "app", "schema", "emergency", "review", "evidence")}
 LEDGER = "ledger@sysgenpro"
+# Of an AWX that says what people decided in it. What that is worth says the policy.
+AWX = "release-awx@sysgenpro"
 ROLE_SAID = "one of " + ", ".join(ROLES)
 PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+")
@@ -117,9 +119,9 @@ def _parsed(text: str) -> Iterator[Signer]:
         if not PRINCIPAL.fullmatch(words[0]) or len(key) != 2 or not _KEY.fullmatch(key[0]) or _OPTION.sub("", options).strip(","):
             raise bad_input(field, line, EXPECTED)
         namespaces = tuple(found.get("namespaces", "").split(","))
-        unknown = [name for name in namespaces if name not in (*ROLES.values(), LEDGER)]
+        unknown = [name for name in namespaces if name not in (*ROLES.values(), LEDGER, AWX)]
         if unknown:
-            raise bad_input(field, line, "namespaces of " + ", ".join((*ROLES.values(), LEDGER)))
+            raise bad_input(field, line, "namespaces of " + ", ".join((*ROLES.values(), LEDGER, AWX)))
         after, before = (_moment(field, found.get(name)) for name in ("valid-after", "valid-before"))
         if after and before and after >= before:
             raise bad_input(field, line, "valid-before to be later than valid-after")
