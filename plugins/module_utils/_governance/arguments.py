@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.basic import env_fallback
+
 from .evidence import KINDS
 from .signers import ROLES
 
@@ -50,4 +52,15 @@ INFO: dict[str, Any] = {
     "policy": {"type": "dict"},
     "calendars": {"type": "list", "elements": "dict", "default": [],
                   "options": {"name": {"type": "str", "required": True}, "content": {"type": "str", "required": True}}},
+}
+# As the AWX credential types inject them; see the role awx.
+AWX_DECISIONS: dict[str, Any] = {
+    "instance": {"type": "str", "required": True},
+    "hours": {"type": "int", "default": 24},
+    "job": {"type": "str", "required": True, "fallback": (env_fallback, ["JOB_ID"])},
+    "controller_host": {"type": "str", "required": True, "fallback": (env_fallback, ["CONTROLLER_HOST"])},
+    "controller_oauthtoken": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["CONTROLLER_OAUTH_TOKEN"])},
+    "ca_path": {"type": "path", "fallback": (env_fallback, ["SYSGENPRO_AWX_CA"])},
+    "signer": {"type": "str", "required": True, "fallback": (env_fallback, ["SYSGENPRO_SIGNER"])},
+    "key": {"type": "path", "required": True, "no_log": False, "fallback": (env_fallback, ["SYSGENPRO_SIGNING_KEY"])},
 }

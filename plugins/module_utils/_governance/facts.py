@@ -40,6 +40,8 @@ FACTS: dict[str, Any] = {
         "by": "who decided", "role": "as what", "verdict": "approved, rejected or withdrawn", "at": "when", "until": "when an approval ends",
         "reason": "why", "counts": "whether it counts as an approval", "why_not": "why it does not", "instance": "of which instance", "plan": "of which plan",
         "sequence": "its entry in the ledger", "security_key": "verified, touched, or none where it was signed by no security key",
+        "via": {"awx": "the AWX it was given in; null where a person signed", "approval": "id of the approval there", "workflow_job": "of the workflow's job",
+                "plan_job": "of the job that planned", "user": "id of who decided there", "signer": "whose key signed it"},
     }],
     "signers": {"request": ["who may ask"], "app": ["who may approve the application"], "schema": ["who may approve a change of the schema"],
                 "emergency": ["who may break a gate"], "review": ["who may review that"], "evidence": ["who may sign evidence"]},

@@ -75,7 +75,7 @@ class InstanceGate:
         now, kinds = self.governance.clock(), {gate.kind for gate in self.policy.gates}
         entries, _change = since_release(self.ledger)
         said = str(request["by"])
-        decisions = standing(entries, str(plan["digest"]), [said], self.governance.signers, now)
+        decisions = standing(entries, str(plan["digest"]), [said], self.governance.signers, now, self.policy.awx)
         asked = sorted({one.decision.by for one in decisions if one.decision.role == "request" and not one.why_not})
         image = str(plan["image"] or "")
         return {
@@ -85,7 +85,7 @@ class InstanceGate:
             "request": {**request, "by": joined(asked) if asked else said, "said": said, "signed": bool(asked)}, "plan": dict(plan), "lower": self._lower(image, now),
             "calendar": self.governance.calendar.facts(now, self.words, self.hours, [kind for kind in TIMED if kind in kinds]),
             "decisions": [one.as_dict() for one in sorted(decisions, key=lambda one: one.sequence)],
-            "signers": {role: self.governance.signers.people(role, now) for role in ROLES},
+            "signers": {role: sorted({*self.governance.signers.people(role, now), *self.policy.awx.get(role, ())}) for role in ROLES},
             **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
             **seen,

@@ -101,12 +101,17 @@ class Recording:
 
     def plan(self) -> Plan:
         entries, change = since_release(self.ledger)
-        if any(entry.body.get("envelope") == self.envelope for entry in entries):
+        if any(entry.body.get("envelope") == self.envelope or self._same_in_awx(entry) for entry in entries):
             return Plan((), {}, {}, {"envelope": digest_of(self.envelope)})
         if self.kind == "decision":
             self._check([entry for entry in entries if entry.kind == "decision"], change)
         shown = {key: value for key, value in self.body.items() if key != "envelope"}
         return Plan((Step("record", f"Take it into the ledger of {self.instance}"),), {}, {self.kind: shown}, {"envelope": digest_of(self.envelope)})
+
+    def _same_in_awx(self, entry: Entry) -> bool:
+        """Whether it is a decision of AWX that was taken in before, if for another time: it is taken in once, so that what was withdrawn since stays so."""
+        via = self.body.get("via")
+        return bool(via) and entry.kind == "decision" and entry.body.get("via") == via and entry.body["role"] == self.body["role"]
 
     def _check(self, known: list[Entry], change: datetime.datetime | None) -> None:
         """:raises DomainError: ``decision_refused``."""

@@ -17,11 +17,12 @@ from . import expressions
 from .gates import READY, SEVERITIES
 from .hours import Hours, region_hours
 from .moments import read
-from .signers import ROLES, Signers
+from .signers import PRINCIPAL, ROLES, Signers
 
 STATES = ("released", "staged", "rolled_back", "absent")
 WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 APPROVERS = ("app", "schema")
+FROM_AWX = ("request", "app", "schema")
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ class Gate:
 
 @dataclass(frozen=True)
 class Class:
-    """:param breakable: gates that an emergency may break. :param review: hours until that must be reviewed."""
+    """:param breakable: gates that an emergency may break. :param review: hours until that must be reviewed.
+
+    :param awx: by role, whose decisions count that were given in AWX and are signed by AWX alone.
+    """
 
     name: str
     gates: Sequence[Gate]
     breakable: Sequence[str] = ()
     review: float = 72.0
+    awx: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,9 @@ def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], re
 
 
 def _class(path: str, name: str, value: Any, signers: Signers, now: datetime.datetime) -> Class:
-    one = _mapping(path, value, ("gates", "breakable", "review_hours"), ("gates",))
-    gates = [_gate(f"{path}.gates[{number}]", each, signers, now) for number, each in enumerate(_list(f"{path}.gates", one["gates"]))]
+    one = _mapping(path, value, ("gates", "breakable", "review_hours", "awx"), ("gates",))
+    awx = _awx(f"{path}.awx", one.get("awx", {}))
+    gates = [_gate(f"{path}.gates[{number}]", each, signers, now, awx) for number, each in enumerate(_list(f"{path}.gates", one["gates"]))]
     names = [gate.name for gate in gates]
     twice = next((each for each in names if names.count(each) > 1), None)
     if twice:
@@ -120,10 +126,21 @@ def _class(path: str, name: str, value: Any, signers: Signers, now: datetime.dat
         raise bad_input(f"{path}.breakable", breakable, f"nothing, as long as the list of signers has nobody for {ROLES['emergency']}")
     if breakable and not signers.people("review", now):
         raise bad_input(f"{path}.breakable", breakable, f"nothing, as long as the list of signers has nobody for {ROLES['review']}")
-    return Class(name, gates, breakable, _number(f"{path}.review_hours", one.get("review_hours", 72), least=1))
+    return Class(name, gates, breakable, _number(f"{path}.review_hours", one.get("review_hours", 72), least=1), awx)
 
 
-def _gate(path: str, value: Any, signers: Signers, now: datetime.datetime) -> Gate:
+def _awx(path: str, value: Any) -> dict[str, list[str]]:
+    """Whose decisions are taken from AWX. Breaking a gate and reviewing that take a person's own key."""
+    found = {}
+    for role, names in _mapping(path, value, FROM_AWX).items():
+        for name in _list(f"{path}.{role}", names):
+            if not isinstance(name, str) or not PRINCIPAL.fullmatch(name):
+                raise bad_input(f"{path}.{role}", name, "a name such as jane@example.com")
+        found[role] = list(names)
+    return found
+
+
+def _gate(path: str, value: Any, signers: Signers, now: datetime.datetime, awx: Mapping[str, Sequence[str]]) -> Gate:
     if isinstance(value, Mapping) and "expression" in value:
         one = _mapping(path, value, ("name", "expression", "reason", "needs", "who", "states"), ("name", "expression", "reason", "needs", "who"))
         if not WORD.fullmatch(str(one["name"])) or one["name"] in READY:
@@ -136,9 +153,11 @@ def _gate(path: str, value: Any, signers: Signers, now: datetime.datetime) -> Ga
     one = _mapping(path, value, ("gate", "name", "states", *defaults), ("gate", *(name for name, default in defaults.items() if default is None)))
     options = {name: _option(f"{path}.{name}", name, one.get(name, default)) for name, default in defaults.items()}
     if kind == "approved":
-        people = signers.people(options["role"], now)
+        # A security key is nothing that AWX could tell of.
+        people = {*signers.people(options["role"], now), *([] if options["security_key"] else awx.get(options["role"], ()))}
         if options["count"] > len(people):
-            raise bad_input(f"{path}.count", options["count"], f"at most {len(people)}, since so many have a key for {ROLES[options['role']]}")
+            raise bad_input(f"{path}.count", options["count"], f"at most {len(people)}, since so many may approve: who has a key for {ROLES[options['role']]}, "
+                            "or is named in awx of the class")
     name = str(one.get("name") or (f"{kind}_{options['role']}" if kind == "approved" else kind))
     if not WORD.fullmatch(name):
         raise bad_input(f"{path}.name", name, "a word in lower-case letters, digits and _")

@@ -23,6 +23,8 @@ from .moments import UTC
 ROLES = {name: f"release-{name}@sysgenpro" for name in ("request", "app", "schema", "emergency", "review", "evidence")}
 LEDGER = "ledger-{}@sysgenpro"
 """The namespace of an instance's ledger. The list gives a machine's key those of its instances, each by name or by a pattern with * and ?."""
+# Of an AWX that says what people decided in it. What that is worth says the policy.
+AWX = "release-awx@sysgenpro"
 ROLE_SAID = "one of " + ", ".join(ROLES)
 PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
 _LEDGERS = re.compile(r"ledger-[a-z0-9*?-]+@sysgenpro")
@@ -131,9 +133,9 @@ def _parsed(text: str) -> Iterator[Signer]:
         if not PRINCIPAL.fullmatch(words[0]) or len(key) != 2 or not _KEY.fullmatch(key[0]) or _OPTION.sub("", options).strip(","):
             raise bad_input(field, line, EXPECTED)
         namespaces = tuple(found.get("namespaces", "").split(","))
-        unknown = [name for name in namespaces if name not in ROLES.values() and not _LEDGERS.fullmatch(name)]
+        unknown = [name for name in namespaces if name not in (*ROLES.values(), AWX) and not _LEDGERS.fullmatch(name)]
         if unknown:
-            raise bad_input(field, line, "namespaces of " + ", ".join(ROLES.values()) + ", or ledger-<instance>@sysgenpro, in which * and ? may stand for letters")
+            raise bad_input(field, line, "namespaces of " + ", ".join((*ROLES.values(), AWX)) + ", or ledger-<instance>@sysgenpro, in which * and ? may stand for letters")
         after, before = (_moment(field, found.get(name)) for name in ("valid-after", "valid-before"))
         if after and before and after >= before:
             raise bad_input(field, line, "valid-before to be later than valid-after")
