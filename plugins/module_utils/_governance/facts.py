@@ -25,8 +25,10 @@ FACTS: dict[str, Any] = {
     "lower": {
         "instance": "the instance in the lower environment", "image": "digest of the image that it runs by its ledger", "since": "since when",
         "hours": "for how many hours this very image ran there, by the ledger; null where it never did",
+        "incidents": [{"id": "an incident that is open about this very image", "made": "since when", "title": "a line", "instance": "on which instance"}],
     },
-    "recovery_point": {"id": "the newest verified point", "hours": "how old it is", "count": "how many verified points there are"},
+    "recovery_point": {"id": "the newest verified point", "hours": "how old it is", "count": "how many verified points there are",
+                       "problem": "why it cannot be read"},
     "rehearsal": {"ok": "whether it succeeded", "hours": "how long ago it was", "pause": "seconds that it predicts", "max_pause": "seconds that are allowed"},
     "calendar": {
         "time_zone": "of the region", "freezes": [{"summary": "its name", "until": "its end", "category": "its category"}],
@@ -41,7 +43,12 @@ FACTS: dict[str, Any] = {
     }],
     "signers": {"request": ["who may ask"], "app": ["who may approve the application"], "schema": ["who may approve a change of the schema"],
                 "emergency": ["who may break a gate"], "review": ["who may review that"], "evidence": ["who may sign evidence"]},
-    "pos": {"open": "how many point of sale sessions are open; null where the point of sale is not installed"},
+    "pos": {"open": "how many point of sale sessions are open; null where the point of sale is not installed", "problem": "why it cannot be read"},
+    "room": {"bounds": [{"what": "memory, disk, or a request of the cluster's quota", "unit": "MB or cores", "free": "how much is free",
+                         "needs": "how much a second colour takes"}], "problem": "why it cannot be read"},
+    "imports": {"running": ["imports of files that run now"], "problem": "why it cannot be read"},
+    "closings": {"open": ["closings of tills that are not in the books"], "problem": "why it cannot be read"},
+    "incidents": [{"id": "an incident that is open about this very image", "made": "since when", "title": "a line", "instance": "on which instance"}],
     "scan": {
         "by": "who signed it", "made": "when", "hours": "how old it is", "tool": "the scanner", "counts": ANYTHING,
         "findings": [{"id": "the finding", "package": "in what", "severity": "critical or high; others are counted"}],

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -15,6 +15,7 @@ from .._kernel.errors import bad_input
 from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
+from .incidents import INCIDENT, still_open
 from .judging import FAILED, Verdict, judge, refused
 from .ledger import SKEW, Entry, Ledger
 from .moments import UTC, hours_between, read, written
@@ -85,6 +86,7 @@ class InstanceGate:
             "signers": {role: self.governance.signers.people(role, now) for role in ROLES},
             **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
+            "incidents": self.incidents(image, self.ledger) if self.asks("incidents") else [],
             **seen,
         }
 
@@ -104,12 +106,21 @@ class InstanceGate:
                 break
             else:
                 until = entry.at
-        return {"instance": self.governed.lower, "image": running, "since": written(since) if since else None,
+        return {"instance": self.governed.lower, "incidents": self.incidents(image, ledger), "image": running, "since": written(since) if since else None,
                 "hours": hours_between(since, until) if since else None}
 
     def _evidence(self, kind: str, image: str, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest believed evidence about an image."""
-        for entry in islice(self.ledger.newest_first(), LOOKED_BACK):
+        found = next(self._believed(kind, image, self.ledger), None)
+        return {**found, "hours": hours_between(read("made", found["made"]), now)} if found else None
+
+    def incidents(self, image: str, ledger: Ledger) -> list[dict[str, Any]]:
+        """What is open about an image, by a ledger."""
+        return still_open(self._believed(INCIDENT, image, ledger), ledger.instance)
+
+    def _believed(self, kind: str, image: str, ledger: Ledger) -> Iterator[dict[str, Any]]:
+        """Evidence of a kind about an image, the newest first."""
+        for entry in islice(ledger.newest_first(), LOOKED_BACK):
             if entry.kind != "evidence" or entry.body.get("kind") != kind or entry.body.get("image") != image:
                 continue
             try:
@@ -117,8 +128,7 @@ class InstanceGate:
             except ValueError:
                 continue
             if found["image"] == image and found["kind"] == kind:
-                return {**found, "hours": hours_between(read("made", found["made"]), now)}
-        return None
+                yield found
 
     # -- judging ----------------------------------------------------------------------------------
 
