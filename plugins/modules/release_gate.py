@@ -59,7 +59,7 @@ options:
       kind:
         description: V(scan) is Trivy's report in JSON, V(sbom) is CycloneDX in JSON.
         type: str
-        choices: [scan, sbom]
+        choices: [scan, sbom, incident]
         required: true
       report:
         description: Path of the report. It has to name O(evidence.image).

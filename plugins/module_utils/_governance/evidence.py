@@ -14,13 +14,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .._kernel.errors import DomainError, bad_input
+from .incidents import INCIDENT, incident
 from .ledger import SKEW
 from .moments import read, written
 from .signers import ROLES, Signers
 from .statements import EVIDENCE, opened, statement
 
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
-KINDS = ("scan", "sbom")
+KINDS = ("scan", "sbom", INCIDENT)
 # Findings that a statement names one by one; what a policy never looks at is counted.
 NAMED = ("critical", "high")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -39,7 +40,7 @@ def summary(kind: str, content: bytes, image: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise refused("it is no report")
     try:
-        found = _scan(value) if kind == "scan" else _sbom(value)
+        found = _scan(value) if kind == "scan" else _sbom(value) if kind == "sbom" else _incident(value)
     except (KeyError, TypeError, AttributeError) as error:
         raise refused(f"a part of it is missing or of another shape ({type(error).__name__}: {error})") from None
     if image not in found.pop("images"):
@@ -71,6 +72,13 @@ def _sbom(value: Mapping[str, Any]) -> dict[str, Any]:
     metadata = value.get("metadata") or {}
     return {"tool": "cyclonedx", "made": written(_made(metadata.get("timestamp"), "metadata.timestamp")), "components": len(components),
             "images": list(_named(metadata.get("component") or {}))}
+
+
+def _incident(value: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return {**incident(value), "made": written(_made(value.get("at"), "at"))}
+    except ValueError as error:
+        raise refused(str(error)) from None
 
 
 def _named(component: Mapping[str, Any]) -> Iterator[str]:

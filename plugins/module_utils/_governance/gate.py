@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -16,6 +16,7 @@ from .._kernel.text import joined
 from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
+from .incidents import INCIDENT, still_open
 from .judging import FAILED, Verdict, judge, refused
 from .ledger import SKEW, Entry, Ledger
 from .moments import UTC, hours_between, read, written
@@ -88,6 +89,7 @@ class InstanceGate:
             "signers": {role: sorted({*self.governance.signers.people(role, now), *self.policy.awx.get(role, ())}) for role in ROLES},
             **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
+            "incidents": self.incidents(image, self.ledger) if self.asks("incidents") else [],
             **seen,
         }
 
@@ -97,7 +99,7 @@ class InstanceGate:
             return None
         ledger = self.governance.ledger(self.governed.lower, own=False)
         since, until, running = None, now, None
-        told: dict[str, Any] = {"instance": self.governed.lower, "image": None, "since": None, "hours": None, "unread": ""}
+        told: dict[str, Any] = {"instance": self.governed.lower, "image": None, "since": None, "hours": None, "unread": "", "incidents": []}
         try:
             for entry in islice(ledger.newest_first(), LOOKED_BACK):
                 if not changed(entry):
@@ -109,6 +111,7 @@ class InstanceGate:
                     break
                 else:
                     until = entry.at
+            told["incidents"] = self.incidents(image, ledger)
         except DomainError as error:
             # Of others' ledgers there are no copies that count: they may have gone on.
             if not self.governance.policy.spools or not error.details.get("away"):
@@ -118,7 +121,16 @@ class InstanceGate:
 
     def _evidence(self, kind: str, image: str, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest believed evidence about an image."""
-        for entry in islice(self.ledger.newest_first(), LOOKED_BACK):
+        found = next(self._believed(kind, image, self.ledger), None)
+        return {**found, "hours": hours_between(read("made", found["made"]), now)} if found else None
+
+    def incidents(self, image: str, ledger: Ledger) -> list[dict[str, Any]]:
+        """What is open about an image, by a ledger."""
+        return still_open(self._believed(INCIDENT, image, ledger), ledger.instance)
+
+    def _believed(self, kind: str, image: str, ledger: Ledger) -> Iterator[dict[str, Any]]:
+        """Evidence of a kind about an image, the newest first."""
+        for entry in islice(ledger.newest_first(), LOOKED_BACK):
             if entry.kind != "evidence" or entry.body.get("kind") != kind or entry.body.get("image") != image:
                 continue
             try:
@@ -126,8 +138,7 @@ class InstanceGate:
             except ValueError:
                 continue
             if found["image"] == image and found["kind"] == kind:
-                return {**found, "hours": hours_between(read("made", found["made"]), now)}
-        return None
+                yield found
 
     # -- judging ----------------------------------------------------------------------------------
 

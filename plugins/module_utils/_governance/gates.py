@@ -9,24 +9,15 @@ A gate's options and their defaults stand in ``READY``; None is an option that m
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from .._kernel.text import joined
+from .gates_shop import SHOP, lower_incidents
 from .moments import read
+from .result import Result
 from .signers import ROLES
 
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
-
-
-@dataclass(frozen=True)
-class Result:
-    """:param reason: why it passed or not. :param needs: what would satisfy it. :param who: who can do that."""
-
-    passed: bool
-    reason: str
-    needs: str = ""
-    who: str = ""
 
 
 Facts = Mapping[str, Any]
@@ -45,7 +36,7 @@ def soaked(facts: Facts, options: Facts) -> Result:
     if lower["hours"] < options["hours"]:
         return Result(False, f"{_short(image)} ran on {lower['instance']} for {lower['hours']:.1f} h, and {options['hours']:g} h are asked for",
                       f"wait for {options['hours'] - lower['hours']:.1f} h", RELEASER)
-    return Result(True, f"{_short(image)} ran on {lower['instance']} for {lower['hours']:.1f} h")
+    return lower_incidents(facts) or Result(True, f"{_short(image)} ran on {lower['instance']} for {lower['hours']:.1f} h")
 
 
 def recovery_point(facts: Facts, options: Facts) -> Result:
@@ -190,6 +181,7 @@ READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "scanned": (scanned, {"hours": 168.0, "most": None, "exceptions": []}),
     "sbom": (sbom, {}),
     "differences": (differences, {}),
+    **SHOP,
 }
 """Each gate by its name, with its options."""
 

@@ -172,7 +172,7 @@ def _states(path: str, one: Mapping[str, Any]) -> Sequence[str]:
 
 
 def _option(path: str, name: str, value: Any) -> Any:
-    if name in ("hours", "max_pause"):
+    if name in ("hours", "max_pause", "spare"):
         return _number(path, value, least=0)
     if name == "count":
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
