@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._governance import built
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
 from .._kernel.errors import DomainError
@@ -89,7 +90,18 @@ class Governed:
         return gate.facts(told, request, {
             "recovery_point": self._recovery_point(wanted, now) if gate.asks("recovery_point") else None,
             "rehearsal": _rehearsal(wanted, seen, now),
+            **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
             "pos": {"open": self.parts.database.open_pos_sessions() if seen.database.odoo and gate.asks("pos_closed") else None}})
+
+    def _beside(self, gate: InstanceGate, image: str, wanted: Desired, seen: Observed) -> dict[str, Any]:
+        """What lies beside the image in its registry. One that does not answer closes the gates that ask for it, and no others: a way back may need none."""
+        if wanted.reference is None or wanted.reference.digest != image or not any(gate.asks(kind) for kind in built.KINDS):
+            return built.nothing()
+        try:
+            found = self.parts.attached(wanted.reference)
+        except DomainError as error:
+            return built.nothing(f"it cannot be read: {error.message}")
+        return gate.built(image, seen.target.record.source if seen.target else None, found.documents, found.by, found.cosign)
 
     def _recovery_point(self, wanted: Desired, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest verified point that this machine signed, wherever who releases says that points lie."""
