@@ -66,7 +66,7 @@ def _trivy(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _grype(value: Mapping[str, Any]) -> dict[str, Any]:
     source, descriptor = value.get("source") or {}, value["descriptor"] or {}
-    target = source.get("target") if source.get("type") == "image" else {}
+    target: Mapping[str, Any] = source["target"] if source.get("type") == "image" else {}
     found = {(str(one["vulnerability"]["id"]), str(one["artifact"].get("name", ""))): {"severity": one["vulnerability"].get("severity")}
              for one in value["matches"] or ()}
     images = _digests(target.get("repoDigests"), target.get("manifestDigest"), target.get("userInput"))

@@ -21,7 +21,11 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record impor
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.registry import Registry
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.image import test_registry as rig
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.image.documents import CONTENTS, IMAGE, described
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.image.documents import (
+    CONTENTS,
+    IMAGE,
+    described,
+)
 
 pytestmark = pytest.mark.skipif(not rig.BINARY, reason="needs the Debian package docker-registry")
 GUIDE = Path(__file__).parents[5] / "docs" / "guides" / "provenance.md"
