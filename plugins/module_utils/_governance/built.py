@@ -33,6 +33,15 @@ def nothing(why: str = "") -> dict[str, Any]:
             "attached": {"provenance": why or NONE, "sbom": why or NONE, "signatures": why or NONE}}
 
 
+def short(found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What is kept of these facts in a release's journal, for people; None where nothing is believed."""
+    provenance, sbom = found["provenance"], found["sbom"]
+    if not (provenance or sbom or found["image_signatures"]):
+        return None
+    return {**{key: (provenance or {}).get(key) for key in ("by", "builder", "base", "finished", "afterwards")}, "sources": found["sources"],
+            "components": (sbom or {}).get("components"), "signed": [f"{one['by']} ({one['how']})" for one in found["image_signatures"]]}
+
+
 def facts(image: str, source: Mapping[str, Any] | None, documents: Mapping[str, bytes], by: str, signatures: Sequence[tuple[bytes, str]],
           keys: Mapping[str, str], signers: Signers, now: datetime.datetime) -> dict[str, Any]:
     """:param image: digest of the image that is to be released. :param source: what its own record says it was made from; None where that is not at hand.

@@ -39,7 +39,7 @@ class Governed:
         if self.gate is None or not plan.steps or wanted.state == "rehearsed":
             return plan
         facts = self._facts(self.gate, plan, wanted, seen)
-        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict()})
+        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict(), "provenance": built.short(facts)})
 
     def admit(self, plan: Plan, wanted: Desired, seen: Observed) -> None:
         """Judge once more, write it down, and let it pass or not.
