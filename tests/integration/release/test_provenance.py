@@ -18,6 +18,7 @@ from estate.place import INSTANCE
 pytestmark = [pytest.mark.slow, pytest.mark.dear]
 
 BY = "build@example.com"
+REGISTRY = "/var/lib/docker-registry/docker/registry/v2"
 KEY = "/etc/sysgenpro/build/key"
 GATES = [{"gate": name} for name in ("provenance", "sbom", "image_signature", "commit_signatures")]
 # On the registry's own disk, as whoever owns it could: other documents beside an image, each whole and with its right digest.
@@ -87,7 +88,12 @@ def closed(estate: Estate, name: str) -> dict[str, str]:
 
 def harm(estate: Estate, name: str, what: str, *more: str) -> None:
     """Change what lies beside a release's image, and have it as it was at the end."""
-    estate.machine.sh(f"python3 - /var/lib/docker-registry/docker/registry/v2 {digest(estate, name)} {what} {' '.join(more)}", data=HARM)
+    estate.machine.sh(f"python3 - {REGISTRY} {digest(estate, name)} {what} {' '.join(more)}", data=HARM)
+
+
+def link(estate: Estate, name: str) -> str:
+    """Where the registry keeps which documents lie beside a release's image."""
+    return f"{REGISTRY}/repositories/odoo/_manifests/tags/{digest(estate, name).replace(':', '-')}.build/current/link"
 
 
 def digest(estate: Estate, name: str) -> str:
@@ -95,11 +101,11 @@ def digest(estate: Estate, name: str) -> str:
 
 
 def test_built_signed_released_and_found_out(estate: Estate, signed: str) -> None:
-    assert "there is none" in closed(estate, "one-b")["provenance"], "what was built without a key is not released"
+    assert closed(estate, "one-b")["provenance"].endswith("it is not signed"), "what was built without a key is not released"
     assert closed(estate, signed) == {}
 
-    tag = f"/var/lib/docker-registry/docker/registry/v2/repositories/odoo/_manifests/tags/{digest(estate, signed).replace(':', '-')}.build/current/link"
-    estate.machine.sh(f"cp {tag} /root/tag")
+    tag = link(estate, signed)
+    estate.machine.sh(f"cp {tag} /root/tag; cp {link(estate, 'one-b')} /root/other")
     for what, shut in (("sbom.dsse.json", {"sbom"}), ("provenance.dsse.json", {"provenance", "sbom", "commit_signatures"})):
         harm(estate, signed, what)
         found = closed(estate, signed)
@@ -109,14 +115,12 @@ def test_built_signed_released_and_found_out(estate: Estate, signed: str) -> Non
         sound(estate, "one-a")
         estate.machine.sh(f"cp /root/tag {tag}")
     # Another image, beside which the documents of this one are put.
-    other = tag.replace(digest(estate, signed).replace(":", "-"), digest(estate, "one-b").replace(":", "-"))
-    estate.machine.sh("mkdir -p .")
     harm(estate, "one-b", "paste", digest(estate, signed))
     found = closed(estate, "one-b")
     assert set(found) == {gate["gate"] for gate in GATES} and "it is about another image" in found["provenance"]
     assert estate.release("one-b").error == "gates_closed"
     sound(estate, "one-a")
-    estate.machine.sh("rm -rf .")
+    estate.machine.sh(f"cp /root/other {link(estate, 'one-b')}")
 
     estate.play("release", instance_release=signed, release_reason="as it was signed")
     assert estate.release(signed, state="planned").ok().result["plan"]["steps"] == []
