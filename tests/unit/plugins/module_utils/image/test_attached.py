@@ -84,6 +84,16 @@ def test_what_was_put_there_is_found(place: Place) -> None:
         assert attached.signed_by(registry, "sha256:" + "99" * 32) is None
 
 
+def test_they_stay_when_the_registry_clears_up(place: Place) -> None:
+    """Also what nobody names any more goes, and only that."""
+    before = place.manifest()
+    place.push(described(place.key, BY, image=place.image))
+    subprocess.run([rig.BINARY, "garbage-collect", "--delete-untagged=true", str(place.directory / "config.yml")], check=True, capture_output=True)
+    assert sorted(attached.fetch_attached(place.image).documents) == sorted(place.documents)
+    gone = next(each for each in before["layers"] if each["annotations"][attached.TITLE] == "sbom.dsse.json")
+    assert not place.running.blob(gone["digest"]).exists()
+
+
 def test_an_image_without_anything(place: Place) -> None:
     assert attached.fetch_attached(replace(place.image, digest="sha256:" + "99" * 32)) == attached.Attached()
 
