@@ -15,7 +15,7 @@ HERE = Path(__file__).parents[2] / "plugins" / "module_utils"
 DOWN: dict[str, set[str]] = {
     "_kernel": set(),
     "_documents": {"_kernel"},
-    "_image": {"_kernel"},
+    "_image": {"_governance", "_documents", "_kernel"},
     "_instance": {"_kernel"},
     "_kubernetes": {"_kernel"},
     "_runtime": {"_instance", "_kubernetes", "_kernel"},

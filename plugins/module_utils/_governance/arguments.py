@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 
 from .evidence import KINDS
-from .signers import ROLES
+from .signers import DECIDING
 
 STORE: dict[str, Any] = {
     "location": {"type": "str", "required": True},
@@ -19,17 +19,17 @@ STORE: dict[str, Any] = {
     "region": {"type": "str", "default": "us-east-1"},
     "ca_path": {"type": "path"},
 }
-DECIDING = [role for role in ROLES if role != "evidence"]
 EVIDENCE: dict[str, Any] = {
     "kind": {"type": "str", "choices": list(KINDS), "required": True},
     "report": {"type": "path", "required": True},
     "image": {"type": "str", "required": True},
+    "made": {"type": "str", "default": ""},
 }
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["signed", "recorded"], "required": True},
     "instance": {"type": "str"},
     "plan": {"type": "str"},
-    "role": {"type": "str", "choices": DECIDING},
+    "role": {"type": "str", "choices": list(DECIDING)},
     "verdict": {"type": "str", "choices": ["approved", "rejected", "withdrawn"], "default": "approved"},
     "evidence": {"type": "dict", "options": EVIDENCE},
     "by": {"type": "str"},

@@ -14,7 +14,7 @@ from typing import Any
 from .._kernel.errors import DomainError, bad_input
 from .ledger import SKEW, Entry
 from .moments import hours_between, read, written
-from .signers import AWX, PRINCIPAL, ROLE_SAID, ROLES, Signers, touched
+from .signers import AWX, DECIDING, PRINCIPAL, ROLE_SAID, ROLES, Signers, touched
 from .statements import DECISION, opened, statement
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -62,7 +62,7 @@ def wanted(params: Mapping[str, Any], now: datetime.datetime) -> Decision:
     """A decision from the parameters of who decides. :raises DomainError: ``bad_input``."""
     for name, value, fits, expected in (
             ("plan", params["plan"], DIGEST.fullmatch(str(params["plan"])), "the digest of a plan, sha256: and 64 digits"),
-            ("role", params["role"], params["role"] in ROLES and params["role"] != "evidence", ROLE_SAID),
+            ("role", params["role"], params["role"] in DECIDING, ROLE_SAID),
             ("by", params["by"], PRINCIPAL.fullmatch(str(params["by"])), "a name as in the list of signers, such as jane@example.com"),
             ("hours", params["hours"], params["hours"] > 0, "1 or more"),
             ("reason", params["reason"], params["reason"].strip() or params["role"] not in MUST_SAY, f"a reason, which {params['role']} needs")):
@@ -88,7 +88,7 @@ def parse(envelope: Any, signers: Signers, at: datetime.datetime) -> Decision:
         signer = str(decision.via["signer"]) if decision.via else decision.by
     except (KeyError, TypeError, DomainError):
         raise ValueError("it is no decision") from None
-    if found.kind != DECISION or len(names) != 1 or decision.role not in ROLES or decision.verdict not in VERDICTS:
+    if found.kind != DECISION or len(names) != 1 or decision.role not in DECIDING or decision.verdict not in VERDICTS:
         raise ValueError("it is no decision")
     if not DIGEST.fullmatch(decision.plan) or (decision.role in MUST_SAY and not decision.reason):
         raise ValueError("it is no decision")

@@ -46,7 +46,8 @@ FACTS: dict[str, Any] = {
                 "plan_job": "of the job that planned", "user": "id of who decided there", "signer": "whose key signed it"},
     }],
     "signers": {"request": ["who may ask"], "app": ["who may approve the application"], "schema": ["who may approve a change of the schema"],
-                "emergency": ["who may break a gate"], "review": ["who may review that"], "evidence": ["who may sign evidence"]},
+                "emergency": ["who may break a gate"], "review": ["who may review that"], "evidence": ["who may sign evidence"],
+                "build": ["who may sign builds"], "image": ["who may sign images"]},
     "pos": {"open": "how many point of sale sessions are open; null where the point of sale is not installed", "problem": "why it cannot be read"},
     "room": {"bounds": [{"what": "memory, disk, or a request of the cluster's quota", "unit": "MB or cores", "free": "how much is free",
                          "needs": "how much a second colour takes"}], "problem": "why it cannot be read"},
@@ -55,9 +56,21 @@ FACTS: dict[str, Any] = {
     "incidents": [{"id": "an incident that is open about this very image", "made": "since when", "title": "a line", "instance": "on which instance"}],
     "scan": {
         "by": "who signed it", "made": "when", "hours": "how old it is", "tool": "the scanner", "counts": ANYTHING,
-        "findings": [{"id": "the finding", "package": "in what", "severity": "critical or high; others are counted"}],
+        "findings": [{"id": "the finding", "package": "in what", "severity": "critical or high; others are counted",
+                      "published": "when it became known, where the report tells"}],
     },
     "sbom": {"by": "who signed it", "made": "when", "hours": "how old it is", "components": "how many components it names"},
+    "provenance": {
+        "by": "who signed it", "builder": "the builder", "base": "digest of the base image", "finished": "when it was built", "hours": "how long ago",
+        "afterwards": "whether it was made of an image that was there already", "sha256": "digest of the signed statement",
+    },
+    "sources": [{
+        "name": "add-ons of the image's source", "url": "their Git repository; empty for a folder", "commit": "their commit; empty for a folder",
+        "signed_by": "whose signature of the commit the builder saw", "reviewed": "whether others had signed all that it merges",
+    }],
+    "image_signatures": [{"by": "who signed the image, or which key of the policy", "how": "ssh or cosign"}],
+    "attached": {"provenance": "why the build's provenance is not believed; empty where it is", "sbom": "the same of its SBOM",
+                 "signatures": "the same of the image's signatures"},
     "differences": [{
         "what": "what differs from the baseline", "owner": "who answers for it", "reason": "why", "until": "when it ends", "over": "whether it has ended",
     }],

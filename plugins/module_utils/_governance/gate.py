@@ -13,6 +13,7 @@ from typing import Any
 
 from .._kernel.errors import DomainError, bad_input
 from .._kernel.text import joined
+from . import built
 from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
@@ -67,10 +68,17 @@ class InstanceGate:
 
     # -- facts ------------------------------------------------------------------------------------
 
+    def built(self, image: str, source: Mapping[str, Any] | None, documents: Mapping[str, bytes], by: str,
+              signatures: Sequence[tuple[bytes, str]]) -> dict[str, Any]:
+        """What lies beside an image, as ``built.facts`` has it."""
+        keys = {name: key for gate in self.policy.gates if gate.kind == "image_signature" for name, key in gate.options["keys"].items()}
+        return built.facts(image, source, documents, by, signatures, keys, self.governance.signers, self.governance.clock())
+
     def facts(self, plan: Mapping[str, Any], request: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
         """All facts of one plan.
 
-        :param plan: the fact ``plan``. :param request: the fact ``request``. :param seen: ``recovery_point``, ``rehearsal`` and ``pos``.
+        :param plan: the fact ``plan``. :param request: the fact ``request``. :param seen: ``recovery_point``, ``rehearsal``, ``pos`` and those of ``built``,
+            whose SBOM counts where the ledger has none.
         :raises DomainError: ``ledger_broken``, ``store_failed``.
         """
         now, kinds = self.governance.clock(), {gate.kind for gate in self.policy.gates}
@@ -87,10 +95,10 @@ class InstanceGate:
             "calendar": self.governance.calendar.facts(now, self.words, self.hours, [kind for kind in TIMED if kind in kinds]),
             "decisions": [one.as_dict() for one in sorted(decisions, key=lambda one: one.sequence)],
             "signers": {role: sorted({*self.governance.signers.people(role, now), *self.policy.awx.get(role, ())}) for role in ROLES},
-            **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
             "incidents": self.incidents(image, self.ledger) if self.asks("incidents") else [],
-            **seen,
+            **built.nothing(), **seen,
+            **{kind: (self._evidence(kind, image, now) if self.asks(gate) else None) or seen.get(kind) for kind, gate in EVIDENCE_FOR.items()},
         }
 
     def _lower(self, image: str, now: datetime.datetime) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ class Signing:
         except OSError as error:
             raise bad_input("evidence.report", given["report"], f"a file that can be read ({error.strerror})") from None
         image = str(given["image"]).rpartition("@")[2]
-        return evidence.made_statement(image, evidence.summary(given["kind"], content, image), by, utc_now().replace(microsecond=0))
+        return evidence.made_statement(image, evidence.summary(given["kind"], content, image, given.get("made") or ""), by, utc_now().replace(microsecond=0))
 
     def plan(self) -> Plan:
         title = f"Sign as {self.role} with {self.params['key']}"

@@ -14,9 +14,11 @@ from typing import Any
 from .._instance.names import NAME
 from .._kernel.errors import bad_input
 from . import expressions
-from .gates import READY, SEVERITIES
+from .cosign import PEM
+from .gates import READY
 from .hours import Hours, region_hours
 from .moments import read
+from .reports import NAMED, SEVERITIES
 from .signers import PRINCIPAL, ROLES, Signers
 
 STATES = ("released", "staged", "rolled_back", "absent")
@@ -178,7 +180,7 @@ def _option(path: str, name: str, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise bad_input(path, value, "a whole number, 1 or more")
         return value
-    if name == "security_key":
+    if name in ("security_key", "afterwards", "reviewed", "folders"):
         if not isinstance(value, bool):
             raise bad_input(path, value, "true or false")
         return value
@@ -189,6 +191,18 @@ def _option(path: str, name: str, value: Any) -> Any:
         for severity, most in _mapping(path, value, SEVERITIES).items():
             if isinstance(most, bool) or not isinstance(most, int) or most < 0:
                 raise bad_input(f"{path}.{severity}", most, "a whole number, 0 or more")
+        return value
+    if name == "grace":
+        return {severity: _number(f"{path}.{severity}", days, least=0) for severity, days in _mapping(path, value, NAMED).items()}
+    if name == "keys":
+        for each, key in _mapping(path, value).items():
+            if not isinstance(key, str) or not PEM.fullmatch(key):
+                raise bad_input(f"{path}.{each}", key, "a public key in PEM, such as cosign.pub")
+        return value
+    if name == "by":
+        for each in _list(path, value):
+            if not isinstance(each, str) or not each:
+                raise bad_input(path, each, "names as in the list of commit signers")
         return value
     return [_excepted(f"{path}[{number}]", each, "id") for number, each in enumerate(_list(path, value))]
 

@@ -20,12 +20,13 @@ from .._kernel.errors import DomainError, bad_input
 from .moments import UTC
 
 # The namespace of each role. A key signs for a role only where the list gives it that namespace, which ssh-keygen itself enforces.
-ROLES = {name: f"release-{name}@sysgenpro" for name in ("request", "app", "schema", "emergency", "review", "evidence")}
+DECIDING = ("request", "app", "schema", "emergency", "review")
+ROLES = {name: f"release-{name}@sysgenpro" for name in (*DECIDING, "evidence", "build", "image")}
 LEDGER = "ledger-{}@sysgenpro"
 """The namespace of an instance's ledger. The list gives a machine's key those of its instances, each by name or by a pattern with * and ?."""
 # Of an AWX that says what people decided in it. What that is worth says the policy.
 AWX = "release-awx@sysgenpro"
-ROLE_SAID = "one of " + ", ".join(ROLES)
+ROLE_SAID = "one of " + ", ".join(DECIDING)
 PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
 _LEDGERS = re.compile(r"ledger-[a-z0-9*?-]+@sysgenpro")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._governance import built
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
 from .._instance.shop import DATABASE_ERRORS, running_imports, unposted_closings
@@ -44,7 +45,7 @@ class Governed:
             # Who approved a change of the schema approved it of the structure that they saw.
             plan = replace(plan, subject={**plan.subject, "structure": structure(self.parts.database)})
         facts = self._facts(self.gate, plan, wanted, seen)
-        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict()})
+        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict(), "provenance": built.short(facts)})
 
     def admit(self, plan: Plan, wanted: Desired, seen: Observed) -> None:
         """Judge once more, write it down, and let it pass or not.
@@ -94,7 +95,7 @@ class Governed:
         request = {"by": wanted.params["requested_by"], "reason": wanted.params["reason"], "state": "released" if wanted.state == "planned" else wanted.state}
         return gate.facts(told, request, {
             "recovery_point": _readable(lambda: self._recovery_point(wanted, now)) if gate.asks("recovery_point") else None,
-            "rehearsal": _rehearsal(wanted, seen, now), **self._shop(gate, seen),
+            "rehearsal": _rehearsal(wanted, seen, now), **self._shop(gate, seen), **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
             "room": _readable(lambda: room(wanted, seen, self.parts.runtime.share())) if gate.asks("headroom") else None})
 
     def _shop(self, gate: InstanceGate, seen: Observed) -> dict[str, Any]:
@@ -105,6 +106,16 @@ class Governed:
             "imports": ("imports", lambda: {"running": running_imports(database)}),
             "closings": ("closings", lambda: {"open": unposted_closings(database)})}
         return {name: _readable(way) if seen.database.odoo and gate.asks(kind) else None for name, (kind, way) in ways.items()}
+
+    def _beside(self, gate: InstanceGate, image: str, wanted: Desired, seen: Observed) -> dict[str, Any]:
+        """What lies beside the image in its registry. One that does not answer closes the gates that ask for it, and no others: a way back may need none."""
+        if wanted.reference is None or wanted.reference.digest != image or not any(gate.asks(kind) for kind in built.KINDS):
+            return built.nothing()
+        try:
+            found = self.parts.attached(wanted.reference)
+        except DomainError as error:
+            return built.nothing(f"it cannot be read: {error.message}")
+        return gate.built(image, seen.target.record.source if seen.target else None, found.documents, found.by, found.cosign)
 
     def _recovery_point(self, wanted: Desired, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest verified point that this machine signed, wherever who releases says that points lie."""
@@ -120,7 +131,7 @@ def _readable(ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None
     """A fact, or why it cannot be read: then its gate is closed, and the others are told all the same."""
     try:
         found = ask()
-    except (DomainError, OSError) + DATABASE_ERRORS as error:
+    except (DomainError, OSError, *DATABASE_ERRORS) as error:
         return {"problem": error.message if isinstance(error, DomainError) else f"{type(error).__name__}: {error}".strip()}
     return None if found is None else {**found, "problem": ""}
 

@@ -30,7 +30,7 @@ IMAGE = "sha256:" + "c3" * 32
 INSTANCE = "acme-production"
 PEOPLE: dict[str, tuple[str, ...]] = {
     "rita@example.com": ("request",), "anna@example.com": ("app",), "aron@example.com": ("app",), "dora@example.com": ("schema",),
-    "emil@example.com": ("emergency",), "vera@example.com": ("review",), "build@example.com": ("evidence",),
+    "emil@example.com": ("emergency",), "vera@example.com": ("review",), "build@example.com": ("evidence", "build", "image"),
 }
 POLICY: dict[str, Any] = {
     "default": "production",
