@@ -43,7 +43,8 @@ class AwxApi:
 
     def get(self, path: str) -> Mapping[str, Any]:
         """:raises DomainError: ``awx_unreachable``."""
-        request = urllib.request.Request(f"{self.host}/api/v2/{path}", headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"})
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        request = urllib.request.Request(f"{self.host}/api/v2/{path}", headers=headers)  # noqa: S310 - its scheme is checked
         try:
             with urllib.request.urlopen(request, timeout=SECONDS, context=self._context) as answer:  # noqa: S310 - its scheme is checked
                 value = json.loads(answer.read(MOST))

@@ -14,7 +14,12 @@ import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._awx.model import DECISIONS, ELSEWHERE, MAY
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._awx.objects import ASK_NEVER, CREDENTIAL_TYPES, nodes_differ, objects
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._awx.objects import (
+    ASK_NEVER,
+    CREDENTIAL_TYPES,
+    nodes_differ,
+    objects,
+)
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._awx.surveys import NEVER, survey
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.awx import NODES, VARIABLES
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
