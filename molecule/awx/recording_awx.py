@@ -15,7 +15,7 @@ import json
 import sys
 import urllib.parse
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 KINDS = {"organizations": "organization", "teams": "team", "users": "user", "credential_types": "credential_type", "credentials": "credential",
          "execution_environments": "execution_environment", "projects": "project", "inventories": "inventory", "inventory_sources": "inventory_source",
@@ -100,7 +100,7 @@ class Store:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     store = Store()
-    answers: dict[str, Any] = {}
+    answers: ClassVar[dict[str, Any]] = {}
     record = Path("/dev/null")
 
     def answer(self, code: int, value: Any = None) -> None:
@@ -126,7 +126,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         fixed = self.answers.get("/".join(path) + "/" + (f"?{parts.query}" if parts.query else ""))
         if fixed is not None:
             return self.answer(200, fixed)
-        query = {key: value for key, value in urllib.parse.parse_qsl(parts.query)}
+        query = dict(urllib.parse.parse_qsl(parts.query))
         if not path or (path[0] not in KINDS and path[0] != "unified_job_templates"):
             return self.answer(404, {"detail": "Not found."})
         if len(path) == 1:
@@ -178,7 +178,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             linked.append(given["id"])
         return self.answer(204)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
+    def log_message(self, format: str, *args: Any) -> None:
         """Nothing: FILE has it."""
 
 
