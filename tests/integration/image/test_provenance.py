@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 import json
 import os
@@ -16,12 +17,14 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.signing import Signer
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance import built
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.gates_build import GATES
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.signers import Signers
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.statements import opened
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image import attached, source
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.build import ImageBuild
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.commits import seen
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.record import parse_reference
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.registry import Registry
 from ansible_collections.sysgenpro.odoo.tests.integration.image.test_build import BINARY, ROOT, Builder, wheel
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
@@ -116,6 +119,36 @@ def test_the_sbom_has_what_is_in_the_image(signed: Signed) -> None:
     odoo = next(one for one in bill["components"] if one.get("purl", "").startswith("pkg:generic/odoo@"))
     assert odoo["version"].startswith("19.0") and len(odoo["components"]) > 100
     print(f"{len(bill['components'])} components, {len(json.dumps(bill))} bytes; {signed.built.facts()['signer']}")
+
+
+def gates(signed: Signed, image: str = "") -> list[str]:
+    """Which gates are closed for an image, by what lies beside it."""
+    facts = {**signed.looked(image), "plan": {"image": image or signed.image.digest}, "signers": {role: [BY] for role in ("build", "image", "evidence")}}
+    return [name for name, (judge, options) in GATES.items() if not judge(facts, options).passed]
+
+
+def test_what_somebody_changed_is_found(signed: Signed) -> None:
+    """Who owns the registry puts other documents beside the image, each whole and with its right digest."""
+    assert gates(signed) == []
+    own = attached.fetch_attached(signed.image).documents
+    less = {name: json.loads(content) for name, content in own.items() if name.endswith(".dsse.json")}
+    for name, change in (("sbom.dsse.json", lambda value: value["predicate"]["components"].pop()),
+                         ("provenance.dsse.json", lambda value: value["predicate"]["runDetails"]["builder"].update(id="urn:sysgenpro:builder:another"))):
+        value = json.loads(base64.b64decode(less[name]["payload"]))
+        change(value)
+        envelope = {**less[name], "payload": base64.b64encode(json.dumps(value).encode()).decode()}
+        put(signed, {**own, name: json.dumps(envelope).encode()})
+        assert gates(signed) == {"sbom.dsse.json": ["sbom"], "provenance.dsse.json": ["provenance", "sbom", "commit_signatures"]}[name]
+    put(signed, {name: content for name, content in own.items() if name != "image.sig"})
+    assert gates(signed) == ["image_signature"]
+    put(signed, own)
+    assert gates(signed) == []
+    assert gates(signed, "sha256:" + "99" * 32) == list(GATES), "the image is another"
+
+
+def put(signed: Signed, documents: dict[str, bytes]) -> None:
+    with Registry(signed.image) as registry:
+        attached.push(registry, {"mediaType": attached.OCI, "digest": signed.image.digest, "size": 1}, documents, BY)
 
 
 def test_no_image_without_documents_and_nothing_to_do_twice(signed: Signed) -> None:
