@@ -47,8 +47,13 @@ FACTS: dict[str, Any] = {
         "findings": [{"id": "the finding", "package": "in what", "severity": "critical or high; others are counted"}],
     },
     "sbom": {"by": "who signed it", "made": "when", "hours": "how old it is", "components": "how many components it names"},
+    "waves": {"wave": "the instance's wave", "before": [{
+        "instance": "an instance of an earlier wave", "wave": "its wave", "hours": "for how long it runs this image by its ledger; null where it does not",
+        "failed": "whether the last release of this image failed there",
+    }]},
     "differences": [{
         "what": "what differs from the baseline", "owner": "who answers for it", "reason": "why", "until": "when it ends", "over": "whether it has ended",
+        "declared": "whether the policy declares it", "said": "how it differs, where nobody declared it",
     }],
 }
 

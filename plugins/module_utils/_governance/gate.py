@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -85,6 +85,7 @@ class InstanceGate:
             "signers": {role: self.governance.signers.people(role, now) for role in ROLES},
             **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
+            "waves": None,
             **seen,
         }
 
@@ -93,17 +94,7 @@ class InstanceGate:
         if not self.governed.lower:
             return None
         ledger = self.governance.ledger(self.governed.lower)
-        since, until, running = None, now, None
-        for entry in islice(ledger.newest_first(), LOOKED_BACK):
-            if not changed(entry):
-                continue
-            running = running or entry.body.get("image")
-            if entry.body.get("image") == image:
-                since = entry.at
-            elif since is not None:
-                break
-            else:
-                until = entry.at
+        since, until, running = ran(islice(ledger.newest_first(), LOOKED_BACK), image, now)
         return {"instance": self.governed.lower, "image": running, "since": written(since) if since else None,
                 "hours": hours_between(since, until) if since else None}
 
@@ -158,6 +149,25 @@ class InstanceGate:
         late = [one for one in operations if one["operation"] not in recorded and one["operation"][:SECOND] >= newest[:SECOND]
                 and (admitted.get(one["plan"], NEVER) <= read("began", one["began"]) or (newest and one["state"] == "rehearsed"))]
         return [self.ledger.append("release", {f"plan:{self.name}": one["plan"], **({"image": one["image"]} if one.get("image") else {})}, one) for one in late]
+
+
+def ran(entries: Iterable[Entry], image: str, now: datetime.datetime) -> tuple[datetime.datetime | None, datetime.datetime, str | None]:
+    """Since when and until when an image ran last without another in between, and which runs; since None where it never did.
+
+    :param entries: of the ledger there, the newest first.
+    """
+    since, until, running = None, now, None
+    for entry in entries:
+        if not changed(entry):
+            continue
+        running = running or entry.body.get("image")
+        if entry.body.get("image") == image:
+            since = entry.at
+        elif since is not None:
+            break
+        else:
+            until = entry.at
+    return since, until, running
 
 
 def words_of(instance: str, tenant: str, environment: str, region: str) -> list[str]:

@@ -8,28 +8,18 @@ A gate's options and their defaults stand in ``READY``; None is an option that m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 from .._kernel.text import joined
+from .gates_estate import READY_ESTATE
 from .moments import read
+from .result import Facts, Result
 from .signers import ROLES
 
 SEVERITIES = ("critical", "high", "medium", "low", "unknown")
 
 
-@dataclass(frozen=True)
-class Result:
-    """:param reason: why it passed or not. :param needs: what would satisfy it. :param who: who can do that."""
-
-    passed: bool
-    reason: str
-    needs: str = ""
-    who: str = ""
-
-
-Facts = Mapping[str, Any]
 RELEASER = "whoever releases"
 
 
@@ -167,14 +157,6 @@ def sbom(facts: Facts, _options: Facts) -> Result:
     return Result(True, f"an SBOM with {found['components']} components, signed by {found['by']}")
 
 
-def differences(facts: Facts, _options: Facts) -> Result:
-    over = [f"{one['what']} ({one['owner']}, until {one['until']})" for one in facts["differences"] if one["over"]]
-    if over:
-        return Result(False, f"approved differences have ended: {joined(over)}", "take them back, or have them approved anew in the policy",
-                      joined(sorted({one["owner"] for one in facts["differences"] if one["over"]})))
-    return Result(True, f"{len(facts['differences'])} approved differences" if facts["differences"] else "no difference is declared")
-
-
 READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "soaked": (soaked, {"hours": None}),
     "recovery_point": (recovery_point, {"hours": None}),
@@ -187,7 +169,7 @@ READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "pos_closed": (pos_closed, {}),
     "scanned": (scanned, {"hours": 168.0, "most": None, "exceptions": []}),
     "sbom": (sbom, {}),
-    "differences": (differences, {}),
+    **READY_ESTATE,
 }
 """Each gate by its name, with its options."""
 

@@ -13,9 +13,10 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.text import joined
 from .expressions import broken, judged
-from .gates import READY, Result
+from .gates import READY
 from .moments import written
 from .policy import Class, Gate
+from .result import Result
 
 PASSED, FAILED, BROKEN = "passed", "failed", "broken"
 

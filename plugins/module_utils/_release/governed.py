@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._estate.differences import differing
+from .._estate.running import drifted
+from .._governance.estate import estate_facts
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
 from .._kernel.errors import DomainError
@@ -19,7 +22,7 @@ from .model import Desired
 from .observed import Observed
 from .parts import Parts
 from .recovery import recovery_params
-from .status import operations
+from .status import hands, operations
 
 # How many of the newest operations may have ended without being written down.
 LATELY = 50
@@ -89,6 +92,7 @@ class Governed:
         return gate.facts(told, request, {
             "recovery_point": self._recovery_point(wanted, now) if gate.asks("recovery_point") else None,
             "rehearsal": _rehearsal(wanted, seen, now),
+            **estate_facts(gate, str(told["image"] or ""), _found(gate.governance.policy.baseline, told, wanted, seen) if gate.asks("differences") else []),
             "pos": {"open": self.parts.database.open_pos_sessions() if seen.database.odoo and gate.asks("pos_closed") else None}})
 
     def _recovery_point(self, wanted: Desired, now: datetime.datetime) -> dict[str, Any] | None:
@@ -99,6 +103,23 @@ class Governed:
         points = [point for point in operation.points.all() if point.state == "verified"]
         newest = max(points, key=lambda point: point.taken, default=None)
         return {"id": newest.id if newest else None, "hours": hours_between(newest.taken, now) if newest else None, "count": len(points)}
+
+
+def _found(baseline: Mapping[str, Any], told: Mapping[str, Any], wanted: Desired, seen: Observed) -> list[dict[str, Any]]:
+    """What this release would make otherwise than the policy's baseline, and what runs now otherwise than it was released.
+
+    What runs otherwise holds up another release, so that somebody looks at it before its traces are gone. The same release again takes it back.
+    """
+    params = wanted.params
+    settings = {"data_class": wanted.identity["data_class"], **{key: params[key] for key in ("processes", "config", "modules", "languages")}}
+    found = [{"what": one["what"], "said": f"{one['value']!r}, baseline {one['baseline']!r}"} for one in differing(baseline, settings, only=True)]
+    applied = seen.database.applied
+    if not applied or not seen.colour or told["from"] == told["to"]:
+        return found
+    places = {name: {"running": one.running, "image": one.image, "hands": hands(one.config)}
+              for name, one in seen.places.items()}
+    drift = drifted({"image": applied["image"], "colour": seen.colour}, places, seen.front)
+    return found + [{"what": f"running.{one['what']}", "said": f"{one['recorded']}; found: {one['found']}; {one['who']}"} for one in drift]
 
 
 def _rehearsal(wanted: Desired, seen: Observed, now: datetime.datetime) -> dict[str, Any]:

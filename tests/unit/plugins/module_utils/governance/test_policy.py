@@ -38,7 +38,7 @@ NOTHING: dict[str, Any] = {
     "plan": {"digest": PLAN, "class": "update", "strategy": "hold", "from": "a", "to": "b", "image": IMAGE, "updates": 2, "steps": ["pull"]},
     "lower": None, "recovery_point": None, "rehearsal": {"ok": None, "hours": None, "pause": None, "max_pause": 55},
     "calendar": {"time_zone": "Europe/Berlin", "freezes": [], "window": None, "windows": 0, "next_window": None, "shop_open": False, "shop_until": None, "next_moment": "2026-12-01"},
-    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": []}
+    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [], "waves": None}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -63,6 +63,8 @@ LOWER = {"instance": "acme-uat", "image": IMAGE, "since": "x", "hours": 30.0}
 SCAN = {"by": "b", "made": "x", "hours": 1.0, "tool": "trivy", "counts": {"critical": 1, "high": 0, "medium": 7, "low": 0, "unknown": 0},
         "findings": [{"id": "CVE-1", "package": "p", "severity": "critical"}]}
 APPROVED = {"by": "anna@example.com", "role": "app", "verdict": "approved", "counts": True, "why_not": "", "reason": "", "security_key": "none"}
+BARE = {"what": "config.workers", "owner": "", "reason": "", "until": "", "over": False, "declared": False, "said": "2, baseline 4"}
+BEFORE = {"instance": "acme-canary", "wave": "canary", "hours": 5.0, "failed": False}
 OVER = {"what": "workers", "owner": "anna", "reason": "peak", "until": "2026-01-01T00:00:00Z", "over": True}
 
 TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
@@ -105,7 +107,16 @@ TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
     ({"gate": "scanned", "most": {"critical": 1}}, "scan", SCAN, True, "scanned"), ({"gate": "scanned", "most": {"medium": 6}}, "scan", SCAN, False, "7 medium, 6 allowed"),
     ({"gate": "scanned", "most": {}, "hours": 0.5}, "scan", SCAN, False, "1.0 h old"),
     ({"gate": "sbom"}, "sbom", None, False, "no SBOM"), ({"gate": "sbom"}, "sbom", {"components": 3, "by": "b"}, True, "3 components"),
-    ({"gate": "differences"}, "differences", [OVER], False, "workers (anna, until"), ({"gate": "differences"}, "differences", [{**OVER, "over": False}], True, "1 approved"),
+    ({"gate": "differences"}, "differences", [OVER], False, "workers (anna, until"),
+    ({"gate": "differences"}, "differences", [BARE], False, "nobody declared: config.workers (2, baseline 4)"),
+    ({"gate": "waves"}, "waves", None, False, "in no wave"), ({"gate": "waves"}, "waves", {"wave": "", "before": []}, False, "in no wave"),
+    ({"gate": "waves"}, "waves", {"wave": "canary", "before": []}, True, "is the first"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [BEFORE]}, True, "1 instances of the waves before"),
+    ({"gate": "waves", "hours": 24}, "waves", {"wave": "eu", "before": [BEFORE]}, False, "ran it for 5.0 of 24 h"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [{**BEFORE, "hours": None}]}, False, "acme-canary of canary does not run it"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [{**BEFORE, "failed": True}]}, False, "failed with it"),
+    ({"gate": "waves", "tolerated": 1}, "waves", {"wave": "eu", "before": [{**BEFORE, "failed": True}]}, True, "wave eu"),
+    ({"gate": "differences"}, "differences", [{**OVER, "over": False}], True, "1 approved"),
 ]
 
 
@@ -183,6 +194,9 @@ ACME = {"class": "production", "environment": "production", "region": "eu"}
     ({"instances": {"acme": ACME}, "gates": [{"gate": "soaked", "hours": 1}]}, "policy.instances.acme.lower"),
     ({"instances": {"acme": {**ACME, "lower": "nowhere"}}}, "policy.instances.acme.lower"),
     ({"instances": {"acme": {**ACME, "differences": [{"what": "x", "owner": "a", "reason": "r"}]}}}, "policy.instances.acme.differences[0].until"),
+    ({"waves": {}}, "policy.waves"), ({"waves": [{"name": "eu"}]}, "policy.waves[0]"), ({"waves": [{"name": "eu", "regions": ["mars"]}]}, "policy.waves[0].regions"),
+    ({"waves": [{"name": "a", "instances": ["nobody"]}]}, "policy.waves[0].instances"), ({"waves": [{"name": "a", "instances": "acme"}]}, "policy.waves[0].instances"),
+    ({"waves": [{"name": "a", "regions": []}, {"name": "a", "regions": []}]}, "policy.waves[1].name"), ({"baseline": []}, "policy.baseline"),
     ({"gates": [{"gate": "sunny"}]}, "policy.classes.production.gates[0].gate"), ({"gates": ["freeze"]}, "policy.classes.production.gates[0].gate"), ({"gates": {}}, "policy.classes.production.gates"),
     ({"gates": [{"gate": "soaked"}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": "1"}]}, "policy.classes.production.gates[0].hours"),
     ({"gates": [{"gate": "soaked", "hours": -1}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": True}]}, "policy.classes.production.gates[0].hours"),
