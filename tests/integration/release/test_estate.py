@@ -40,15 +40,15 @@ def running(estate: Estate, instance: str) -> str:
 def killed(estate: Estate, said: str, **variables: Any) -> None:
     """Run the waves, and kill the whole playbook as soon as it has said something."""
     log = estate.state / "logs" / "killed-waves.log"
-    with log.open("w", encoding="utf-8") as stream:
-        # A session of its own, so that its workers and their ssh end with it.
-        with subprocess.Popen(estate.command("waves", **variables), cwd=ROOT, env=estate.environment(), stdin=subprocess.DEVNULL, stdout=stream,
-                              stderr=subprocess.STDOUT, start_new_session=True) as process:
-            end = time.monotonic() + 600
-            while said not in log.read_text(encoding="utf-8"):
-                assert process.poll() is None and time.monotonic() < end, log.read_text(encoding="utf-8")[-3000:]
-                time.sleep(0.1)
-            os.killpg(process.pid, signal.SIGKILL)
+    # A session of its own, so that its workers and their ssh end with it.
+    with log.open("w", encoding="utf-8") as stream, subprocess.Popen(
+            estate.command("waves", **variables), cwd=ROOT, env=estate.environment(), stdin=subprocess.DEVNULL, stdout=stream,
+            stderr=subprocess.STDOUT, start_new_session=True) as process:
+        end = time.monotonic() + 600
+        while said not in log.read_text(encoding="utf-8"):
+            assert process.poll() is None and time.monotonic() < end, log.read_text(encoding="utf-8")[-3000:]
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_waves_stop_and_go_on(estate: Estate, tmp_path: Path) -> None:
