@@ -26,7 +26,8 @@ DOWN: dict[str, set[str]] = {
     "_recovery": {"_instance", "_documents", "_kernel"},
     "_governance": {"_instance", "_documents", "_kubernetes", "_kernel"},
     "_awx": {"_governance", "_kernel"},
-    "_release": {"_governance", "_recovery", "_image", "_runtime", "_kubernetes", "_host", "_instance", "_kernel"},
+    "_estate": {"_runtime", "_instance", "_kernel"},
+    "_release": {"_estate", "_governance", "_recovery", "_image", "_runtime", "_kubernetes", "_host", "_instance", "_kernel"},
 }
 """What each room may import. A room that is not here is none: add the word to the design first."""
 

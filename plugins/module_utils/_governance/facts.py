@@ -71,8 +71,13 @@ FACTS: dict[str, Any] = {
     "image_signatures": [{"by": "who signed the image, or which key of the policy", "how": "ssh or cosign"}],
     "attached": {"provenance": "why the build's provenance is not believed; empty where it is", "sbom": "the same of its SBOM",
                  "signatures": "the same of the image's signatures"},
+    "waves": {"wave": "the instance's wave", "before": [{
+        "instance": "an instance of an earlier wave", "wave": "its wave", "hours": "for how long it runs this image by its ledger; null where it does not",
+        "failed": "whether the last release of this image failed there",
+    }]},
     "differences": [{
         "what": "what differs from the baseline", "owner": "who answers for it", "reason": "why", "until": "when it ends", "over": "whether it has ended",
+        "declared": "whether the policy declares it", "said": "how it differs, where nobody declared it",
     }],
 }
 

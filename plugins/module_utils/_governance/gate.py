@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -97,7 +97,7 @@ class InstanceGate:
             "signers": {role: sorted({*self.governance.signers.people(role, now), *self.policy.awx.get(role, ())}) for role in ROLES},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
             "incidents": self.incidents(image, self.ledger) if self.asks("incidents") else [],
-            **built.nothing(), **seen,
+            "waves": None, **built.nothing(), **seen,
             **{kind: (self._evidence(kind, image, now) if self.asks(gate) else None) or seen.get(kind) for kind, gate in EVIDENCE_FOR.items()},
         }
 
@@ -106,19 +106,9 @@ class InstanceGate:
         if not self.governed.lower:
             return None
         ledger = self.governance.ledger(self.governed.lower, own=False)
-        since, until, running = None, now, None
         told: dict[str, Any] = {"instance": self.governed.lower, "image": None, "since": None, "hours": None, "unread": "", "incidents": []}
         try:
-            for entry in islice(ledger.newest_first(), LOOKED_BACK):
-                if not changed(entry):
-                    continue
-                running = running or entry.body.get("image")
-                if entry.body.get("image") == image:
-                    since = entry.at
-                elif since is not None:
-                    break
-                else:
-                    until = entry.at
+            since, until, running = ran(islice(ledger.newest_first(), LOOKED_BACK), image, now)
             told["incidents"] = self.incidents(image, ledger)
         except DomainError as error:
             # Of others' ledgers there are no copies that count: they may have gone on.
@@ -186,6 +176,25 @@ class InstanceGate:
         late = [one for one in operations if one["operation"] not in recorded and one["operation"][:SECOND] >= newest[:SECOND]
                 and (admitted.get(one["plan"], NEVER) <= read("began", one["began"]) or (newest and one["state"] == "rehearsed"))]
         return [self.ledger.append("release", {f"plan:{self.name}": one["plan"], **({"image": one["image"]} if one.get("image") else {})}, one) for one in late]
+
+
+def ran(entries: Iterable[Entry], image: str, now: datetime.datetime) -> tuple[datetime.datetime | None, datetime.datetime, str | None]:
+    """Since when and until when an image ran last without another in between, and which runs; since None where it never did.
+
+    :param entries: of the ledger there, the newest first.
+    """
+    since, until, running = None, now, None
+    for entry in entries:
+        if not changed(entry):
+            continue
+        running = running or entry.body.get("image")
+        if entry.body.get("image") == image:
+            since = entry.at
+        elif since is not None:
+            break
+        else:
+            until = entry.at
+    return since, until, running
 
 
 def words_of(instance: str, tenant: str, environment: str, region: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from .._kernel.text import joined
 from .gates_build import GATES as BUILD
+from .gates_estate import READY_ESTATE
 from .gates_shop import SHOP, lower_incidents
 from .moments import read
 from .reports import SEVERITIES
@@ -161,14 +162,6 @@ def _young(finding: Facts, grace: Facts, now: datetime.datetime) -> bool:
     return bool(days and published) and now - read("published", published) < datetime.timedelta(days=days)
 
 
-def differences(facts: Facts, _options: Facts) -> Result:
-    over = [f"{one['what']} ({one['owner']}, until {one['until']})" for one in facts["differences"] if one["over"]]
-    if over:
-        return Result(False, f"approved differences have ended: {joined(over)}", "take them back, or have them approved anew in the policy",
-                      joined(sorted({one["owner"] for one in facts["differences"] if one["over"]})))
-    return Result(True, f"{len(facts['differences'])} approved differences" if facts["differences"] else "no difference is declared")
-
-
 READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "soaked": (soaked, {"hours": None}),
     "recovery_point": (recovery_point, {"hours": None}),
@@ -181,7 +174,7 @@ READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "pos_closed": (pos_closed, {}),
     "scanned": (scanned, {"hours": 168.0, "most": None, "grace": {}, "exceptions": []}),
     **BUILD,
-    "differences": (differences, {}),
+    **READY_ESTATE,
     **SHOP,
 }
 """Each gate by its name, with its options."""

@@ -20,6 +20,7 @@ from .hours import Hours, region_hours
 from .moments import read
 from .reports import NAMED, SEVERITIES
 from .signers import PRINCIPAL, ROLES, Signers
+from .waves import check_waves
 
 STATES = ("released", "staged", "rolled_back", "absent")
 WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -73,6 +74,8 @@ class Policy:
     approval_hours: float = 72.0
     spools: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict)
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    waves: Sequence[Mapping[str, Any]] = ()
 
     def of(self, instance: str) -> Governed:
         """What is not listed has the default's gates, so that a name which nobody knows opens nothing."""
@@ -81,7 +84,7 @@ class Policy:
 
 def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
     """:raises DomainError: ``bad_input``, naming the field."""
-    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours", "ledger_away"), ("default", "classes"))
+    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours", "ledger_away", "baseline", "waves"), ("default", "classes"))
     regions = {name: region_hours(f"policy.regions.{name}", one) for name, one in _mapping("policy.regions", top.get("regions", {})).items()}
     classes = {name: _class(f"policy.classes.{name}", name, one, signers, now) for name, one in _mapping("policy.classes", top["classes"]).items()}
     instances = {name: _instance(f"policy.instances.{name}", name, one, classes, regions)
@@ -93,7 +96,8 @@ def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
             raise bad_input(f"policy.instances.{name}.lower", one.lower, "an instance of policy.instances")
     away = top.get("ledger_away", "refuse")
     _one_of("policy.ledger_away", away, ("refuse", "spool"))
-    return Policy(instances, classes, regions, top["default"], hours, away == "spool", top)
+    waves = check_waves("policy.waves", top.get("waves", []), instances, regions)
+    return Policy(instances, classes, regions, top["default"], hours, away == "spool", top, _mapping("policy.baseline", top.get("baseline", {})), waves)
 
 
 def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], regions: Mapping[str, Hours]) -> Governed:
@@ -176,9 +180,10 @@ def _states(path: str, one: Mapping[str, Any]) -> Sequence[str]:
 def _option(path: str, name: str, value: Any) -> Any:
     if name in ("hours", "max_pause", "spare"):
         return _number(path, value, least=0)
-    if name == "count":
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise bad_input(path, value, "a whole number, 1 or more")
+    if name in ("count", "tolerated"):
+        least = 1 if name == "count" else 0
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise bad_input(path, value, f"a whole number, {least} or more")
         return value
     if name in ("security_key", "afterwards", "reviewed", "folders"):
         if not isinstance(value, bool):

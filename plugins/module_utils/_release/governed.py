@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._estate.differences import differing
+from .._estate.running import drifted
 from .._governance import built
+from .._governance.estate import estate_facts
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
 from .._instance.shop import DATABASE_ERRORS, running_imports, unposted_closings
@@ -23,10 +26,11 @@ from .observed import Observed
 from .parts import Parts
 from .recovery import recovery_params
 from .room import room
-from .status import operations
+from .status import hands, operations
 
 # How many of the newest operations may have ended without being written down.
 LATELY = 50
+UNREADABLE: tuple[type[BaseException], ...] = (DomainError, OSError, *DATABASE_ERRORS)
 
 
 class Governed:
@@ -96,6 +100,7 @@ class Governed:
         return gate.facts(told, request, {
             "recovery_point": _readable(lambda: self._recovery_point(wanted, now)) if gate.asks("recovery_point") else None,
             "rehearsal": _rehearsal(wanted, seen, now), **self._shop(gate, seen), **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
+            **estate_facts(gate, str(told["image"] or ""), _found(gate.governance.policy.baseline, told, wanted, seen) if gate.asks("differences") else []),
             "room": _readable(lambda: room(wanted, seen, self.parts.runtime.share())) if gate.asks("headroom") else None})
 
     def _shop(self, gate: InstanceGate, seen: Observed) -> dict[str, Any]:
@@ -131,9 +136,26 @@ def _readable(ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None
     """A fact, or why it cannot be read: then its gate is closed, and the others are told all the same."""
     try:
         found = ask()
-    except (DomainError, OSError, *DATABASE_ERRORS) as error:
+    except UNREADABLE as error:
         return {"problem": error.message if isinstance(error, DomainError) else f"{type(error).__name__}: {error}".strip()}
     return None if found is None else {**found, "problem": ""}
+
+
+def _found(baseline: Mapping[str, Any], told: Mapping[str, Any], wanted: Desired, seen: Observed) -> list[dict[str, Any]]:
+    """What this release would make otherwise than the policy's baseline, and what runs now otherwise than it was released.
+
+    What runs otherwise holds up another release, so that somebody looks at it before its traces are gone. The same release again takes it back.
+    """
+    params = wanted.params
+    settings = {"data_class": wanted.identity["data_class"], **{key: params[key] for key in ("processes", "config", "modules", "languages")}}
+    found = [{"what": one["what"], "said": f"{one['value']!r}, baseline {one['baseline']!r}"} for one in differing(baseline, settings, only=True)]
+    applied = seen.database.applied
+    if not applied or not seen.colour or told["from"] == told["to"]:
+        return found
+    places = {name: {"running": one.running, "image": one.image, "hands": hands(one.config)}
+              for name, one in seen.places.items()}
+    drift = drifted({"image": applied["image"], "colour": seen.colour}, places, seen.front)
+    return found + [{"what": f"running.{one['what']}", "said": f"{one['recorded']}; found: {one['found']}; {one['who']}"} for one in drift]
 
 
 def _rehearsal(wanted: Desired, seen: Observed, now: datetime.datetime) -> dict[str, Any]:

@@ -39,7 +39,7 @@ NOTHING: dict[str, Any] = {
     "plan": {"digest": PLAN, "class": "update", "strategy": "hold", "from": "a", "to": "b", "image": IMAGE, "updates": 2, "steps": ["pull"]},
     "lower": None, "recovery_point": None, "rehearsal": {"ok": None, "hours": None, "pause": None, "max_pause": 55},
     "calendar": {"time_zone": "Europe/Berlin", "freezes": [], "window": None, "windows": 0, "next_window": None, "shop_open": False, "shop_until": None, "next_moment": "2026-12-01"},
-    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [],
+    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [], "waves": None,
     "room": None, "imports": None, "closings": None, "incidents": [],
     "provenance": None, "sources": [], "image_signatures": [], "attached": {"provenance": "there is none", "sbom": "there is none", "signatures": "there is none"}}
 
@@ -72,6 +72,8 @@ def aged(published: str) -> dict[str, Any]:
 
 
 APPROVED = {"by": "anna@example.com", "role": "app", "verdict": "approved", "counts": True, "why_not": "", "reason": "", "security_key": "none"}
+BARE = {"what": "config.workers", "owner": "", "reason": "", "until": "", "over": False, "declared": False, "said": "2, baseline 4"}
+BEFORE = {"instance": "acme-canary", "wave": "canary", "hours": 5.0, "failed": False}
 OVER = {"what": "workers", "owner": "anna", "reason": "peak", "until": "2026-01-01T00:00:00Z", "over": True}
 
 OPENED = [{"id": "INC-7", "made": "x", "title": "tills hang", "instance": "acme-uat"}]
@@ -136,7 +138,16 @@ TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
     ({"gate": "closings"}, "closings", {"open": []}, True, "in the books"), ({"gate": "closings"}, "closings", {"open": None}, True, "no point of sale"),
     ({"gate": "incidents"}, "incidents", OPENED, False, "1 incidents are open"), ({"gate": "incidents"}, "incidents", [], True, "no incident"),
     *BUILD_TABLE,
-    ({"gate": "differences"}, "differences", [OVER], False, "workers (anna, until"), ({"gate": "differences"}, "differences", [{**OVER, "over": False}], True, "1 approved"),
+    ({"gate": "differences"}, "differences", [OVER], False, "workers (anna, until"),
+    ({"gate": "differences"}, "differences", [BARE], False, "nobody declared: config.workers (2, baseline 4)"),
+    ({"gate": "waves"}, "waves", None, False, "in no wave"), ({"gate": "waves"}, "waves", {"wave": "", "before": []}, False, "in no wave"),
+    ({"gate": "waves"}, "waves", {"wave": "canary", "before": []}, True, "is the first"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [BEFORE]}, True, "1 instances of the waves before"),
+    ({"gate": "waves", "hours": 24}, "waves", {"wave": "eu", "before": [BEFORE]}, False, "ran it for 5.0 of 24 h"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [{**BEFORE, "hours": None}]}, False, "acme-canary of canary does not run it"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [{**BEFORE, "failed": True}]}, False, "failed with it"),
+    ({"gate": "waves", "tolerated": 1}, "waves", {"wave": "eu", "before": [{**BEFORE, "failed": True}]}, True, "wave eu"),
+    ({"gate": "differences"}, "differences", [{**OVER, "over": False}], True, "1 approved"),
 ]
 
 
@@ -214,6 +225,9 @@ ACME = {"class": "production", "environment": "production", "region": "eu"}
     ({"instances": {"acme": ACME}, "gates": [{"gate": "soaked", "hours": 1}]}, "policy.instances.acme.lower"),
     ({"instances": {"acme": {**ACME, "lower": "nowhere"}}}, "policy.instances.acme.lower"),
     ({"instances": {"acme": {**ACME, "differences": [{"what": "x", "owner": "a", "reason": "r"}]}}}, "policy.instances.acme.differences[0].until"),
+    ({"waves": {}}, "policy.waves"), ({"waves": [{"name": "eu"}]}, "policy.waves[0]"), ({"waves": [{"name": "eu", "regions": ["mars"]}]}, "policy.waves[0].regions"),
+    ({"waves": [{"name": "a", "instances": ["nobody"]}]}, "policy.waves[0].instances"), ({"waves": [{"name": "a", "instances": "acme"}]}, "policy.waves[0].instances"),
+    ({"waves": [{"name": "a", "regions": []}, {"name": "a", "regions": []}]}, "policy.waves[1].name"), ({"baseline": []}, "policy.baseline"),
     ({"gates": [{"gate": "sunny"}]}, "policy.classes.production.gates[0].gate"), ({"gates": ["freeze"]}, "policy.classes.production.gates[0].gate"), ({"gates": {}}, "policy.classes.production.gates"),
     ({"gates": [{"gate": "soaked"}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": "1"}]}, "policy.classes.production.gates[0].hours"),
     ({"gates": [{"gate": "soaked", "hours": -1}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": True}]}, "policy.classes.production.gates[0].hours"),
