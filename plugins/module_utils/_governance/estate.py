@@ -46,7 +46,7 @@ def _waves(gate: InstanceGate, image: str, now: datetime.datetime) -> dict[str, 
         if wave == mine or not mine:
             break
         for name in names:
-            ledger = gate.governance.ledger(name)
+            ledger = gate.governance.ledger(name, own=False)
             since, until, _running = ran(islice(ledger.newest_first(), LOOKED_BACK), image, now)
             # Where another image runs by now, this one was taken back there: that wave did not pass.
             here = since is not None and until == now
