@@ -85,6 +85,9 @@ class Store:
             if key == "workflow_job_template__name":
                 if self.items["workflow_job_templates"].get(item["workflow_job_template"], {}).get("name") != value:
                     return False
+            elif key == "name__startswith":
+                if not str(item.get("name")).startswith(value):
+                    return False
             elif str(item.get(key)) != value:
                 return False
         return True

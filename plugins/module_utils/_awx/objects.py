@@ -13,6 +13,8 @@ from .model import DECISIONS, DUTIES, MAY, Environment, Verb, check_approval_tim
 from .surveys import survey
 
 CODE, INVENTORIES = "Odoo code", "Odoo inventories"
+REFERRED_TO = {"organizations": "organizations", "teams": "teams", "execution_environments": "execution_environments", "credential_types": "credential_types",
+               "credentials": "credentials", "notifications": "notification_templates", "projects": "projects", "inventories": "inventories"}
 # Whatever wins over what a play says is not for who launches.
 ASK_NEVER = ("variables", "inventory", "credential", "execution_environment", "tags", "skip_tags", "scm_branch")
 TITLES = {"app": "Approve the application", "schema": "Approve the change of the database's schema"}
@@ -40,7 +42,18 @@ def objects(settings: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]])
     """
     check_approval_timeout(settings["approval_timeout"])
     verbs = verbs_of(specs)
-    return AwxObjects(settings, environments_of(settings["environments"], verbs)).all()
+    environments = environments_of(settings["environments"], verbs)
+    found = AwxObjects(settings, environments).all()
+    return {**found, "looks": list(_looks(found, [one.name for one in environments]))}
+
+
+def _looks(found: Mapping[str, Sequence[Mapping[str, Any]]], environments: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Where to look for what others refer to, and which names are to be there. A page of AWX has 200 names at most, so templates are asked for by environment."""
+    for kind, path in REFERRED_TO.items():
+        yield {"path": f"{path}/", "query": {}, "names": [one["name"] for one in found[kind]]}
+    for kind, path in (("job_templates", "job_templates"), ("workflows", "workflow_job_templates")):
+        for name in environments:
+            yield {"path": f"{path}/", "query": {"name__startswith": f"{name}: "}, "names": [one["name"] for one in found[kind] if one["name"].startswith(f"{name}: ")]}
 
 
 def named(environment: Environment, name: str) -> str:

@@ -17,6 +17,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -133,7 +134,7 @@ class Job:
                 "release_expected_plan_digest": {INSTANCE: PLAN}, "instance_release": "r3", **variables}
         place = f"{self.directory}:{self.directory}"
         return ansible_runner.run(
-            private_data_dir=str(self.directory / "job"), playbook=playbook, extravars=said, quiet=True, cmdline="--check" if check else None,
+            private_data_dir=tempfile.mkdtemp(prefix="job-", dir=self.directory), playbook=playbook, extravars=said, quiet=True, cmdline="--check" if check else None,
             inventory={"instances": {"hosts": {INSTANCE: {"ansible_connection": "local", "ansible_python_interpreter": "/usr/bin/python3", "ansible_become": False}}}},
             envvars={"JOB_ID": "45", "CONTROLLER_HOST": f"http://127.0.0.1:{self.port}", "CONTROLLER_OAUTH_TOKEN": "recorded", "SYSGENPRO_SIGNER": SIGNER,
                      "SYSGENPRO_SIGNING_KEY": key_of(self.house.directory, SIGNER)},
