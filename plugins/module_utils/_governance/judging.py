@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from .._kernel.errors import DomainError
 from .._kernel.text import joined
 from .expressions import broken, judged
 from .gates import READY
+from .gates_shop import READS, UNSURE, unknown
 from .moments import written
 from .policy import Class, Gate
 from .result import Result
@@ -62,6 +64,10 @@ def judge(policy: Class, facts: Mapping[str, Any], now: datetime.datetime) -> Ve
 
 
 def _result(gate: Gate, facts: Mapping[str, Any]) -> Result:
+    asked = READS.get(gate.kind, ()) if gate.expression is None else tuple(name for name in UNSURE if re.search(rf"\b{name}\b", str(gate.options["expression"])))
+    unread = unknown(facts, asked)
+    if unread:
+        return unread
     if gate.expression is not None:
         passed = judged(gate.field, gate.expression, facts)
         return Result(True, "it holds") if passed else Result(False, gate.options["reason"], gate.options["needs"], gate.options["who"])

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from .._estate.differences import differing
 from .._estate.running import drifted
+from .._governance import built
 from .._governance.estate import estate_facts
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
+from .._instance.shop import DATABASE_ERRORS, running_imports, unposted_closings
+from .._instance.structure import structure
 from .._kernel.errors import DomainError
 from .._kernel.journal import operation_id
 from .._kernel.plan import Plan
@@ -22,6 +25,7 @@ from .model import Desired
 from .observed import Observed
 from .parts import Parts
 from .recovery import recovery_params
+from .room import room
 from .status import hands, operations
 
 # How many of the newest operations may have ended without being written down.
@@ -40,8 +44,11 @@ class Governed:
         """The plan with all its gates. What needs no gate (nothing to do, a rehearsal on a clone) is as it was."""
         if self.gate is None or not plan.steps or wanted.state == "rehearsed":
             return plan
+        if plan.facts["class"] == "update":
+            # Who approved a change of the schema approved it of the structure that they saw.
+            plan = replace(plan, subject={**plan.subject, "structure": structure(self.parts.database)})
         facts = self._facts(self.gate, plan, wanted, seen)
-        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict()})
+        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict(), "provenance": built.short(facts)})
 
     def admit(self, plan: Plan, wanted: Desired, seen: Observed) -> None:
         """Judge once more, write it down, and let it pass or not.
@@ -90,10 +97,30 @@ class Governed:
                 "image": plan.after.get("image"), "updates": len(plan.facts["reasons"]), "steps": [step.name for step in plan.steps]}
         request = {"by": wanted.params["requested_by"], "reason": wanted.params["reason"], "state": "released" if wanted.state == "planned" else wanted.state}
         return gate.facts(told, request, {
-            "recovery_point": self._recovery_point(wanted, now) if gate.asks("recovery_point") else None,
+            "recovery_point": _readable(lambda: self._recovery_point(wanted, now)) if gate.asks("recovery_point") else None,
             "rehearsal": _rehearsal(wanted, seen, now),
             **estate_facts(gate, str(told["image"] or ""), _found(gate.governance.policy.baseline, told, wanted, seen) if gate.asks("differences") else []),
-            "pos": {"open": self.parts.database.open_pos_sessions() if seen.database.odoo and gate.asks("pos_closed") else None}})
+            **self._shop(gate, seen), **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
+            "room": _readable(lambda: room(wanted, seen, self.parts.runtime.share())) if gate.asks("headroom") else None})
+
+    def _shop(self, gate: InstanceGate, seen: Observed) -> dict[str, Any]:
+        """What the shop has under way, of what a gate asks for; of an instance without a database nothing."""
+        database = self.parts.database
+        ways: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+            "pos": ("pos_closed", lambda: {"open": database.open_pos_sessions()}),
+            "imports": ("imports", lambda: {"running": running_imports(database)}),
+            "closings": ("closings", lambda: {"open": unposted_closings(database)})}
+        return {name: _readable(way) if seen.database.odoo and gate.asks(kind) else None for name, (kind, way) in ways.items()}
+
+    def _beside(self, gate: InstanceGate, image: str, wanted: Desired, seen: Observed) -> dict[str, Any]:
+        """What lies beside the image in its registry. One that does not answer closes the gates that ask for it, and no others: a way back may need none."""
+        if wanted.reference is None or wanted.reference.digest != image or not any(gate.asks(kind) for kind in built.KINDS):
+            return built.nothing()
+        try:
+            found = self.parts.attached(wanted.reference)
+        except DomainError as error:
+            return built.nothing(f"it cannot be read: {error.message}")
+        return gate.built(image, seen.target.record.source if seen.target else None, found.documents, found.by, found.cosign)
 
     def _recovery_point(self, wanted: Desired, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest verified point that this machine signed, wherever who releases says that points lie."""
@@ -103,6 +130,15 @@ class Governed:
         points = [point for point in operation.points.all() if point.state == "verified"]
         newest = max(points, key=lambda point: point.taken, default=None)
         return {"id": newest.id if newest else None, "hours": hours_between(newest.taken, now) if newest else None, "count": len(points)}
+
+
+def _readable(ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """A fact, or why it cannot be read: then its gate is closed, and the others are told all the same."""
+    try:
+        found = ask()
+    except (DomainError, OSError, *DATABASE_ERRORS) as error:
+        return {"problem": error.message if isinstance(error, DomainError) else f"{type(error).__name__}: {error}".strip()}
+    return None if found is None else {**found, "problem": ""}
 
 
 def _found(baseline: Mapping[str, Any], told: Mapping[str, Any], wanted: Desired, seen: Observed) -> list[dict[str, Any]]:

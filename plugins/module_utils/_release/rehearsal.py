@@ -19,6 +19,7 @@ from typing import Any
 from .._image.record import Release
 from .._instance.names import REHEARSAL
 from .._instance.series import series_of
+from .._instance.structure import SHAPE
 from .._kernel.errors import DomainError
 from .._kernel.execute import carry_out, undo
 from .._kernel.files import read_text, replace_file
@@ -56,17 +57,7 @@ end $$;
 create event trigger sysgenpro_note on ddl_command_end execute function sysgenpro_rehearsal.note();
 create event trigger sysgenpro_note_drop on sql_drop execute function sysgenpro_rehearsal.note();
 """
-# What a database is made of, a line each. Only a superuser may note changes as they come (CREATE EVENT TRIGGER): others compare before and after.
-_SHAPE = """
-select 'COLUMN', format('%s.%s', c.oid::regclass, a.attname), format('%s%s', format_type(a.atttypid, a.atttypmod), case when a.attnotnull then ' not null' end)
-  from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-  where c.relkind in ('r', 'p', 'v', 'm') and c.relnamespace = 'public'::regnamespace
-union all select 'CONSTRAINT', format('%s on %s', conname, conrelid::regclass), pg_get_constraintdef(oid) from pg_constraint
-  where connamespace = 'public'::regnamespace and conrelid <> 0
-union all select 'INDEX', format('%s', indexrelid::regclass), pg_get_indexdef(indexrelid) from pg_index i
-  join pg_class c on c.oid = i.indexrelid where c.relnamespace = 'public'::regnamespace
-order by 1, 2, 3
-"""
+# Only a superuser may note changes as they come (CREATE EVENT TRIGGER): others compare before and after.
 # Table-level locks that keep readers or writers out (PostgreSQL documentation, "Table-Level Locks").
 _LOCKS = """
 select c.relname, l.mode from pg_locks l join pg_class c on c.oid = l.relation
@@ -164,12 +155,12 @@ class RehearsalSteps(Steps):
         if self.database.superuser:
             cursor.execute(_NOTE_DDL)
             return None
-        cursor.execute(_SHAPE)
+        cursor.execute(SHAPE)
         return set(cursor.fetchall())
 
     def _noted_ddl(self, cursor: Any, before: set[tuple[str, str, str]] | None) -> list[dict[str, str]]:
         if before is not None:
-            cursor.execute(_SHAPE)
+            cursor.execute(SHAPE)
             after = set(cursor.fetchall())
             return [{"tag": f"{tag} {kind}", "object": name, "command": how} for tag, lines in (("DROP", before - after), ("ADD", after - before))
                     for kind, name, how in sorted(lines)]

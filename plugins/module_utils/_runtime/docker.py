@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from typing import Any
 
 from .._instance import bounds
 from .._instance.names import COLOURS, HOST_PARTS, LABEL, REHEARSAL
@@ -54,6 +55,10 @@ class DockerRuntime:
 
     def room(self) -> int:
         return memory_available()
+
+    def share(self) -> list[dict[str, Any]]:
+        found = bounds.read(self.instance, "web")
+        return [{"what": "memory", "unit": "MB", "free": self.room() // 1024 ** 2, "needs": found.memory // 1024 ** 2}] if found else []
 
     def running(self, place: str) -> bool:
         return self.daemon.is_running(self._name(place))

@@ -27,7 +27,8 @@ from .._kernel.text import joined
 from .._kernel.wait import Deadline, WaitTimeout, clock, wait_until
 from .._kubernetes.api import MANAGER, Api, ApiError
 from .._kubernetes.kinds import KINDS
-from .._kubernetes.labels import INSTANCE, PLACE, PREFIX
+from .._kubernetes.labels import COLOUR_CPU, COLOUR_MEMORY, INSTANCE, PLACE, PREFIX
+from .._kubernetes.quantities import parse
 from . import agent, pods, rights
 from .kept import keep
 from .pods import AGENT, MARK, ODOO, REGISTRY, Ground
@@ -84,6 +85,17 @@ class KubernetesRuntime:
     def room(self) -> int:
         """Not known: the scheduler finds a node, or says why it finds none."""
         return 0
+
+    def share(self) -> list[dict[str, Any]]:
+        found = []
+        for quota in self.api.every("ResourceQuota", self.namespace):
+            notes, hard = quota["metadata"].get("annotations") or {}, quota["spec"].get("hard") or {}
+            used = (quota.get("status") or {}).get("used") or {}
+            for bound, note, unit, scale in (("requests.cpu", COLOUR_CPU, "cores", 1), ("requests.memory", COLOUR_MEMORY, "MB", 1024 ** 2)):
+                if bound in hard and note in notes:
+                    free = parse(bound, hard[bound]) - parse(bound, used.get(bound, "0"))
+                    found.append({"what": bound, "unit": unit, "free": round(float(free / scale), 2), "needs": round(float(parse(note, notes[note]) / scale), 2)})
+        return found
 
     def running(self, place: str) -> bool:
         return any(_runs(pod) for pod in self._pods(place))

@@ -25,8 +25,8 @@ from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governan
 
 OTHER = "sha256:" + "d4" * 32
 LISTED = {"class": "production", "environment": "production"}
-WAVES = {**POLICY, "waves": [{"name": "canary", "instances": ["corner-production"]}, {"name": "eu", "regions": ["eu"]}, {"name": "rest", "instances": ["far-production"]}],
-         "instances": {"corner-production": {**LISTED, "region": "eu"}, INSTANCE: {**LISTED, "region": "eu"}, "far-production": LISTED, "lost-production": LISTED,
+WAVES = {**POLICY, "waves": [{"name": "canary", "instances": ["acme-corner"]}, {"name": "eu", "regions": ["eu"]}, {"name": "rest", "instances": ["acme-far"]}],
+         "instances": {"acme-corner": {**LISTED, "region": "eu"}, INSTANCE: {**LISTED, "region": "eu"}, "acme-far": LISTED, "acme-lost": LISTED,
                        "acme-uat": {"class": "production", "environment": "uat", "region": "eu"}},
          "classes": {"production": {"gates": [{"gate": "waves", "hours": 1}]}, "open": {"gates": []}}}
 
@@ -42,7 +42,7 @@ def facts(house: House, instance: str = INSTANCE, found: Any = ()) -> dict[str, 
 
 def test_an_instance_stands_in_the_first_wave_that_names_it() -> None:
     policy = policies.parse(WAVES, Signers(""), NOW)
-    assert waves_of(policy, "production") == {"canary": ["corner-production"], "eu": [INSTANCE], "rest": ["far-production"]}
+    assert waves_of(policy, "production") == {"canary": ["acme-corner"], "eu": [INSTANCE], "rest": ["acme-far"]}
     assert waves_of(policy, "uat") == {"canary": [], "eu": ["acme-uat"], "rest": []}
 
 
@@ -55,19 +55,19 @@ def test_an_instance_stands_in_the_first_wave_that_names_it() -> None:
 def test_the_wave_before_by_its_ledger(tmp_path: Path, entries: list[tuple[str, str, str]], hours: int, passed: bool) -> None:
     house = House(tmp_path, WAVES)
     for image, outcome, state in entries:
-        released(house, "corner-production", image, outcome, state)
+        released(house, "acme-corner", image, outcome, state)
     house.now = NOW + datetime.timedelta(hours=hours)
     assert waves(facts(house), {"hours": 1, "tolerated": 0}).passed == passed
-    assert waves(facts(house, "corner-production"), {"hours": 1, "tolerated": 0}).passed
-    assert not waves(facts(house, "lost-production"), {"hours": 1, "tolerated": 0}).passed
+    assert waves(facts(house, "acme-corner"), {"hours": 1, "tolerated": 0}).passed
+    assert not waves(facts(house, "acme-lost"), {"hours": 1, "tolerated": 0}).passed
 
 
 def test_all_waves_before_count(tmp_path: Path) -> None:
     house = House(tmp_path, WAVES)
-    released(house, "corner-production", IMAGE)
+    released(house, "acme-corner", IMAGE)
     house.now = NOW + datetime.timedelta(hours=9)
-    result = waves(facts(house, "far-production"), {"hours": 1, "tolerated": 0})
-    assert not result.passed and INSTANCE in result.reason and "corner-production" not in result.reason
+    result = waves(facts(house, "acme-far"), {"hours": 1, "tolerated": 0})
+    assert not result.passed and INSTANCE in result.reason and "acme-corner" not in result.reason
 
 
 def test_what_nobody_declared(tmp_path: Path) -> None:

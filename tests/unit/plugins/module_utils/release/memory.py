@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names import HTTP, LABEL, REALTIME, REHEARSAL
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.wait import Deadline, WaitTimeout, wait_until
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import (
@@ -39,6 +41,9 @@ class MemoryRuntime:
 
     def room(self) -> int:
         return 8 * 1024 ** 3
+
+    def share(self) -> list[dict[str, Any]]:
+        return []
 
     def fetch(self, reference: str, username: str | None, password: str | None, seconds: float) -> None:
         with self.world.effect("fetch"):

@@ -16,6 +16,7 @@ import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.place import Governance
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import journal as journal_module
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import governed
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import Desired
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.operation import ReleaseOperation
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.parts import Parts
@@ -50,6 +51,8 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GovernedRig:
     rig = GovernedRig(tmp_path / "rig", monkeypatch)
     monkeypatch.setattr(worlds.FakeDatabase, "open_pos_sessions", lambda self: self.world.pos, raising=False)
     rig.world.pos = None  # type: ignore[attr-defined]
+    rig.world.structure = "as approved"  # type: ignore[attr-defined]
+    monkeypatch.setattr(governed, "structure", lambda database: database.world.structure)
     monkeypatch.setattr(journal_module, "now", lambda: clock(rig).isoformat(timespec="milliseconds"))
     rig.run(rig.params(R1))
     rig.house = House(tmp_path, None)
@@ -125,6 +128,36 @@ def test_approved_for_another_plan(rig: GovernedRig) -> None:
     refused(rig, "gates_closed", rig.params(R3))
     rig.run(rig.params(R2))
     assert released(rig.world, R2) == []
+
+
+def test_a_structure_that_changed_since_it_was_approved(rig: GovernedRig) -> None:
+    """The plan is another one, and neither the approvals nor the digest that AWX hands on are for it. What is put back is as it was approved."""
+    digest = planned(rig, R3).digest
+    approve(rig, digest, schema=True)
+    rig.world.structure = "with another column"  # type: ignore[attr-defined]
+    assert planned(rig, R3).digest != digest
+    assert "approved_schema" in refused(rig, "gates_closed", rig.params(R3)).message
+    assert planned(rig, R2).digest == planned(rig, R2).digest
+    rig.world.structure = "as approved"  # type: ignore[attr-defined]
+    rig.run(rig.params(R3))
+    assert released(rig.world, R3) == []
+
+
+def test_what_cannot_be_read_is_a_closed_gate_and_the_others_are_told(rig: GovernedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    house_of(rig).policy["classes"]["production"]["gates"] = [{"gate": name} for name in ("pos_closed", "imports", "closings", "headroom")]
+    house_of(rig).write()
+
+    def fail(_database: Any) -> Any:
+        raise DomainError("database_down", "the database does not answer")
+
+    monkeypatch.setattr(worlds.FakeDatabase, "open_pos_sessions", fail)
+    monkeypatch.setattr(governed, "running_imports", fail)
+    monkeypatch.setattr(governed, "unposted_closings", lambda database: ["POS/1 is being counted"])
+    said = {gate["gate"]: (gate["passed"], gate["reason"]) for gate in planned(rig, R2).facts["gates"]["gates"]}
+    assert said["pos_closed"] == (False, "it cannot be read (pos: the database does not answer)")
+    assert said["imports"] == (False, "it cannot be read (imports: the database does not answer)")
+    assert said["closings"] == (False, "1 closings are not in the books: POS/1 is being counted")
+    assert said["headroom"][0], said
 
 
 def test_an_approval_is_used_up(rig: GovernedRig) -> None:
@@ -246,3 +279,30 @@ def test_a_machine_whose_policy_is_harmed_releases_nothing(rig: GovernedRig) -> 
     with pytest.raises(DomainError) as error:
         rig.run(rig.params(R2))
     assert error.value.code == "governance_unsafe"
+
+
+def test_who_asked_is_who_signed_that_and_otherwise_a_word(rig: GovernedRig) -> None:
+    """In facts, ledger and audit. Whom the caller names is kept beside it, and neither may approve."""
+    digest = planned(rig, R3).digest
+    approve(rig, digest, schema=True)
+    rig.run(rig.params(R3, requested_by="dana"))
+    before = [(line["kind"], line["who"], line["proven"]) for line in house_of(rig).ask("ledger")["entries"]]
+    assert before[-2:] == [("gate", "dana", False), ("release", "dana", False)] and ("decision", "anna@example.com", True) in before
+
+    rig.later += datetime.timedelta(seconds=5)
+    digest = planned(rig, R1).digest
+    house_of(rig).decide("rita@example.com", "request", plan=digest)
+    approve(rig, digest, schema=True)
+    rig.run(rig.params(R1, requested_by="dana"))
+    gate, release = house_of(rig).ask("ledger")["entries"][-2:]
+    assert [(line["kind"], line["who"], line["proven"]) for line in (gate, release)] == [("gate", "rita@example.com", True), ("release", "rita@example.com", True)]
+    request = house_of(rig).ledger().entry(gate["sequence"]).body["facts"]["request"]
+    assert {key: request[key] for key in ("by", "said", "signed")} == {"by": "rita@example.com", "said": "dana", "signed": True}
+    assert house_of(rig).ledger().entry(release["sequence"]).body["who"] == "dana", "an operation's entry says what its journal says"
+
+
+def test_who_is_named_may_not_approve_though_another_signed_the_request(rig: GovernedRig) -> None:
+    digest = planned(rig, R2).digest
+    house_of(rig).decide("rita@example.com", "request", plan=digest)
+    approve(rig, digest)
+    assert "anna@example.com asked for the release" in str(refused(rig, "gates_closed", rig.params(R2, requested_by="anna")).details["gates"])

@@ -426,6 +426,9 @@ class WorldDocker(DockerRuntime):
     def room(self) -> int:
         return 8 * 1024 ** 3
 
+    def share(self) -> list[dict[str, Any]]:
+        return []
+
     def mark_leading(self, colour: str, leads: bool) -> None:
         self.world.tell(colour, leads)
 
