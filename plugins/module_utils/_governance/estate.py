@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from .._kernel.errors import DomainError
 from .._kernel.text import covers
 from .gate import CHANGES, ENDED_WELL, InstanceGate, ran
 from .moments import hours_between, read
@@ -41,18 +42,26 @@ def _waves(gate: InstanceGate, image: str, now: datetime.datetime) -> dict[str, 
     policy = gate.governance.policy
     order = waves_of(policy, gate.governed.environment)
     mine = next((wave for wave, names in order.items() if gate.name in names), "")
-    before = []
+    before: list[dict[str, Any]] = []
     for wave, names in order.items():
         if wave == mine or not mine:
             break
-        for name in names:
-            ledger = gate.governance.ledger(name, own=False)
-            since, until, _running = ran(islice(ledger.newest_first(), LOOKED_BACK), image, now)
-            # Where another image runs by now, this one was taken back there: that wave did not pass.
-            here = since is not None and until == now
-            before.append({"instance": name, "wave": wave, "hours": hours_between(since, now) if since and here else None,
-                           "failed": _failed(islice(ledger.newest_first(), LOOKED_BACK), image)})
+        before += [{"instance": name, "wave": wave, **_stands(gate, name, image, now)} for name in names]
     return {"wave": mine, "before": before}
+
+
+def _stands(gate: InstanceGate, name: str, image: str, now: datetime.datetime) -> dict[str, Any]:
+    """How another instance stands by its ledger. Where a store is away and the policy bears that, it is as if it did not run the image: it may have gone on."""
+    ledger = gate.governance.ledger(name, own=False)
+    try:
+        entries = list(islice(ledger.newest_first(), LOOKED_BACK))
+    except DomainError as error:
+        if not gate.governance.policy.spools or not error.details.get("away"):
+            raise
+        return {"hours": None, "failed": False}
+    since, until, _running = ran(entries, image, now)
+    # Where another image runs by now, this one was taken back there: that wave did not pass.
+    return {"hours": hours_between(since, now) if since and until == now else None, "failed": _failed(entries, image)}
 
 
 def _failed(entries: Any, image: str) -> bool:

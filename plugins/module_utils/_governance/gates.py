@@ -14,7 +14,7 @@ from typing import Any
 
 from .._kernel.text import joined
 from .gates_build import GATES as BUILD
-from .gates_estate import READY_ESTATE
+from .gates_estate import READY_ESTATE as ESTATE
 from .gates_shop import SHOP, lower_incidents
 from .moments import read
 from .reports import SEVERITIES
@@ -174,7 +174,7 @@ READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "pos_closed": (pos_closed, {}),
     "scanned": (scanned, {"hours": 168.0, "most": None, "grace": {}, "exceptions": []}),
     **BUILD,
-    **READY_ESTATE,
+    **ESTATE,
     **SHOP,
 }
 """Each gate by its name, with its options."""

@@ -96,8 +96,8 @@ def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
             raise bad_input(f"policy.instances.{name}.lower", one.lower, "an instance of policy.instances")
     away = top.get("ledger_away", "refuse")
     _one_of("policy.ledger_away", away, ("refuse", "spool"))
-    waves = check_waves("policy.waves", top.get("waves", []), instances, regions)
-    return Policy(instances, classes, regions, top["default"], hours, away == "spool", top, _mapping("policy.baseline", top.get("baseline", {})), waves)
+    return Policy(instances, classes, regions, top["default"], hours, away == "spool", top, _mapping("policy.baseline", top.get("baseline", {})),
+                  check_waves("policy.waves", top.get("waves", []), instances, regions))
 
 
 def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], regions: Mapping[str, Hours]) -> Governed:

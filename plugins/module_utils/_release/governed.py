@@ -99,8 +99,9 @@ class Governed:
         request = {"by": wanted.params["requested_by"], "reason": wanted.params["reason"], "state": "released" if wanted.state == "planned" else wanted.state}
         return gate.facts(told, request, {
             "recovery_point": _readable(lambda: self._recovery_point(wanted, now)) if gate.asks("recovery_point") else None,
-            "rehearsal": _rehearsal(wanted, seen, now), **self._shop(gate, seen), **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
+            "rehearsal": _rehearsal(wanted, seen, now),
             **estate_facts(gate, str(told["image"] or ""), _found(gate.governance.policy.baseline, told, wanted, seen) if gate.asks("differences") else []),
+            **self._shop(gate, seen), **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
             "room": _readable(lambda: room(wanted, seen, self.parts.runtime.share())) if gate.asks("headroom") else None})
 
     def _shop(self, gate: InstanceGate, seen: Observed) -> dict[str, Any]:

@@ -39,8 +39,8 @@ NOTHING: dict[str, Any] = {
     "plan": {"digest": PLAN, "class": "update", "strategy": "hold", "from": "a", "to": "b", "image": IMAGE, "updates": 2, "steps": ["pull"]},
     "lower": None, "recovery_point": None, "rehearsal": {"ok": None, "hours": None, "pause": None, "max_pause": 55},
     "calendar": {"time_zone": "Europe/Berlin", "freezes": [], "window": None, "windows": 0, "next_window": None, "shop_open": False, "shop_until": None, "next_moment": "2026-12-01"},
-    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [], "waves": None,
-    "room": None, "imports": None, "closings": None, "incidents": [],
+    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [],
+    "waves": None, "room": None, "imports": None, "closings": None, "incidents": [],
     "provenance": None, "sources": [], "image_signatures": [], "attached": {"provenance": "there is none", "sbom": "there is none", "signatures": "there is none"}}
 
 
