@@ -26,6 +26,7 @@ from .status import operations
 
 # How many of the newest operations may have ended without being written down.
 LATELY = 50
+UNREADABLE: tuple[type[BaseException], ...] = (DomainError, OSError, *DATABASE_ERRORS)
 
 
 class Governed:
@@ -120,7 +121,7 @@ def _readable(ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None
     """A fact, or why it cannot be read: then its gate is closed, and the others are told all the same."""
     try:
         found = ask()
-    except (DomainError, OSError) + DATABASE_ERRORS as error:
+    except UNREADABLE as error:
         return {"problem": error.message if isinstance(error, DomainError) else f"{type(error).__name__}: {error}".strip()}
     return None if found is None else {**found, "problem": ""}
 
