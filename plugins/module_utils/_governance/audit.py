@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,9 @@ from .evidence import opened_evidence
 from .gate import changed
 from .ledger import FIRST, NAME, Entry, Head, Ledger, parse
 from .moments import read, written
+
+# So many of the newest are told whole; of a long chain the rest is a line each.
+SHOWN_PLANS, SHOWN_DECISIONS = 20, 100
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -
     """Look at the whole chain, one entry at a time.
 
     :param checkpoints: what others saw, which lies elsewhere. Without one nobody can tell that entries are missing at the end.
-    :returns: ``findings``, one line for each entry in ``entries``, the ``head``, and the ``reviews`` that are due.
+    :returns: ``findings``, one line for each entry in ``entries``, the ``head``, the ``reviews`` that are due, and the newest plans that were ``judged`` and ``decisions``.
     """
     findings: list[Finding] = []
     lines: list[dict[str, Any]] = []
@@ -42,6 +46,7 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -
     head = Head()
     due: dict[str, dict[str, Any]] = {}
     admitted: set[str] = set()
+    judged, decided = deque[dict[str, Any]](maxlen=SHOWN_PLANS), deque[dict[str, Any]](maxlen=SHOWN_DECISIONS)
     for entry, problems in _looked_at(ledger):
         findings += problems
         if entry is None:
@@ -52,13 +57,17 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -
         findings += [Finding(entry.sequence, problem) for problem in _inside(ledger, entry)]
         lines.append(_line(entry))
         _note_review(due, entry)
+        if entry.kind == "gate":
+            judged.append(_judged(entry))
+        elif entry.kind == "decision":
+            decided.append({"sequence": entry.sequence, **{key: entry.body.get(key) for key in ("at", "by", "role", "verdict", "plan", "until", "reason")}})
         findings += _let_pass(admitted, entry)
     findings += [Finding(sequence, f"a checkpoint names this entry, and the chain ends at {head.sequence}: it was cut off at its end")
                  for sequence in sorted(known) if sequence > head.sequence]
     findings += [Finding(0, f"{name} is no entry's name") for name in _strange(ledger)]
     reviews = [{**review, "overdue": read("until", review["until"]) < now} for review in due.values()]
     return {"findings": [finding.as_dict() for finding in findings], "entries": lines, "head": head.as_dict(), "reviews": reviews,
-            "checkpoints": len(checkpoints)}
+            "checkpoints": len(checkpoints), "judged": list(judged), "decisions": list(decided)}
 
 
 def _looked_at(ledger: Ledger) -> Iterator[tuple[Entry | None, list[Finding]]]:
@@ -128,10 +137,28 @@ def _note_review(due: dict[str, dict[str, Any]], entry: Entry) -> None:
             del due[body["plan"]]
 
 
+def _judged(entry: Entry) -> dict[str, Any]:
+    """A plan that was judged, with every gate: what it said, and what would have satisfied it."""
+    body = entry.body
+    return {"sequence": entry.sequence, "at": written(entry.at), "broken": body.get("broken") or [],
+            **{key: body.get(key) for key in ("plan", "image", "class", "state", "by", "outcome")},
+            "gates": [{key: gate.get(key) for key in ("gate", "passed", "reason", "needs", "who")} for gate in body.get("gates", ())]}
+
+
+def _shop(after: Mapping[str, Any]) -> str:
+    """The retail checks after an operation."""
+    if after.get("problem"):
+        return f"the shop could not be looked at: {after['problem']}"
+    counted = (("open", "tills open"), ("imports", "imports"), ("closings", "closings not in the books"))
+    return "after it " + ", ".join(f"{after[key]} {what}" for key, what in counted if after.get(key) is not None)
+
+
 def _line(entry: Entry) -> dict[str, Any]:
     """Who, what, when, why, on what evidence, with what result."""
     body = entry.body
     result = body.get("outcome") or body.get("verdict") or body.get("kind") or ""
+    if body.get("shop"):
+        result += f" ({_shop(body['shop'])})"
     failed = [gate["gate"] for gate in body.get("gates", ()) if not gate["passed"]] if entry.kind == "gate" else []
     return {"sequence": entry.sequence, "at": written(entry.at), "kind": entry.kind, "digest": entry.digest,
             "who": body.get("by") or body.get("who") or entry.writer, "why": body.get("reason") or body.get("why") or "",

@@ -13,9 +13,19 @@ import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance import incidents
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.gate import InstanceGate
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.house import IMAGE, INSTANCE, NOW, OTHER, House
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.house import (
+    IMAGE,
+    INSTANCE,
+    NOW,
+    OTHER,
+    House,
+)
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.test_decisions import evidence
-from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.test_policy import IDENTITY, NOTHING, SEEN
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.test_policy import (
+    IDENTITY,
+    NOTHING,
+    SEEN,
+)
 
 HOUR = datetime.timedelta(hours=1)
 
