@@ -178,6 +178,18 @@ reviews:
   type: list
   elements: dict
   sample: []
+judged:
+  description: The newest plans that were judged, at most 20, each with all its C(gates).
+  returned: with O(query=ledger)
+  type: list
+  elements: dict
+  sample: []
+decisions:
+  description: The newest decisions, at most 100, the oldest first.
+  returned: with O(query=ledger)
+  type: list
+  elements: dict
+  sample: []
 calendar:
   description: What holds now, and C(next_moment), the next moment that passes.
   returned: with O(query=windows)

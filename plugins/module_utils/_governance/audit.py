@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ from .moments import read, written
 
 # How many entries are looked at before the first of them is let go.
 AT_ONCE = 64
+# So many of the newest are told whole; of a long chain the rest is a line each.
+SHOWN_PLANS, SHOWN_DECISIONS = 20, 100
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime, s
     :param since: whether signatures up to a checkpoint, by this very list of signers, count as verified when it was made. Each entry is read and the chain
         is held against the checkpoint all the same, and where anything is wrong up to it, all signatures are verified.
     :returns: ``findings``, one line for each entry in ``entries``, the ``head``, the ``reviews`` that are due, the entries that are ``waiting`` for the store,
-        and ``verified``, how many signatures were.
+        ``verified``, how many signatures were, and the newest plans that were ``judged`` and ``decisions``.
     """
     trusted = max((point.sequence for point in checkpoints if since and point.signers == ledger.signers.digest), default=0)
     found = _audited(ledger, checkpoints, now, trusted)
@@ -60,6 +63,7 @@ def _audited(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime
     due: dict[str, dict[str, Any]] = {}
     admitted: dict[str, str] = {}
     verified = 0
+    judged, decided = deque[dict[str, Any]](maxlen=SHOWN_PLANS), deque[dict[str, Any]](maxlen=SHOWN_DECISIONS)
     for seen in _chained(_looked_at(ledger, trusted)):
         entry = seen.entry
         findings += [Finding(seen.sequence, problem) for problem in seen.problems]
@@ -71,13 +75,18 @@ def _audited(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime
             findings.append(Finding(entry.sequence, "a checkpoint names another entry here: the chain was forked or written anew"))
         lines.append(_line(entry, admitted))
         _note_review(due, entry)
+        if entry.kind == "gate":
+            judged.append(_judged(entry))
+        elif entry.kind == "decision":
+            decided.append({"sequence": entry.sequence, **{key: entry.body.get(key) for key in ("at", "by", "role", "verdict", "plan", "until", "reason")}})
         findings += _let_pass(admitted, entry)
     findings += [Finding(sequence, f"a checkpoint names this entry, and the chain ends at {head.sequence}: it was cut off at its end")
                  for sequence in sorted(known) if sequence > head.sequence]
     findings += [Finding(0, f"{name} is no entry's name") for name in _strange(ledger)]
     reviews = [{**review, "overdue": read("until", review["until"]) < now} for review in due.values()]
     return {"findings": [finding.as_dict() for finding in findings], "entries": lines, "head": head.as_dict(), "reviews": reviews,
-            "checkpoints": len(checkpoints), "waiting": ledger.waiting(), "verified": verified}
+            "checkpoints": len(checkpoints), "waiting": ledger.waiting(), "verified": verified,
+            "judged": list(judged), "decisions": list(decided)}
 
 
 @dataclass(frozen=True)
@@ -171,6 +180,22 @@ def _note_review(due: dict[str, dict[str, Any]], entry: Entry) -> None:
             del due[body["plan"]]
 
 
+def _judged(entry: Entry) -> dict[str, Any]:
+    """A plan that was judged, with every gate: what it said, and what would have satisfied it."""
+    body = entry.body
+    return {"sequence": entry.sequence, "at": written(entry.at), "broken": body.get("broken") or [],
+            **{key: body.get(key) for key in ("plan", "image", "class", "state", "by", "outcome")},
+            "gates": [{key: gate.get(key) for key in ("gate", "passed", "reason", "needs", "who")} for gate in body.get("gates", ())]}
+
+
+def _shop(after: Mapping[str, Any]) -> str:
+    """The retail checks after an operation."""
+    if after.get("problem"):
+        return f"the shop could not be looked at: {after['problem']}"
+    counted = (("open", "tills open"), ("imports", "imports"), ("closings", "closings not in the books"))
+    return "after it " + ", ".join(f"{after[key]} {what}" for key, what in counted if after.get(key) is not None)
+
+
 def _signed_request(entry: Entry) -> str:
     """Who signed a request for the plan that a gate judged; empty where nobody did."""
     request = (entry.body.get("facts") or {}).get("request") or {}
@@ -181,6 +206,8 @@ def _line(entry: Entry, admitted: Mapping[str, str]) -> dict[str, Any]:
     """Who, what, when, why, on what evidence, with what result. ``proven`` says whether who is named signed, or is a word of who called."""
     body = entry.body
     result = body.get("outcome") or body.get("verdict") or body.get("kind") or ""
+    if body.get("shop"):
+        result += f" ({_shop(body['shop'])})"
     failed = [gate["gate"] for gate in body.get("gates", ()) if not gate["passed"]] if entry.kind == "gate" else []
     asked = _signed_request(entry) if entry.kind == "gate" else admitted.get(str(body.get("plan")), "") if entry.kind == "release" else ""
     proven = bool(asked) or entry.kind in ("decision", "evidence")

@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .moments import read
+
 INCIDENT = "incident"
 STATES = ("open", "closed")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -25,8 +27,11 @@ def incident(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def still_open(reports: Iterable[Mapping[str, Any]], instance: str) -> list[dict[str, Any]]:
-    """The incidents that are open. :param reports: believed ones about one image, the newest first."""
+    """The incidents that are open. What counts is when a report is of, not when it was taken in: an old one that is offered again closes nothing.
+
+    :param reports: believed ones about one image.
+    """
     newest: dict[str, Mapping[str, Any]] = {}
-    for report in reports:
-        newest.setdefault(str(report["id"]), report)
+    for report in sorted(reports, key=lambda one: (read("at", one["made"]), one["state"] == STATES[0])):
+        newest[str(report["id"])] = report
     return [{"id": name, "made": found["made"], "title": found["title"], "instance": instance} for name, found in sorted(newest.items()) if found["state"] == "open"]

@@ -16,7 +16,7 @@ from .._governance import built
 from .._governance.estate import estate_facts
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
-from .._instance.shop import DATABASE_ERRORS, running_imports, unposted_closings
+from .._instance.shop import DATABASE_ERRORS, at_work, running_imports, unposted_closings
 from .._instance.structure import structure
 from .._kernel.errors import DomainError
 from .._kernel.journal import operation_id
@@ -61,11 +61,16 @@ class Governed:
             facts = self._facts(self.gate, plan, wanted, seen)
             self.gate.admit(facts, self.gate.judge(facts))
 
-    def record(self) -> dict[str, Any]:
-        """Write down what ended, from the journals: also what a run before this could not. Returns facts for the module's result."""
+    def record(self, after: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Write down what ended, from the journals: also what a run before this could not. Returns facts for the module's result.
+
+        :param after: what the shop has under way after the operation that ended last; what it had before is in what the gates judged.
+        """
         if self.gate is None:
             return {}
         ended = [found for entries in reversed(operations(self.parts.journal.history, LATELY)) if (found := _ended(entries))]
+        if after and ended:
+            ended[-1] = {**ended[-1], "shop": dict(after)}
         self.gate.record(ended)
         newest = self.gate.ledger.newest()
         return {"ledger": {"sequence": newest.sequence, "digest": newest.digest}} if newest else {}
@@ -73,9 +78,15 @@ class Governed:
     def record_late(self) -> dict[str, Any]:
         """The same after something was done: what is done is not undone for want of a ledger, and the next run writes it down."""
         try:
-            return self.record()
+            return self.record(self._shop_after())
         except DomainError as error:
             return {"ledger": {"problem": f"what was done is not in the ledger yet, and the next run puts it there: {error.message}"}}
+
+    def _shop_after(self) -> Mapping[str, Any] | None:
+        """The retail checks once more, where a gate asked for any of them."""
+        if self.gate is None or not any(self.gate.asks(kind) for kind in ("pos_closed", "imports", "closings")):
+            return None
+        return _readable(lambda: at_work(self.parts.database))
 
     def record_removed(self, plan: Plan, wanted: Desired) -> dict[str, Any]:
         """A removal, which has no journal."""

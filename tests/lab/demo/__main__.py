@@ -12,18 +12,20 @@ import time
 
 from . import prepare
 from .cluster_story import ClusterStory
+from .governance import GovernanceStory
 from .playbook import Playbooks
 from .recovery import RecoveryStory
 from .story import Story
 
-STORIES: dict[str, type[Story] | type[RecoveryStory]] = {"release": Story, "kubernetes": ClusterStory, "recovery": RecoveryStory}
+STORIES: dict[str, type[Story] | type[RecoveryStory] | type[GovernanceStory]] = {
+    "release": Story, "kubernetes": ClusterStory, "recovery": RecoveryStory, "governance": GovernanceStory}
 
 
 def main() -> int:
     """Tell the story."""
     parser = argparse.ArgumentParser(prog="demo", description="A shop's ERP released under load.")
     parser.add_argument("story", nargs="?", choices=sorted(STORIES), default="release",
-                        help="releases under load (default), the same in a cluster, or recovery points and the ways back")
+                        help="releases under load (default), the same in a cluster, recovery points and the ways back, or gates, approvals and audit")
     parser.add_argument("--keep", action="store_true", help="go on with what is there")
     parser.add_argument("--prepare", action="store_true", help="with kubernetes: only have the cluster, its services and the releases in its registry")
     parser.add_argument("--only", metavar="RELEASE,...", default="", help="with --prepare: of the releases these")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
 import secrets
 import uuid
@@ -71,6 +72,26 @@ class Clerk:
             "amount_paid": 10, "amount_total": 10, "amount_tax": 0, "amount_return": 0, "to_invoice": False, "lines": [[0, 0, line]],
             "payment_ids": [[0, 0, {"amount": 10, "payment_method_id": method, "name": now}]]}])
 
+    async def close(self, session: int) -> None:
+        """Close a till, with as much in it as there should be. :raises RuntimeError: where Odoo keeps it open."""
+        data = await self.call("pos.session", "get_closing_control_data", [session])
+        cash = data.get("default_cash_details")
+        if cash:
+            await self.call("pos.session", "post_closing_cash_details", [session], counted_cash=cash["amount"])
+        done = await self.call("pos.session", "close_session_from_ui", [session])
+        if not done.get("successful"):
+            raise RuntimeError(f"the till stays open: {done}")
+
+    async def imported(self, rows: int) -> None:
+        """Import a file of customers, as a person does."""
+        text = "name,ref\n" + "".join(f"Imported {secrets.token_hex(4)},{number}\n" for number in range(rows))
+        wizard = await self.create("base_import.import", {
+            "res_model": "res.partner", "file": base64.b64encode(text.encode()).decode(), "file_name": "customers.csv", "file_type": "text/csv"})
+        await self.call("base_import.import", "execute_import", [wizard], fields=["name", "ref"], columns=["name", "ref"], options={
+            "has_headers": True, "quoting": '"', "separator": ",", "encoding": "utf-8", "float_thousand_separator": ",", "float_decimal_separator": ".",
+            "date_format": "", "datetime_format": "", "advanced": True, "keep_matches": False, "name_create_enabled_fields": {}, "import_set_empty_fields": [],
+            "import_skip_records": [], "fallback_values": {}, "skip": 0, "limit": rows})
+
     async def names(self, model: str, domain: list[Any]) -> list[str]:
         """Numbers of documents."""
         return [row["name"] for row in await self.call(model, "search_read", domain, fields=["name"])]
@@ -116,3 +137,33 @@ def orders(tenant: Tenant, authority: str, names: list[str]) -> list[str]:
             return [name for model in ("sale.order", "account.move") for name in await clerk.names(model, [["name", "in", names]])]
 
     return asyncio.run(run())
+
+
+def open_till(tenant: Tenant, authority: str) -> int:
+    """Have a till open. Returns its session. :raises RuntimeError: where nobody can log in."""
+
+    async def run() -> int:
+        async with _at_work(tenant, authority) as clerk:
+            return (await clerk.till())[0]
+
+    return asyncio.run(run())
+
+
+def close_till(tenant: Tenant, authority: str, session: int) -> None:
+    """Close it. :raises RuntimeError: where nobody can log in, or Odoo keeps it open."""
+
+    async def run() -> None:
+        async with _at_work(tenant, authority) as clerk:
+            await clerk.close(session)
+
+    asyncio.run(run())
+
+
+def import_customers(tenant: Tenant, authority: str, rows: int) -> None:
+    """Import a file of so many customers. :raises RuntimeError: where nobody can log in. :raises load.browser.RpcError: where Odoo refuses."""
+
+    async def run() -> None:
+        async with _at_work(tenant, authority) as clerk:
+            await clerk.imported(rows)
+
+    asyncio.run(run())

@@ -52,6 +52,7 @@ def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GovernedRig:
     monkeypatch.setattr(worlds.FakeDatabase, "open_pos_sessions", lambda self: self.world.pos, raising=False)
     rig.world.pos = None  # type: ignore[attr-defined]
     rig.world.structure = "as approved"  # type: ignore[attr-defined]
+    monkeypatch.setattr(governed, "at_work", lambda database: None)
     monkeypatch.setattr(governed, "structure", lambda database: database.world.structure)
     monkeypatch.setattr(journal_module, "now", lambda: clock(rig).isoformat(timespec="milliseconds"))
     rig.run(rig.params(R1))
@@ -158,6 +159,16 @@ def test_what_cannot_be_read_is_a_closed_gate_and_the_others_are_told(rig: Gover
     assert said["imports"] == (False, "it cannot be read (imports: the database does not answer)")
     assert said["closings"] == (False, "1 closings are not in the books: POS/1 is being counted")
     assert said["headroom"][0], said
+
+
+def test_the_shop_is_looked_at_before_and_after(rig: GovernedRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    house_of(rig).policy["classes"]["production"]["gates"] = [{"gate": "closings"}]
+    house_of(rig).write()
+    monkeypatch.setattr(governed, "unposted_closings", lambda database: [])
+    monkeypatch.setattr(governed, "at_work", lambda database: {"open": 1, "imports": 0, "closings": 2})
+    rig.later += datetime.timedelta(hours=1)
+    rig.run(rig.params(R2))
+    assert [result for kind, result in kinds(rig) if kind == "release"] == ["done (after it 1 tills open, 0 imports, 2 closings not in the books)"]
 
 
 def test_an_approval_is_used_up(rig: GovernedRig) -> None:
