@@ -113,6 +113,9 @@ def test_drift_is_found_and_holds_up_a_release(estate: Estate, people: People, t
     estate.runs("one-a")
     estate.machine.sh(f"docker rm -f {INSTANCE}-{other}-web 2>/dev/null || true")
     assert "nothing differs" in drift(estate, tmp_path)
+    estate.play("report", limit=INSTANCE, report_directory=str(tmp_path), report_governance=True)
+    text = (tmp_path / "governance.html").read_text(encoding="utf-8")
+    assert INSTANCE in text and "all as they were written" in text and "<td>differences</td>" in text
     assert not [gate for gate in estate.release("one-b", state="planned").ok().result["plan"]["gates"]["gates"] if not gate["passed"]]
 
 
