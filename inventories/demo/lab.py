@@ -37,6 +37,7 @@ def main() -> None:
     if "clusters" in declared:
         # For its instances as well. How to log in at machines is no affair of theirs: their connection is another.
         groups["all"]["vars"]["lab_cluster"] = ask("cluster", "where")
+        groups["all"]["vars"]["lab_addresses"] = {name: values["ansible_host"] for name, values in found.items()}
     else:
         groups["all"]["vars"] = groups["machines"].pop("vars")
     print(json.dumps({"_meta": {"hostvars": found}, **groups}))

@@ -25,6 +25,9 @@ def audit_summary(result: Mapping[str, Any], name: str) -> list[str]:
     said = f"{len(findings)} findings" if findings else "all as they were written"
     held = "" if result["checkpoints"] else "; without a checkpoint nobody can tell whether entries are missing at the end"
     lines = [f"{name}: {head['sequence']} entries, {said}{held}"]
+    waiting = result["waiting"]
+    if waiting:
+        lines.append(f"  WAITING on this machine, since the ledger's store was away: {joined([f'entry {number}' for number in waiting])}")
     lines += _few([f"  WRONG entry {one['sequence']}: {one['problem']}" for one in findings])
     lines += [_review(one) for one in result["reviews"]]
     lines += _few([_line(one) for one in reversed(result["entries"])])
@@ -39,7 +42,9 @@ def _review(one: Mapping[str, Any]) -> str:
 def _line(one: Mapping[str, Any]) -> str:
     said = " ".join(word for word in (one["kind"], one["what"], one["result"]) if word)
     detail = f", broken {joined(one['broken'])}" if one["broken"] else f", closed {joined(one['failed'])}" if one["failed"] else ""
-    return f"  {one['sequence']:4} {local_time(one['at'])} {said}, {one['who']}{detail}" + (f": {one['why']}" if one["why"] else "")
+    who = one["who"] if one["proven"] else f"{one['who'] or 'nobody'} by the caller's word"
+    late = ", waited for the store" if one["spooled"] else ""
+    return f"  {one['sequence']:4} {local_time(one['at'])} {said}, {who}{detail}{late}" + (f": {one['why']}" if one["why"] else "")
 
 
 def windows_summary(result: Mapping[str, Any], name: str) -> list[str]:

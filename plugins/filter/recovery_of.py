@@ -11,6 +11,8 @@ from typing import Any
 from ansible.errors import AnsibleFilterError
 
 LOCAL = "/var/lib/sysgenpro/recovery"
+# Where the toolbox finds the certificate that instance_authorities gives for the store.
+AUTHORITY = "/etc/sysgenpro/toolbox/recovery.crt"
 # Kept for the role recovery_point.
 TIMERS = ("pruning", "schedule", "retention", "oldest", "reread")
 KEYS = ("location", "access_key", "secret_key", "region", "ca_path", "lock_mode", "lock_days", "password")
@@ -45,7 +47,8 @@ def recovery_of(variables: Mapping[str, Any], secrets: Mapping[str, Any]) -> dic
     if not secrets.get("recovery") and "password" not in given:
         raise AnsibleFilterError(f"instance {name}: its secrets lack recovery, the password of its recovery points' repository")
     # One repository and one key for each instance, so that an end of one is the end of its data and of nobody else's.
-    repository = {"location": f"{LOCAL}/{name}", "password": secrets.get("recovery"), **{key: given[key] for key in KEYS if key in given}}
+    trusted = {"ca_path": AUTHORITY} if variables.get("instance_cluster") and (variables.get("instance_authorities") or {}).get("recovery") else {}
+    repository = {"location": f"{LOCAL}/{name}", "password": secrets.get("recovery"), **trusted, **{key: given[key] for key in KEYS if key in given}}
     options = names_of(variables.get("instance_config_secrets") or {}, "instance_config_secrets.")
     return {"repository": repository, "secret_names": sorted([*names_of(secrets), *options]), **{key: given[key] for key in POLICY if key in given}}
 

@@ -85,8 +85,15 @@ def _operation(
         "steps": _steps(entries, seconds),
         "point": _told(entries, "recovery_point").get("point") or _told(entries, "restore_point").get("point"),
         "loss": _told(entries, "export"),
+        "provenance": _provenance(header.get("provenance") or {}),
         "served": served.get((instance, name)),
     }
+
+
+def _provenance(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Where an image comes from, with every part that a page shows; of journals before that was noted all of it is empty."""
+    return {**dict.fromkeys(("by", "builder", "finished", "components"), ""), "afterwards": False, "signed": [], **found, "base": found.get("base") or "",
+            "sources": [{"signed_by": "", "reviewed": False, **one} for one in found.get("sources") or []]}
 
 
 def _told(entries: Iterable[Mapping[str, Any]], step: str) -> Mapping[str, Any]:

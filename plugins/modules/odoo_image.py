@@ -17,7 +17,14 @@ description:
   - A release whose source was built before is found by its source's digest, and nothing is done.
   - Nothing but what was installed is taken out of the container in which it was installed, so mounted settings and
     O(environment) are in no layer. No clock takes part, so equal layers give an equal image.
-requirements: [Docker 20.10 or later, python3-docker, python3-requests, pip of the builder or of the base image for a Python lock]
+  - Puts an SBOM (CycloneDX) and a statement of provenance (SLSA, in-toto) beside the image in the registry, signed where O(key) is given.
+    An image that is there and whose documents O(by) did not sign is looked into and signed then; its statement says that this was afterwards.
+requirements:
+  - Docker 20.10 or later
+  - python3-docker
+  - python3-requests
+  - pip of the builder or of the base image for a Python lock
+  - ssh-keygen (OpenSSH 8.9 or later) with O(key)
 extends_documentation_fragment: [sysgenpro.odoo.attributes, sysgenpro.odoo.attributes.changes]
 options:
   source:
@@ -79,6 +86,18 @@ options:
         add-ons. It is made if missing; the files of the four bases built on last stay.
       - Without it the base is read anew in every build. The digests are the same.
     type: path
+  key:
+    description:
+      - Private SSH key on the builder that signs SBOM, provenance and image. Made where there is none, without a passphrase, and never made anew.
+      - Needs O(by).
+    type: path
+  by:
+    description: Whose key it is, as the list of signers has it, such as C(build@example.com).
+    type: str
+  materials:
+    description: What M(sysgenpro.odoo.odoo_source) saw of the add-ons, as it returns it. Goes into the statement of provenance.
+    type: dict
+    default: {}
   timeout:
     description: Seconds for the push, and for the first look at the registry.
     type: int
@@ -122,6 +141,11 @@ modules:
   description: How many modules the image offers.
   returned: success
   type: int
+signer:
+  description: The builder's line for the list of signers. Empty where it has no key yet.
+  returned: success
+  type: str
+  sample: build@example.com namespaces="release-build@sysgenpro,release-image@sysgenpro" ssh-ed25519 AAAA…
 notes:
   description: What is odd about modules, such as files that a manifest names and that are missing.
   returned: success
@@ -165,6 +189,9 @@ def main() -> None:
             },
             "environment": {"type": "dict", "default": {}, "no_log": True},
             "cache": {"type": "path"},
+            "key": {"type": "path", "no_log": False},
+            "by": {"type": "str"},
+            "materials": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 900},
         },
         supports_check_mode=True,

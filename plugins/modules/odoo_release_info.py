@@ -115,6 +115,16 @@ instance:
       description: The database as it was before the last update; null where there is none.
       type: str
       sample: acme_production_undo
+places:
+  description: What is there of each place, whether it is C(running), of which C(image), and C(hands), whose hand else was in it.
+  returned: always
+  type: dict
+  sample: {blue-web: {running: true, image: "sha256:2c26b46b68ffc68f", made: "", hands: ""}}
+recorded:
+  description: What the last operation that ended well left to run, by its journal; null where none is among the operations that were read.
+  returned: always
+  type: dict
+  sample: {name: r3, image: "sha256:2c26b46b68ffc68f", colour: blue, who: jane}
 history:
   description: What was applied, newest first; C(here) is false for what ran elsewhere, where the database was made from another instance's recovery point.
   returned: always

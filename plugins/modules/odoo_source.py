@@ -49,6 +49,12 @@ options:
   checkouts:
     description: Directory with the add-ons from Git, each checked out under its name. Needed only with O(archive).
     type: path
+  commit_signers:
+    description:
+      - List of the people whose SSH keys may sign commits, as ssh-keygen(1) has it (ALLOWED SIGNERS). With it every add-on from Git has to stand at a
+        commit that one of them signed, and O(checkouts) is looked into with Git.
+      - Git reads it, so its lines may also have patterns and the namespace C(git).
+    type: path
   archive:
     description: Write the add-ons there, as an image layer (a tar.gz).
     type: path
@@ -77,6 +83,12 @@ lock:
   description: The text of the Python lock.
   returned: success
   type: str
+materials:
+  description:
+    - What was seen of each add-on from Git, by name. C(digest) of what is packed; with O(commit_signers) also C(signed_by), C(key) (its fingerprint),
+      C(reviewed) (whether it is a merge that one person signed and all of what it brings others) and C(signers) (the list's SHA-256).
+  returned: with O(checkouts)
+  type: dict
 git:
   description: What has to be checked out before the add-ons can be packed, with C(name), C(url) and C(commit).
   returned: success
@@ -87,6 +99,9 @@ git:
 import os
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.commits import (
+    seen,
+)
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._image.layers import (
     addons_layer,
 )
@@ -109,6 +124,7 @@ def main() -> None:
             "platform": {"type": "path", "required": True},
             "bases": {"type": "dict", "default": {}},
             "checkouts": {"type": "path"},
+            "commit_signers": {"type": "path"},
             "archive": {"type": "path"},
         },
         supports_check_mode=True,
@@ -119,13 +135,14 @@ def main() -> None:
         source = resolve(
             params["source"], params["directory"], params["platform"], params["bases"], params["checkouts"] or ""
         )
+        materials = seen(source, params["checkouts"] or "", params["commit_signers"] or "")
         changed = bool(archive) and not os.path.exists(archive)
         if changed and not module.check_mode:
             addons_layer(archive, [(folder.path, folder.place) for folder in source.folders], source.series)
     except DomainError as error:
         fail(module, error)
     git = [{"name": f.name, "url": f.url, "commit": f.commit} for f in source.folders if f.commit]
-    module.exit_json(changed=changed, digest=source.digest, resolved=source.resolved, lock=source.lock, git=git)
+    module.exit_json(changed=changed, digest=source.digest, resolved=source.resolved, lock=source.lock, git=git, materials=materials)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ options:
     type: dict
     suboptions:
       kind:
-        description: V(scan) is Trivy's report in JSON, V(sbom) is CycloneDX in JSON.
+        description: V(scan) is a report in Trivy's or Grype's JSON or in SARIF 2.1.0, V(sbom) is CycloneDX in JSON.
         type: str
         choices: [scan, sbom, incident]
         required: true
@@ -69,6 +69,10 @@ options:
         description: Digest of the image, or a reference by digest.
         type: str
         required: true
+      made:
+        description: When the report was made, ISO 8601 with an offset, for a report that does not say so itself. Who signs vouches for it.
+        type: str
+        default: ""
   by:
     description: Who decides, as the list of signers has it, such as C(jane@example.com).
     type: str

@@ -78,6 +78,16 @@ options:
         description: SHA-256 of its file.
         type: str
         required: true
+      signers:
+        description: Digest of the list of signers by which all up to it were verified.
+        type: str
+  since_checkpoint:
+    description:
+      - Whether signatures up to a checkpoint count as verified, where the list of signers is still the one of then. Each entry is read all the same, and the chain
+        is held against the checkpoint; where anything is wrong, all signatures are verified.
+      - Whoever can write the checkpoint can then make an audit believe anything before it. So keep it where only auditors write.
+    type: bool
+    default: false
   days:
     description: How far to look, with O(query=windows).
     type: int
@@ -134,7 +144,9 @@ findings:
   elements: dict
   sample: [{sequence: 3, problem: it is missing}]
 entries:
-  description: A line for each entry that can be believed; who, what, when, why, with what result.
+  description: >-
+    A line for each entry that can be believed; who, what, when, why, with what result. C(proven) says whether who is named signed for it; otherwise it is the word
+    of who called. C(spooled) says that it waited for the store.
   returned: with O(query=ledger)
   type: list
   elements: dict
@@ -144,6 +156,17 @@ head:
   returned: with O(query=ledger)
   type: dict
   sample: {sequence: 41, digest: "sha256:2c26b46b68ffc68f"}
+waiting:
+  description: Numbers of the entries that wait on this machine, since the ledger's store was away.
+  returned: with O(query=ledger)
+  type: list
+  elements: int
+  sample: [42]
+verified:
+  description: How many signatures were verified; each takes a process of ssh-keygen.
+  returned: with O(query=ledger)
+  type: int
+  sample: 61
 checkpoints:
   description: How many checkpoints the audit was given.
   returned: with O(query=ledger)

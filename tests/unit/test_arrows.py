@@ -15,7 +15,7 @@ HERE = Path(__file__).parents[2] / "plugins" / "module_utils"
 DOWN: dict[str, set[str]] = {
     "_kernel": set(),
     "_documents": {"_kernel"},
-    "_image": {"_kernel"},
+    "_image": {"_governance", "_documents", "_kernel"},
     "_instance": {"_kernel"},
     "_kubernetes": {"_kernel"},
     "_runtime": {"_instance", "_kubernetes", "_kernel"},
@@ -24,8 +24,10 @@ DOWN: dict[str, set[str]] = {
     "_routing": {"_kubernetes", "_kernel"},
     "_tenancy": {"_kubernetes", "_host", "_instance", "_kernel"},
     "_recovery": {"_instance", "_documents", "_kernel"},
-    "_governance": {"_instance", "_documents", "_kernel"},
-    "_release": {"_governance", "_recovery", "_image", "_runtime", "_kubernetes", "_host", "_instance", "_kernel"},
+    "_governance": {"_instance", "_documents", "_kubernetes", "_kernel"},
+    "_awx": {"_governance", "_kernel"},
+    "_estate": {"_runtime", "_instance", "_kernel"},
+    "_release": {"_estate", "_governance", "_recovery", "_image", "_runtime", "_kubernetes", "_host", "_instance", "_kernel"},
 }
 """What each room may import. A room that is not here is none: add the word to the design first."""
 

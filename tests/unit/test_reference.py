@@ -20,7 +20,7 @@ sys.modules["generate"] = generate
 _spec.loader.exec_module(generate)
 
 # A variable, where a role, a playbook, a filter or the lookup reads it.
-READ = re.compile(r"(?<![A-Za-z0-9_.])(?:instance_[a-z_]+|machine_(?:subnet|overcommit|releases_at_once)|sysgenpro_[a-z]+_path)\b")
+READ = re.compile(r"(?<![A-Za-z0-9_.])(?:instance_[a-z_]+|machine_(?:subnet|overcommit|releases_at_once)|sysgenpro_[a-z]+_path|approved_differences)\b")
 # Beginnings of the same kind that are no variables of an inventory: a filter, and a parameter's own name.
 OTHERS = {"instance_values", "instance_name"}
 

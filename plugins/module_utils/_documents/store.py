@@ -65,6 +65,8 @@ class Store(Protocol):
 
     def probe(self) -> None: ...
 
+    def refuse_again(self, name: str, content: bytes) -> None: ...
+
 
 def exists_already(name: str) -> DomainError:
     return DomainError("document_exists", f"the document {name} exists already and is never written twice",
@@ -127,6 +129,9 @@ class LocalStore:
 
     def probe(self) -> None:
         """A link that fails where the name exists is the kernel's word."""
+
+    def refuse_again(self, name: str, content: bytes) -> None:
+        """The same."""
 
     def remove(self, name: str) -> None:
         """Remove a document, and the point's directory with its last one."""
@@ -232,7 +237,7 @@ class S3Store:
             self._conditional = False
             self._try(INTEGRITY, lambda: self._put(first, b"once", None))
             self._conditional = True
-            self._refuses(first)
+            self._refuses(first, b"twice")
             made = self._try(f"Object Lock ({self.mode})" if self.mode else CONDITION, lambda: self._put(second, b"new", until))
             if self.mode and not made.get("VersionId"):
                 raise self._lacks(f"Object Lock ({self.mode}): the bucket has no versions, so it takes the lock and keeps nothing")
@@ -244,15 +249,22 @@ class S3Store:
             for name in (first, second):
                 self._clear_away(name)
 
+    def refuse_again(self, name: str, content: bytes) -> None:
+        """See that a second writer of a name is refused, by an object that is there and its own content. Needs no right to delete, and leaves nothing.
+
+        :raises DomainError: ``store_lacks``, which names what the store does not do; ``store_failed``.
+        """
+        self._refuses(name, content)
+
     def _clear_away(self, name: str) -> None:
         self._try("deleting under restic/locks/, with the writer's key",
                   lambda: self.client.delete_object(Bucket=self.bucket, Key=self.prefix + name))
 
-    def _refuses(self, name: str) -> None:
+    def _refuses(self, name: str, content: bytes) -> None:
         """Whether a second writer of a name is refused; a store that ignores the condition would let a document be overwritten unnoticed."""
         with self._told("trying the store"):
             try:
-                self._put(name, b"twice", None)
+                self._put(name, content, None)
             except botocore.exceptions.ClientError as error:
                 if _status(error) == 412:
                     return
@@ -272,8 +284,8 @@ class S3Store:
 
     def _lacks(self, requirement: str, error: Exception | None = None) -> DomainError:
         return DomainError(
-            "store_lacks", f"the S3 {self.place} does not do what recovery points need: {requirement}" + (f" ({error})" if error else ""),
-            unchanged="Nothing was captured; earlier recovery points are as they were",
+            "store_lacks", f"the S3 {self.place} does not do what signed documents need: {requirement}" + (f" ({error})" if error else ""),
+            unchanged="What was written before is as it was",
             advice="Use a store that does it (docs/guides/recovery-points-in-s3.md lists what is needed), or a directory that is mounted")
 
     def remove(self, name: str) -> None:
@@ -287,7 +299,9 @@ class S3Store:
         except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
             code = getattr(error, "response", {}).get("Error", {}).get("Code")
             off = "; the clocks of this machine and of the store are too far apart" if code == "RequestTimeTooSkewed" else ""
-            raise store_failed(f"{what} in {self.place}: {error}{off}") from error
+            # A store that refuses is there.
+            away = not isinstance(error, botocore.exceptions.ClientError) or _status(error) >= 500
+            raise store_failed(f"{what} in {self.place}: {error}{off}", away) from error
 
 
 def _unless_gone(error: OSError) -> None:
@@ -308,9 +322,10 @@ def _status(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
-def store_failed(message: str) -> DomainError:
+def store_failed(message: str, away: bool = False) -> DomainError:
+    """:param away: whether it did not answer at all, or not as a store."""
     return DomainError("store_failed", message, unchanged="What was written before is as it was",
-                       advice="Mend that, then run the same command again")
+                       advice="Mend that, then run the same command again", away=away)
 
 
 def open_store(repository: Mapping[str, Any], keys: Mapping[str, str] | None = None) -> Store:

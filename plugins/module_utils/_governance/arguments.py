@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible.module_utils.basic import env_fallback
+
 from .evidence import KINDS
-from .signers import ROLES
+from .signers import DECIDING
 
 STORE: dict[str, Any] = {
     "location": {"type": "str", "required": True},
@@ -17,17 +19,17 @@ STORE: dict[str, Any] = {
     "region": {"type": "str", "default": "us-east-1"},
     "ca_path": {"type": "path"},
 }
-DECIDING = [role for role in ROLES if role != "evidence"]
 EVIDENCE: dict[str, Any] = {
     "kind": {"type": "str", "choices": list(KINDS), "required": True},
     "report": {"type": "path", "required": True},
     "image": {"type": "str", "required": True},
+    "made": {"type": "str", "default": ""},
 }
 ARGUMENTS: dict[str, Any] = {
     "state": {"type": "str", "choices": ["signed", "recorded"], "required": True},
     "instance": {"type": "str"},
     "plan": {"type": "str"},
-    "role": {"type": "str", "choices": DECIDING},
+    "role": {"type": "str", "choices": list(DECIDING)},
     "verdict": {"type": "str", "choices": ["approved", "rejected", "withdrawn"], "default": "approved"},
     "evidence": {"type": "dict", "options": EVIDENCE},
     "by": {"type": "str"},
@@ -44,9 +46,21 @@ INFO: dict[str, Any] = {
     "ledger": {"type": "dict", "options": STORE},
     "allowed_signers": {"type": "str"},
     "checkpoints": {"type": "list", "elements": "dict", "default": [],
-                    "options": {"sequence": {"type": "int", "required": True}, "digest": {"type": "str", "required": True}}},
+                    "options": {"sequence": {"type": "int", "required": True}, "digest": {"type": "str", "required": True}, "signers": {"type": "str"}}},
+    "since_checkpoint": {"type": "bool", "default": False},
     "days": {"type": "int", "default": 28},
     "policy": {"type": "dict"},
     "calendars": {"type": "list", "elements": "dict", "default": [],
                   "options": {"name": {"type": "str", "required": True}, "content": {"type": "str", "required": True}}},
+}
+# As the AWX credential types inject them; see the role awx.
+AWX_DECISIONS: dict[str, Any] = {
+    "instance": {"type": "str", "required": True},
+    "hours": {"type": "int", "default": 24},
+    "job": {"type": "str", "required": True, "fallback": (env_fallback, ["JOB_ID"])},
+    "controller_host": {"type": "str", "required": True, "fallback": (env_fallback, ["CONTROLLER_HOST"])},
+    "controller_oauthtoken": {"type": "str", "required": True, "no_log": True, "fallback": (env_fallback, ["CONTROLLER_OAUTH_TOKEN"])},
+    "ca_path": {"type": "path", "fallback": (env_fallback, ["SYSGENPRO_AWX_CA"])},
+    "signer": {"type": "str", "required": True, "fallback": (env_fallback, ["SYSGENPRO_SIGNER"])},
+    "key": {"type": "path", "required": True, "no_log": False, "fallback": (env_fallback, ["SYSGENPRO_SIGNING_KEY"])},
 }

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._kernel.errors import DomainError
@@ -21,6 +23,8 @@ from .moments import read, written
 
 # So many of the newest are told whole; of a long chain the rest is a line each.
 SHOWN_PLANS, SHOWN_DECISIONS = 20, 100
+# How many entries are looked at before the first of them is let go.
+AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -34,28 +38,42 @@ class Finding:
         return {"sequence": self.sequence, "problem": self.problem}
 
 
-def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -> dict[str, Any]:
-    """Look at the whole chain, one entry at a time.
+def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime, since: bool = False) -> dict[str, Any]:
+    """Look at the whole chain, a few entries at a time.
 
     :param checkpoints: what others saw, which lies elsewhere. Without one nobody can tell that entries are missing at the end.
-    :returns: ``findings``, one line for each entry in ``entries``, the ``head``, the ``reviews`` that are due, and the newest plans that were ``judged`` and ``decisions``.
+    :param since: whether signatures up to a checkpoint, by this very list of signers, count as verified when it was made. Each entry is read and the chain
+        is held against the checkpoint all the same, and where anything is wrong up to it, all signatures are verified.
+    :returns: ``findings``, one line for each entry in ``entries``, the ``head``, the ``reviews`` that are due, the entries that are ``waiting`` for the store,
+        and ``verified``, how many signatures were; and of the newest, whole, the plans that were ``judged`` and the ``decisions``.
     """
+    trusted = max((point.sequence for point in checkpoints if since and point.signers == ledger.signers.digest), default=0)
+    found = _audited(ledger, checkpoints, now, trusted)
+    if trusted and any(0 < finding["sequence"] <= trusted for finding in found["findings"]):
+        found = _audited(ledger, checkpoints, now, 0)
+    return found
+
+
+def _audited(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime, trusted: int) -> dict[str, Any]:
+    """:param trusted: number of the entry up to which signatures count as verified."""
     findings: list[Finding] = []
     lines: list[dict[str, Any]] = []
     known = {point.sequence: point.digest for point in [*checkpoints, ledger.remembered()] if point.sequence}
     head = Head()
     due: dict[str, dict[str, Any]] = {}
-    admitted: set[str] = set()
+    admitted: dict[str, str] = {}
+    verified = 0
     judged, decided = deque[dict[str, Any]](maxlen=SHOWN_PLANS), deque[dict[str, Any]](maxlen=SHOWN_DECISIONS)
-    for entry, problems in _looked_at(ledger):
-        findings += problems
+    for seen in _chained(_looked_at(ledger, trusted)):
+        entry = seen.entry
+        findings += [Finding(seen.sequence, problem) for problem in seen.problems]
+        verified += seen.verified
         if entry is None:
             continue
-        head = Head(entry.sequence, entry.digest)
+        head = Head(entry.sequence, entry.digest, ledger.signers.digest)
         if known.get(entry.sequence, entry.digest) != entry.digest:
             findings.append(Finding(entry.sequence, "a checkpoint names another entry here: the chain was forked or written anew"))
-        findings += [Finding(entry.sequence, problem) for problem in _inside(ledger, entry)]
-        lines.append(_line(entry))
+        lines.append(_line(entry, admitted))
         _note_review(due, entry)
         if entry.kind == "gate":
             judged.append(_judged(entry))
@@ -67,31 +85,52 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime) -
     findings += [Finding(0, f"{name} is no entry's name") for name in _strange(ledger)]
     reviews = [{**review, "overdue": read("until", review["until"]) < now} for review in due.values()]
     return {"findings": [finding.as_dict() for finding in findings], "entries": lines, "head": head.as_dict(), "reviews": reviews,
-            "checkpoints": len(checkpoints), "judged": list(judged), "decisions": list(decided)}
+            "checkpoints": len(checkpoints), "waiting": ledger.waiting(), "verified": verified, "judged": list(judged), "decisions": list(decided)}
 
 
-def _looked_at(ledger: Ledger) -> Iterator[tuple[Entry | None, list[Finding]]]:
+@dataclass(frozen=True)
+class Seen:
+    """One entry, or why it is none. :param verified: how many signatures were verified for it."""
+
+    sequence: int
+    entry: Entry | None
+    problems: Sequence[str]
+    verified: int = 0
+
+
+def _looked_at(ledger: Ledger, trusted: int) -> Iterator[Seen]:
+    """Each entry by itself, in order. A signature takes a process of ssh-keygen, so as many are looked at at once as there are processors for this."""
     numbers = ledger.numbers()
+    there, last = set(numbers), numbers[-1] if numbers else 0
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as workers:
+        for first in range(1, last + 1, AT_ONCE):
+            yield from workers.map(lambda number: _look_at(ledger, number, number > trusted) if number in there else Seen(number, None, ["it is missing"]),
+                                   range(first, min(first + AT_ONCE, last + 1)))
+
+
+def _look_at(ledger: Ledger, sequence: int, verified: bool) -> Seen:
+    try:
+        entry = parse(ledger.content(sequence), ledger.instance, sequence, ledger.signers, verified)
+    except (ValueError, DomainError) as error:
+        return Seen(sequence, None, [error.message if isinstance(error, DomainError) else str(error)], 1)
+    if not verified:
+        return Seen(sequence, entry, [])
+    return Seen(sequence, entry, list(_inside(ledger, entry)), 1 + (entry.kind in ("decision", "evidence")))
+
+
+def _chained(looked_at: Iterable[Seen]) -> Iterator[Seen]:
+    """The same, with what is wrong between an entry and the one before it."""
     digest, at = FIRST, None
-    there = set(numbers)
-    for sequence in range(1, (numbers[-1] if numbers else 0) + 1):
-        if sequence not in there:
-            digest = ""
-            yield None, [Finding(sequence, "it is missing")]
-            continue
-        try:
-            entry = parse(ledger.content(sequence), ledger.instance, sequence, ledger.signers)
-        except (ValueError, DomainError) as error:
-            digest = ""
-            yield None, [Finding(sequence, error.message if isinstance(error, DomainError) else str(error))]
-            continue
-        problems = []
-        if digest and entry.previous != digest:
-            problems.append(Finding(sequence, "it does not name the entry before it: one of the two was changed, moved or written anew"))
-        if at and entry.at < at:
-            problems.append(Finding(sequence, f"it is dated {written(entry.at)}, before the entry before it"))
-        digest, at = entry.digest, entry.at
-        yield entry, problems
+    for seen in looked_at:
+        entry, problems = seen.entry, []
+        if entry is not None:
+            if digest and entry.previous != digest:
+                problems.append("it does not name the entry before it: one of the two was changed, moved or written anew")
+            if at and entry.at < at:
+                problems.append(f"it is dated {written(entry.at)}, before the entry before it")
+            at = entry.at
+        digest = entry.digest if entry else ""
+        yield replace(seen, problems=[*problems, *seen.problems])
 
 
 def _inside(ledger: Ledger, entry: Entry) -> Iterator[str]:
@@ -109,15 +148,18 @@ def _inside(ledger: Ledger, entry: Entry) -> Iterator[str]:
         yield f"its {entry.kind}: {error}"
 
 
-def _let_pass(admitted: set[str], entry: Entry) -> list[Finding]:
-    """Whether what was released was let pass by its gates before. A release uses that up."""
+def _let_pass(admitted: dict[str, str], entry: Entry) -> list[Finding]:
+    """Whether what was released was let pass by its gates before. A release uses that up.
+
+    :param admitted: plans that may pass, each with who signed a request for it.
+    """
     plan = entry.body.get("plan", "")
     if entry.kind == "gate" and entry.body.get("passed"):
-        admitted.add(plan)
+        admitted[plan] = _signed_request(entry)
     if not changed(entry):
         return []
     wrong = [] if plan in admitted else [Finding(entry.sequence, "it was released, and no gate let its plan pass")]
-    admitted.discard(plan)
+    admitted.pop(plan, None)
     return wrong
 
 
@@ -137,6 +179,12 @@ def _note_review(due: dict[str, dict[str, Any]], entry: Entry) -> None:
             del due[body["plan"]]
 
 
+def _signed_request(entry: Entry) -> str:
+    """Who signed a request for the plan that a gate judged; empty where nobody did."""
+    request = (entry.body.get("facts") or {}).get("request") or {}
+    return str(request["by"]) if request.get("signed") else ""
+
+
 def _judged(entry: Entry) -> dict[str, Any]:
     """A plan that was judged, with every gate: what it said, and what would have satisfied it."""
     body = entry.body
@@ -153,14 +201,16 @@ def _shop(after: Mapping[str, Any]) -> str:
     return "after it " + ", ".join(f"{after[key]} {what}" for key, what in counted if after.get(key) is not None)
 
 
-def _line(entry: Entry) -> dict[str, Any]:
-    """Who, what, when, why, on what evidence, with what result."""
+def _line(entry: Entry, admitted: Mapping[str, str]) -> dict[str, Any]:
+    """Who, what, when, why, on what evidence, with what result. ``proven`` says whether who is named signed, or is a word of who called."""
     body = entry.body
     result = body.get("outcome") or body.get("verdict") or body.get("kind") or ""
     if body.get("shop"):
         result += f" ({_shop(body['shop'])})"
     failed = [gate["gate"] for gate in body.get("gates", ()) if not gate["passed"]] if entry.kind == "gate" else []
-    return {"sequence": entry.sequence, "at": written(entry.at), "kind": entry.kind, "digest": entry.digest,
-            "who": body.get("by") or body.get("who") or entry.writer, "why": body.get("reason") or body.get("why") or "",
+    asked = _signed_request(entry) if entry.kind == "gate" else admitted.get(str(body.get("plan")), "") if entry.kind == "release" else ""
+    proven = bool(asked) or entry.kind in ("decision", "evidence")
+    return {"sequence": entry.sequence, "at": written(entry.at), "kind": entry.kind, "spooled": entry.spooled, "proven": proven, "digest": entry.digest,
+            "who": asked or body.get("by") or body.get("who") or entry.writer, "why": body.get("reason") or body.get("why") or "",
             "what": " ".join(str(body[key]) for key in ("state", "role", "class") if body.get(key)), "about": body.get("plan") or body.get("image") or "",
             "result": re.sub(r"\s+", " ", str(result)), "failed": failed, "broken": body.get("broken") or []}

@@ -14,7 +14,7 @@ from typing import Any
 from .._kernel.errors import DomainError, bad_input
 from .ledger import SKEW, Entry
 from .moments import hours_between, read, written
-from .signers import PRINCIPAL, ROLE_SAID, ROLES, Signers, touched
+from .signers import AWX, DECIDING, PRINCIPAL, ROLE_SAID, ROLES, Signers, touched
 from .statements import DECISION, opened, statement
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -28,6 +28,7 @@ class Decision:
     """
     :param plan: digest of the plan it is about. :param at: when it was signed, by who signed. :param until: when an approval ends.
     :param security_key: see ``signers.touched``; told by the signature, not by the statement.
+    :param via: where it was decided in AWX, which signed it in the person's place (``awx.VIA``); None where a person signed.
     """
 
     instance: str
@@ -39,10 +40,11 @@ class Decision:
     until: datetime.datetime
     reason: str
     security_key: str = "none"
+    via: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         return {"instance": self.instance, "plan": self.plan, "role": self.role, "verdict": self.verdict, "by": self.by, "at": written(self.at),
-                "until": written(self.until), "reason": self.reason, "security_key": self.security_key}
+                "until": written(self.until), "reason": self.reason, "security_key": self.security_key, "via": dict(self.via) if self.via else None}
 
     @property
     def subject(self) -> dict[str, str]:
@@ -51,6 +53,8 @@ class Decision:
     def statement(self) -> dict[str, Any]:
         facts = self.as_dict()
         del facts["plan"], facts["security_key"]
+        if not self.via:
+            del facts["via"]
         return statement(DECISION, self.subject, facts)
 
 
@@ -58,7 +62,7 @@ def wanted(params: Mapping[str, Any], now: datetime.datetime) -> Decision:
     """A decision from the parameters of who decides. :raises DomainError: ``bad_input``."""
     for name, value, fits, expected in (
             ("plan", params["plan"], DIGEST.fullmatch(str(params["plan"])), "the digest of a plan, sha256: and 64 digits"),
-            ("role", params["role"], params["role"] in ROLES and params["role"] != "evidence", ROLE_SAID),
+            ("role", params["role"], params["role"] in DECIDING, ROLE_SAID),
             ("by", params["by"], PRINCIPAL.fullmatch(str(params["by"])), "a name as in the list of signers, such as jane@example.com"),
             ("hours", params["hours"], params["hours"] > 0, "1 or more"),
             ("reason", params["reason"], params["reason"].strip() or params["role"] not in MUST_SAY, f"a reason, which {params['role']} needs")):
@@ -80,14 +84,15 @@ def parse(envelope: Any, signers: Signers, at: datetime.datetime) -> Decision:
         names = list(found.subject)
         instance = str(value["instance"])
         decision = Decision(instance, found.subject[f"plan:{instance}"], str(value["role"]), str(value["verdict"]), str(value["by"]),
-                            read("at", value["at"]), read("until", value["until"]), str(value["reason"]), touched(found.signature))
+                            read("at", value["at"]), read("until", value["until"]), str(value["reason"]), touched(found.signature), value.get("via"))
+        signer = str(decision.via["signer"]) if decision.via else decision.by
     except (KeyError, TypeError, DomainError):
         raise ValueError("it is no decision") from None
-    if found.kind != DECISION or len(names) != 1 or decision.role not in ROLES or decision.verdict not in VERDICTS:
+    if found.kind != DECISION or len(names) != 1 or decision.role not in DECIDING or decision.verdict not in VERDICTS:
         raise ValueError("it is no decision")
     if not DIGEST.fullmatch(decision.plan) or (decision.role in MUST_SAY and not decision.reason):
         raise ValueError("it is no decision")
-    signers.verify(found.encoding, found.signature, decision.by, ROLES[decision.role], at)
+    signers.verify(found.encoding, found.signature, signer, AWX if decision.via else ROLES[decision.role], at)
     return decision
 
 
@@ -137,11 +142,12 @@ def same_person(name: str, other: str) -> bool:
     return bool(one) and bool(two) and (one == two or one.partition("@")[0] == two.partition("@")[0])
 
 
-def standing(entries: Sequence[Entry], plan: str, requesters: Sequence[str], signers: Signers, now: datetime.datetime) -> list[Standing]:
+def standing(entries: Sequence[Entry], plan: str, requesters: Sequence[str], signers: Signers, now: datetime.datetime,
+             awx: Mapping[str, Sequence[str]]) -> list[Standing]:
     """Each person's newest decision in each role, about a plan.
 
     :param entries: of the ledger, the oldest first, none older than the last release: what was approved for that is used up.
-    :param requesters: who asks for the release.
+    :param requesters: who asks for the release. :param awx: by role, whose decisions the policy takes from AWX.
     """
     newest: dict[tuple[str, str], Standing] = {}
     for entry in entries:
@@ -155,15 +161,18 @@ def standing(entries: Sequence[Entry], plan: str, requesters: Sequence[str], sig
             requesters = [*requesters, decision.by]
         if decision.plan == plan:
             newest[decision.by, decision.role] = Standing(decision, entry.sequence)
-    return [Standing(found.decision, found.sequence, _why_not(found.decision, requesters, signers, now)) for found in newest.values()]
+    return [Standing(found.decision, found.sequence, _why_not(found.decision, requesters, signers, now, awx)) for found in newest.values()]
 
 
-def _why_not(decision: Decision, requesters: Sequence[str], signers: Signers, now: datetime.datetime) -> str:
+def _why_not(decision: Decision, requesters: Sequence[str], signers: Signers, now: datetime.datetime, awx: Mapping[str, Sequence[str]]) -> str:
     if decision.verdict != "approved":
         return "it was " + decision.verdict
     if decision.until <= now:
         return f"it ended at {written(decision.until)}"
-    if decision.by not in signers.people(decision.role, now):
+    if decision.via:
+        if decision.by not in awx.get(decision.role, ()):
+            return f"it was given in AWX, and the policy takes nothing of {decision.by} as {decision.role} from there"
+    elif decision.by not in signers.people(decision.role, now):
         return f"{decision.by} may not sign as {decision.role} any more"
     if decision.role != "request" and any(same_person(decision.by, name) for name in requesters):
         return f"{decision.by} asked for the release"

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import islice
 from typing import Any
 
-from .._kernel.errors import bad_input
+from .._kernel.errors import DomainError, bad_input
+from .._kernel.text import joined
+from . import built
 from .calendar import TIMED
 from .decisions import standing
 from .evidence import opened_evidence
@@ -66,48 +68,54 @@ class InstanceGate:
 
     # -- facts ------------------------------------------------------------------------------------
 
+    def built(self, image: str, source: Mapping[str, Any] | None, documents: Mapping[str, bytes], by: str,
+              signatures: Sequence[tuple[bytes, str]]) -> dict[str, Any]:
+        """What lies beside an image, as ``built.facts`` has it."""
+        keys = {name: key for gate in self.policy.gates if gate.kind == "image_signature" for name, key in gate.options["keys"].items()}
+        return built.facts(image, source, documents, by, signatures, keys, self.governance.signers, self.governance.clock())
+
     def facts(self, plan: Mapping[str, Any], request: Mapping[str, Any], seen: Mapping[str, Any]) -> dict[str, Any]:
         """All facts of one plan.
 
-        :param plan: the fact ``plan``. :param request: the fact ``request``. :param seen: ``recovery_point``, ``rehearsal`` and ``pos``.
+        :param plan: the fact ``plan``. :param request: the fact ``request``. :param seen: ``recovery_point``, ``rehearsal``, ``pos`` and those of ``built``,
+            whose SBOM counts where the ledger has none.
         :raises DomainError: ``ledger_broken``, ``store_failed``.
         """
         now, kinds = self.governance.clock(), {gate.kind for gate in self.policy.gates}
         entries, _change = since_release(self.ledger)
-        decisions = standing(entries, str(plan["digest"]), [str(request["by"])], self.governance.signers, now)
+        said = str(request["by"])
+        decisions = standing(entries, str(plan["digest"]), [said], self.governance.signers, now, self.policy.awx)
+        asked = sorted({one.decision.by for one in decisions if one.decision.role == "request" and not one.why_not})
         image = str(plan["image"] or "")
         return {
             "now": written(now),
             "instance": {"name": self.name, "tenant": self.identity["tenant"], "environment": self.identity["environment"],
                          "class": self.governed.class_name, "region": self.governed.region, "data_class": self.identity["data_class"]},
-            "request": dict(request), "plan": dict(plan), "lower": self._lower(image, now),
+            "request": {**request, "by": joined(asked) if asked else said, "said": said, "signed": bool(asked)}, "plan": dict(plan), "lower": self._lower(image, now),
             "calendar": self.governance.calendar.facts(now, self.words, self.hours, [kind for kind in TIMED if kind in kinds]),
             "decisions": [one.as_dict() for one in sorted(decisions, key=lambda one: one.sequence)],
-            "signers": {role: self.governance.signers.people(role, now) for role in ROLES},
-            **{kind: self._evidence(kind, image, now) if self.asks(gate) else None for kind, gate in EVIDENCE_FOR.items()},
+            "signers": {role: sorted({*self.governance.signers.people(role, now), *self.policy.awx.get(role, ())}) for role in ROLES},
             "differences": [{**one, "over": read("until", one["until"]) <= now} for one in self.governed.differences],
             "incidents": self.incidents(image, self.ledger) if self.asks("incidents") else [],
-            **seen,
+            "waves": None, **built.nothing(), **seen,
+            **{kind: (self._evidence(kind, image, now) if self.asks(gate) else None) or seen.get(kind) for kind, gate in EVIDENCE_FOR.items()},
         }
 
     def _lower(self, image: str, now: datetime.datetime) -> dict[str, Any] | None:
         """How long an image ran in the lower environment without another in between, by the ledger of the instance there."""
         if not self.governed.lower:
             return None
-        ledger = self.governance.ledger(self.governed.lower)
-        since, until, running = None, now, None
-        for entry in islice(ledger.newest_first(), LOOKED_BACK):
-            if not changed(entry):
-                continue
-            running = running or entry.body.get("image")
-            if entry.body.get("image") == image:
-                since = entry.at
-            elif since is not None:
-                break
-            else:
-                until = entry.at
-        return {"instance": self.governed.lower, "incidents": self.incidents(image, ledger), "image": running, "since": written(since) if since else None,
-                "hours": hours_between(since, until) if since else None}
+        ledger = self.governance.ledger(self.governed.lower, own=False)
+        told: dict[str, Any] = {"instance": self.governed.lower, "image": None, "since": None, "hours": None, "unread": "", "incidents": []}
+        try:
+            since, until, running = ran(islice(ledger.newest_first(), LOOKED_BACK), image, now)
+            told["incidents"] = self.incidents(image, ledger)
+        except DomainError as error:
+            # Of others' ledgers there are no copies that count: they may have gone on.
+            if not self.governance.policy.spools or not error.details.get("away"):
+                raise
+            return {**told, "unread": error.message}
+        return {**told, "image": running, "since": written(since) if since else None, "hours": hours_between(since, until) if since else None}
 
     def _evidence(self, kind: str, image: str, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest believed evidence about an image."""
@@ -168,6 +176,25 @@ class InstanceGate:
         late = [one for one in operations if one["operation"] not in recorded and one["operation"][:SECOND] >= newest[:SECOND]
                 and (admitted.get(one["plan"], NEVER) <= read("began", one["began"]) or (newest and one["state"] == "rehearsed"))]
         return [self.ledger.append("release", {f"plan:{self.name}": one["plan"], **({"image": one["image"]} if one.get("image") else {})}, one) for one in late]
+
+
+def ran(entries: Iterable[Entry], image: str, now: datetime.datetime) -> tuple[datetime.datetime | None, datetime.datetime, str | None]:
+    """Since when and until when an image ran last without another in between, and which runs; since None where it never did.
+
+    :param entries: of the ledger there, the newest first.
+    """
+    since, until, running = None, now, None
+    for entry in entries:
+        if not changed(entry):
+            continue
+        running = running or entry.body.get("image")
+        if entry.body.get("image") == image:
+            since = entry.at
+        elif since is not None:
+            break
+        else:
+            until = entry.at
+    return since, until, running
 
 
 def words_of(instance: str, tenant: str, environment: str, region: str) -> list[str]:

@@ -8,19 +8,20 @@ A gate's options and their defaults stand in ``READY``; None is an option that m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import datetime
+from collections.abc import Callable
 from typing import Any
 
 from .._kernel.text import joined
+from .gates_build import GATES as BUILD
+from .gates_estate import READY_ESTATE
 from .gates_shop import SHOP, lower_incidents
 from .moments import read
-from .result import Result
-from .signers import ROLES
+from .reports import SEVERITIES
+from .result import Facts, Result
+from .result import people as _people
+from .result import short as _short
 
-SEVERITIES = ("critical", "high", "medium", "low", "unknown")
-
-
-Facts = Mapping[str, Any]
 RELEASER = "whoever releases"
 
 
@@ -28,6 +29,8 @@ def soaked(facts: Facts, options: Facts) -> Result:
     lower, image = facts["lower"], facts["plan"]["image"]
     if not lower:
         return Result(False, "the policy names no lower environment for this instance", "lower, in the policy's entry of the instance", "who keeps the policy")
+    if lower.get("unread"):
+        return Result(False, f"the ledger of {lower['instance']} cannot be read: {lower['unread']}", "see that the ledger's store answers", "an operator")
     if lower["hours"] is None:
         return Result(False, f"by its ledger {lower['instance']} never ran {_short(image)}", f"release it on {lower['instance']} first, and let it run for "
                       f"{options['hours']:g} h", RELEASER)
@@ -136,7 +139,8 @@ def scanned(facts: Facts, options: Facts) -> Result:
         return Result(False, f"the scan is {found['hours']:.1f} h old, and {options['hours']:g} h are allowed", *needs)
     now = read("now", facts["now"])
     excepted = {one["id"]: one for one in options["exceptions"] if read("until", one["until"]) > now}
-    left = [one for one in found["findings"] if one["id"] not in excepted]
+    young = sorted({one["id"] for one in found["findings"] if one["id"] not in excepted and _young(one, options["grace"], now)})
+    left = [one for one in found["findings"] if one["id"] not in excepted and one["id"] not in young]
     over = []
     for severity, most in sorted(options["most"].items(), key=lambda item: SEVERITIES.index(item[0])):
         mine = [one["id"] for one in left if one["severity"] == severity]
@@ -148,22 +152,14 @@ def scanned(facts: Facts, options: Facts) -> Result:
         return Result(False, "the scan found " + "; ".join(over), "mend them, or an exception in the policy with owner, reason and end",
                       "who builds, or who keeps the policy")
     gone = sorted({one["id"] for one in found["findings"]}.intersection(excepted))
-    return Result(True, f"scanned {found['hours']:.1f} h ago" + (f", with exceptions for {joined(gone)}" if gone else ""))
+    return Result(True, f"scanned {found['hours']:.1f} h ago" + (f", with exceptions for {joined(gone)}" if gone else "")
+                  + (f", known for a few days only: {joined(young, 4)}" if young else ""))
 
 
-def sbom(facts: Facts, _options: Facts) -> Result:
-    found = facts["sbom"]
-    if not found:
-        return Result(False, f"there is no SBOM of {_short(facts['plan']['image'])}", "make one and sign it (playbook evidence)", _people(facts, "evidence"))
-    return Result(True, f"an SBOM with {found['components']} components, signed by {found['by']}")
-
-
-def differences(facts: Facts, _options: Facts) -> Result:
-    over = [f"{one['what']} ({one['owner']}, until {one['until']})" for one in facts["differences"] if one["over"]]
-    if over:
-        return Result(False, f"approved differences have ended: {joined(over)}", "take them back, or have them approved anew in the policy",
-                      joined(sorted({one["owner"] for one in facts["differences"] if one["over"]})))
-    return Result(True, f"{len(facts['differences'])} approved differences" if facts["differences"] else "no difference is declared")
+def _young(finding: Facts, grace: Facts, now: datetime.datetime) -> bool:
+    """Whether a finding was published so few days ago that the policy bears it. Of one whose day is not known nobody says so."""
+    days, published = grace.get(finding["severity"], 0), finding.get("published")
+    return bool(days and published) and now - read("published", published) < datetime.timedelta(days=days)
 
 
 READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
@@ -176,16 +172,12 @@ READY: dict[str, tuple[Callable[[Facts, Facts], Result], dict[str, Any]]] = {
     "requested": (requested, {}),
     "approved": (approved, {"role": None, "count": 1, "security_key": False}),
     "pos_closed": (pos_closed, {}),
-    "scanned": (scanned, {"hours": 168.0, "most": None, "exceptions": []}),
-    "sbom": (sbom, {}),
-    "differences": (differences, {}),
+    "scanned": (scanned, {"hours": 168.0, "most": None, "grace": {}, "exceptions": []}),
+    **BUILD,
+    **READY_ESTATE,
     **SHOP,
 }
 """Each gate by its name, with its options."""
-
-
-def _short(image: str) -> str:
-    return "the image " + str(image or "")[:19]
 
 
 def _wait(calendar: Facts) -> str:
@@ -195,7 +187,3 @@ def _wait(calendar: Facts) -> str:
 def _breaker(facts: Facts) -> str:
     who = facts["signers"]["emergency"]
     return f"in an emergency {joined(who)}, with a reason" if who else "nobody may break it"
-
-
-def _people(facts: Facts, role: str) -> str:
-    return joined(facts["signers"][role]) or f"nobody: the list of signers has no key for {ROLES[role]}"

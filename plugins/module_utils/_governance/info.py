@@ -14,15 +14,16 @@ from .._kernel.errors import DomainError, bad_input
 from . import policy as policies
 from .audit import audit
 from .calendar import Calendar
+from .cluster_place import here
 from .gate import CHANGES, words_of
 from .judging import judge
 from .ledger import Head, Ledger
 from .moments import utc_now
-from .place import Governance, check_instance, found
+from .place import Governance, check_instance
 from .signers import ROLES, Signers
 
 
-def information(params: Mapping[str, Any], place: Callable[[], Governance | None] = found,
+def information(params: Mapping[str, Any], place: Callable[[], Governance | None] = here,
                 clock: Callable[[], datetime.datetime] = utc_now) -> dict[str, Any]:
     """:raises DomainError: ``not_governed``, ``bad_input``, ``store_failed``."""
     if params["query"] == "candidate":
@@ -31,8 +32,8 @@ def information(params: Mapping[str, Any], place: Callable[[], Governance | None
         return _governs(_governing(place), clock())
     instance = check_instance(params["instance"] or "")
     if params["query"] == "ledger":
-        points = [Head(point["sequence"], point["digest"]) for point in params["checkpoints"]]
-        return audit(_ledger(params, instance, place, clock), points, clock())
+        points = [Head(point["sequence"], point["digest"], point["signers"] or "") for point in params["checkpoints"]]
+        return audit(_ledger(params, instance, place, clock), points, clock(), params["since_checkpoint"])
     governance = _governing(place)
     if params["query"] == "windows":
         return _windows(governance, params, instance)
@@ -51,21 +52,21 @@ def _governs(governance: Governance, now: datetime.datetime) -> dict[str, Any]:
     policy, signers = governance.policy, governance.signers
     return {"classes": {name: [gate.name for gate in one.gates] for name, one in policy.classes.items()}, "default": policy.default,
             "instances": {name: one.class_name for name, one in policy.instances.items()}, "events": len(governance.calendar.events),
-            "signers": {role: signers.people(role, now) for role in ROLES}, "ledger_key": governance.signer.public}
+            "signers": {role: signers.people(role, now) for role in ROLES}, "ledger_key": governance.signer().public}
 
 
 def _governing(place: Callable[[], Governance | None]) -> Governance:
     governance = place()
     if governance is None:
-        raise DomainError("not_governed", "this machine has no policy, no signers and no ledger", unchanged="Nothing was changed",
-                          advice="Run the playbook governance for it first")
+        raise DomainError("not_governed", "neither policy nor signers nor a ledger are here", unchanged="Nothing was changed",
+                          advice="Run the playbook governance for this machine, or for this instance of a cluster, first")
     return governance
 
 
 def _ledger(params: Mapping[str, Any], instance: str, place: Callable[[], Governance | None], clock: Callable[[], datetime.datetime]) -> Ledger:
     """The one of this machine; or any, from its files and the public keys alone."""
     if not params["ledger"] and not params["allowed_signers"]:
-        return _governing(place).ledger(instance)
+        return _governing(place).ledger(instance, settles=False)
     if not params["ledger"] or not params["allowed_signers"]:
         raise bad_input("allowed_signers", params["allowed_signers"], "the list of signers, together with ledger")
     return Ledger(open_store({"region": "us-east-1", **params["ledger"]}), instance, Signers(params["allowed_signers"]), clock)

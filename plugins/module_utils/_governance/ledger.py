@@ -24,6 +24,7 @@ from .._kernel.errors import DomainError
 from .._kernel.files import read_text, replace_file
 from .moments import read, written
 from .signers import LEDGER, Signers
+from .spool import Spool, StoreLeft
 from .statements import ENTRY, MOST, opened, sealed, statement
 
 FIRST = "sha256:" + "0" * 64
@@ -40,7 +41,7 @@ class Entry:
     """One entry.
 
     :param digest: SHA-256 of its file. :param previous: of the file before it.
-    :param body: what it is about, by its kind.
+    :param body: what it is about, by its kind. :param spooled: whether it waited on its machine, since the store was away.
     """
 
     sequence: int
@@ -50,6 +51,7 @@ class Entry:
     kind: str
     writer: str
     body: Mapping[str, Any]
+    spooled: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         return {"sequence": self.sequence, "digest": self.digest, "at": written(self.at), "kind": self.kind, "writer": self.writer, "body": dict(self.body)}
@@ -57,21 +59,29 @@ class Entry:
 
 @dataclass(frozen=True)
 class Head:
-    """The newest entry that was seen."""
+    """The newest entry that was seen. :param signers: digest of the list by which all up to it were verified; empty where they were not."""
 
     sequence: int = 0
     digest: str = FIRST
+    signers: str = ""
 
     def as_dict(self) -> dict[str, Any]:
-        return {"sequence": self.sequence, "digest": self.digest}
+        return {"sequence": self.sequence, "digest": self.digest, **({"signers": self.signers} if self.signers else {})}
+
+
+def away(store: Store) -> bool:
+    """Whether entries wait here for their store, in this run."""
+    return isinstance(store, Spool) and store.away
 
 
 def file_digest(content: bytes) -> str:
     return "sha256:" + hashlib.sha256(content).hexdigest()
 
 
-def parse(content: bytes, instance: str, sequence: int, signers: Signers) -> Entry:
+def parse(content: bytes, instance: str, sequence: int, signers: Signers, verified: bool = True) -> Entry:
     """An entry whose signature, instance and number are right.
+
+    :param verified: whether to verify the signature, which costs a process; without, whoever asks knows by its digest that it was.
 
     :raises ValueError: why it cannot be believed.
     """
@@ -85,16 +95,19 @@ def parse(content: bytes, instance: str, sequence: int, signers: Signers) -> Ent
     value = found.predicate
     try:
         entry = Entry(int(value["sequence"]), file_digest(content), str(value["previous"]), read("at", value["at"]), str(value["kind"]),
-                      str(value["writer"]), value["body"])
+                      str(value["writer"]), value["body"], value.get("spooled") is True)
     except (KeyError, TypeError, ValueError, DomainError):
         raise ValueError("it is no entry of a ledger") from None
     if found.kind != ENTRY or entry.kind not in KINDS or not isinstance(entry.body, dict):
         raise ValueError("it is no entry of a ledger")
-    signers.verify(found.encoding, found.signature, entry.writer, LEDGER, entry.at)
     if value.get("instance") != instance:
         raise ValueError("it is an entry of {}".format(value.get("instance")))
     if entry.sequence != sequence:
         raise ValueError(f"it was written as number {entry.sequence}")
+    if not signers.may_write(entry.writer, instance, entry.at):
+        raise ValueError(f"no key of {entry.writer} may write into the ledger of {instance}, or not at {written(entry.at)}")
+    if verified:
+        signers.verify(found.encoding, found.signature, entry.writer, LEDGER.format(instance), entry.at)
     return entry
 
 
@@ -105,12 +118,14 @@ class Ledger:
     :param signer: the machine's key; None where nothing is to be written.
     :param known: file on the machine that keeps the newest entry seen; None keeps nothing.
     :param lock: for how long an entry is locked in a store that locks; nothing for not at all.
+    :param proven: file on the machine that keeps which store was seen to refuse a second writer of a name; None does not ask for it.
     """
 
     def __init__(self, store: Store, instance: str, signers: Signers, clock: Callable[[], datetime.datetime], *, writer: str = "",
-                 signer: Signer | None = None, known: str | None = None, lock: datetime.timedelta | None = None) -> None:
+                 signer: Signer | None = None, known: str | None = None, lock: datetime.timedelta | None = None,
+                 proven: str | None = None) -> None:
         self.store, self.instance, self.signers, self.clock = store, instance, signers, clock
-        self.writer, self.signer, self.known, self.lock = writer, signer, known, lock
+        self.writer, self.signer, self.known, self.lock, self.proven = writer, signer, known, lock, proven
         # What was read and believed by this process; nobody writes an entry anew while it looks.
         self._believed: dict[int, Entry] = {}
 
@@ -123,6 +138,11 @@ class Ledger:
         """The numbers of the entries there are. :raises DomainError: ``store_failed``."""
         found = [NAME.fullmatch(name.rpartition("/")[2]) for name in self.store.names(f"ledger/{self.instance}/")]
         return sorted(int(match.group(1)) for match in found if match)
+
+    def waiting(self) -> list[int]:
+        """The numbers of the entries that wait on this machine for their store."""
+        names = self.store.waits.names(f"ledger/{self.instance}/") if isinstance(self.store, Spool) else []
+        return [int(match.group(1)) for name in names if (match := NAME.fullmatch(name.rpartition("/")[2]))]
 
     def content(self, sequence: int) -> bytes:
         """:raises DomainError: ``store_failed``; ``ledger_broken`` where there is none."""
@@ -218,11 +238,13 @@ class Ledger:
             head = Head(newest.sequence, newest.digest) if newest else Head()
             at = self._moment_after(newest)
             value = statement(ENTRY, subject, {"instance": self.instance, "sequence": head.sequence + 1, "previous": head.digest, "at": written(at),
-                                               "kind": kind, "writer": self.writer, "body": dict(body)})
+                                               "kind": kind, "writer": self.writer, "body": dict(body), **({"spooled": True} if away(self.store) else {})})
             content = (json.dumps(sealed(value, self.signer.sign), indent=0) + "\n").encode()
             entry = self._own(content, head.sequence + 1)
             try:
                 self.store.create(self.name(entry.sequence), content, at + self.lock if self.lock else None)
+            except StoreLeft:
+                continue
             except DomainError as error:
                 if error.code != "document_exists":
                     raise
@@ -230,9 +252,20 @@ class Ledger:
             if file_digest(self.content(entry.sequence)) != entry.digest:
                 raise self.broken(entry.sequence, "it reads otherwise than it was just written: the store lets one writer take the place of another")
             self.remember(Head(entry.sequence, entry.digest))
+            self._prove(entry.sequence, content)
             return entry
         raise DomainError("ledger_busy", f"others write to the ledger of {self.instance} all the time", unchanged="Nothing was changed",
                           advice="Run the same command again")
+
+    def _prove(self, sequence: int, content: bytes) -> None:
+        """Once for a store: that it refuses a second writer of a name. One that does not would let two at once fork the chain.
+
+        :raises DomainError: ``store_lacks``, ``store_failed``.
+        """
+        if not self.proven or not self.store.tried or away(self.store) or read_text(self.proven) == self.store.tried:
+            return
+        self.store.refuse_again(self.name(sequence), content)
+        replace_file(self.proven, self.store.tried.encode())
 
     def _own(self, content: bytes, sequence: int) -> Entry:
         """What is about to be written, as every reader will judge it."""

@@ -14,10 +14,11 @@ from .._documents.signing import Signer
 from .._kernel.errors import DomainError, bad_input
 from .._kernel.plan import Plan, Step, digest_of
 from . import decisions, evidence
+from .cluster_place import here
 from .gate import LOOKED_BACK, since_release
 from .ledger import Entry, Ledger
 from .moments import utc_now
-from .place import Governance, check_instance, found
+from .place import Governance, check_instance
 from .signers import PRINCIPAL, ROLES
 from .statements import sealed
 
@@ -48,7 +49,7 @@ class Signing:
         except OSError as error:
             raise bad_input("evidence.report", given["report"], f"a file that can be read ({error.strerror})") from None
         image = str(given["image"]).rpartition("@")[2]
-        return evidence.made_statement(image, evidence.summary(given["kind"], content, image), by, utc_now().replace(microsecond=0))
+        return evidence.made_statement(image, evidence.summary(given["kind"], content, image, given.get("made") or ""), by, utc_now().replace(microsecond=0))
 
     def plan(self) -> Plan:
         title = f"Sign as {self.role} with {self.params['key']}"
@@ -71,13 +72,13 @@ class Recording:
 
     writes = True
 
-    def __init__(self, params: Mapping[str, Any], place: Callable[[], Governance | None] = found) -> None:
+    def __init__(self, params: Mapping[str, Any], place: Callable[[], Governance | None] = here) -> None:
         self.instance = check_instance(str(params["instance"] or ""))
         self.envelope = params["envelope"] or {}
         governance = place()
         if governance is None:
-            raise DomainError("not_governed", "this machine has no policy, no signers and no ledger", unchanged="Nothing was changed",
-                              advice="Run the playbook governance for it first")
+            raise DomainError("not_governed", "neither policy nor signers nor a ledger are here", unchanged="Nothing was changed",
+                              advice="Run the playbook governance for this machine, or for this instance of a cluster, first")
         self.governance: Governance = governance
         self.ledger: Ledger = governance.ledger(self.instance)
         self.kind, self.subject, self.body = self._believed()
@@ -100,12 +101,17 @@ class Recording:
 
     def plan(self) -> Plan:
         entries, change = since_release(self.ledger)
-        if any(entry.body.get("envelope") == self.envelope for entry in entries):
+        if any(entry.body.get("envelope") == self.envelope or self._same_in_awx(entry) for entry in entries):
             return Plan((), {}, {}, {"envelope": digest_of(self.envelope)})
         if self.kind == "decision":
             self._check([entry for entry in entries if entry.kind == "decision"], change)
         shown = {key: value for key, value in self.body.items() if key != "envelope"}
         return Plan((Step("record", f"Take it into the ledger of {self.instance}"),), {}, {self.kind: shown}, {"envelope": digest_of(self.envelope)})
+
+    def _same_in_awx(self, entry: Entry) -> bool:
+        """Whether it is a decision of AWX that was taken in before, if for another time: it is taken in once, so that what was withdrawn since stays so."""
+        via = self.body.get("via")
+        return bool(via) and entry.kind == "decision" and entry.body.get("via") == via and entry.body["role"] == self.body["role"]
 
     def _check(self, known: list[Entry], change: datetime.datetime | None) -> None:
         """:raises DomainError: ``decision_refused``."""

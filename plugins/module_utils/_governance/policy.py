@@ -14,14 +14,18 @@ from typing import Any
 from .._instance.names import NAME
 from .._kernel.errors import bad_input
 from . import expressions
-from .gates import READY, SEVERITIES
+from .cosign import PEM
+from .gates import READY
 from .hours import Hours, region_hours
 from .moments import read
-from .signers import ROLES, Signers
+from .reports import NAMED, SEVERITIES
+from .signers import PRINCIPAL, ROLES, Signers
+from .waves import check_waves
 
 STATES = ("released", "staged", "rolled_back", "absent")
 WORD = re.compile(r"[a-z][a-z0-9_]{0,39}")
 APPROVERS = ("app", "schema")
+FROM_AWX = ("request", "app", "schema")
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,16 @@ class Gate:
 
 @dataclass(frozen=True)
 class Class:
-    """:param breakable: gates that an emergency may break. :param review: hours until that must be reviewed."""
+    """:param breakable: gates that an emergency may break. :param review: hours until that must be reviewed.
+
+    :param awx: by role, whose decisions count that were given in AWX and are signed by AWX alone.
+    """
 
     name: str
     gates: Sequence[Gate]
     breakable: Sequence[str] = ()
     review: float = 72.0
+    awx: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,10 @@ class Policy:
     regions: Mapping[str, Hours]
     default: str
     approval_hours: float = 72.0
+    spools: bool = False
     raw: Mapping[str, Any] = field(default_factory=dict)
+    baseline: Mapping[str, Any] = field(default_factory=dict)
+    waves: Sequence[Mapping[str, Any]] = ()
 
     def of(self, instance: str) -> Governed:
         """What is not listed has the default's gates, so that a name which nobody knows opens nothing."""
@@ -73,7 +84,7 @@ class Policy:
 
 def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
     """:raises DomainError: ``bad_input``, naming the field."""
-    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours"), ("default", "classes"))
+    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours", "ledger_away", "baseline", "waves"), ("default", "classes"))
     regions = {name: region_hours(f"policy.regions.{name}", one) for name, one in _mapping("policy.regions", top.get("regions", {})).items()}
     classes = {name: _class(f"policy.classes.{name}", name, one, signers, now) for name, one in _mapping("policy.classes", top["classes"]).items()}
     instances = {name: _instance(f"policy.instances.{name}", name, one, classes, regions)
@@ -83,7 +94,10 @@ def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
     for name, one in instances.items():
         if one.lower and one.lower not in instances:
             raise bad_input(f"policy.instances.{name}.lower", one.lower, "an instance of policy.instances")
-    return Policy(instances, classes, regions, top["default"], hours, top)
+    away = top.get("ledger_away", "refuse")
+    _one_of("policy.ledger_away", away, ("refuse", "spool"))
+    waves = check_waves("policy.waves", top.get("waves", []), instances, regions)
+    return Policy(instances, classes, regions, top["default"], hours, away == "spool", top, _mapping("policy.baseline", top.get("baseline", {})), waves)
 
 
 def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], regions: Mapping[str, Hours]) -> Governed:
@@ -104,8 +118,9 @@ def _instance(path: str, name: str, value: Any, classes: Mapping[str, Class], re
 
 
 def _class(path: str, name: str, value: Any, signers: Signers, now: datetime.datetime) -> Class:
-    one = _mapping(path, value, ("gates", "breakable", "review_hours"), ("gates",))
-    gates = [_gate(f"{path}.gates[{number}]", each, signers, now) for number, each in enumerate(_list(f"{path}.gates", one["gates"]))]
+    one = _mapping(path, value, ("gates", "breakable", "review_hours", "awx"), ("gates",))
+    awx = _awx(f"{path}.awx", one.get("awx", {}))
+    gates = [_gate(f"{path}.gates[{number}]", each, signers, now, awx) for number, each in enumerate(_list(f"{path}.gates", one["gates"]))]
     names = [gate.name for gate in gates]
     twice = next((each for each in names if names.count(each) > 1), None)
     if twice:
@@ -117,10 +132,21 @@ def _class(path: str, name: str, value: Any, signers: Signers, now: datetime.dat
         raise bad_input(f"{path}.breakable", breakable, f"nothing, as long as the list of signers has nobody for {ROLES['emergency']}")
     if breakable and not signers.people("review", now):
         raise bad_input(f"{path}.breakable", breakable, f"nothing, as long as the list of signers has nobody for {ROLES['review']}")
-    return Class(name, gates, breakable, _number(f"{path}.review_hours", one.get("review_hours", 72), least=1))
+    return Class(name, gates, breakable, _number(f"{path}.review_hours", one.get("review_hours", 72), least=1), awx)
 
 
-def _gate(path: str, value: Any, signers: Signers, now: datetime.datetime) -> Gate:
+def _awx(path: str, value: Any) -> dict[str, list[str]]:
+    """Whose decisions are taken from AWX. Breaking a gate and reviewing that take a person's own key."""
+    found = {}
+    for role, names in _mapping(path, value, FROM_AWX).items():
+        for name in _list(f"{path}.{role}", names):
+            if not isinstance(name, str) or not PRINCIPAL.fullmatch(name):
+                raise bad_input(f"{path}.{role}", name, "a name such as jane@example.com")
+        found[role] = list(names)
+    return found
+
+
+def _gate(path: str, value: Any, signers: Signers, now: datetime.datetime, awx: Mapping[str, Sequence[str]]) -> Gate:
     if isinstance(value, Mapping) and "expression" in value:
         one = _mapping(path, value, ("name", "expression", "reason", "needs", "who", "states"), ("name", "expression", "reason", "needs", "who"))
         if not WORD.fullmatch(str(one["name"])) or one["name"] in READY:
@@ -133,9 +159,11 @@ def _gate(path: str, value: Any, signers: Signers, now: datetime.datetime) -> Ga
     one = _mapping(path, value, ("gate", "name", "states", *defaults), ("gate", *(name for name, default in defaults.items() if default is None)))
     options = {name: _option(f"{path}.{name}", name, one.get(name, default)) for name, default in defaults.items()}
     if kind == "approved":
-        people = signers.people(options["role"], now)
+        # A security key is nothing that AWX could tell of.
+        people = {*signers.people(options["role"], now), *([] if options["security_key"] else awx.get(options["role"], ()))}
         if options["count"] > len(people):
-            raise bad_input(f"{path}.count", options["count"], f"at most {len(people)}, since so many have a key for {ROLES[options['role']]}")
+            raise bad_input(f"{path}.count", options["count"], f"at most {len(people)}, since so many may approve: who has a key for {ROLES[options['role']]}, "
+                            "or is named in awx of the class")
     name = str(one.get("name") or (f"{kind}_{options['role']}" if kind == "approved" else kind))
     if not WORD.fullmatch(name):
         raise bad_input(f"{path}.name", name, "a word in lower-case letters, digits and _")
@@ -152,11 +180,12 @@ def _states(path: str, one: Mapping[str, Any]) -> Sequence[str]:
 def _option(path: str, name: str, value: Any) -> Any:
     if name in ("hours", "max_pause", "spare"):
         return _number(path, value, least=0)
-    if name == "count":
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise bad_input(path, value, "a whole number, 1 or more")
+    if name in ("count", "tolerated"):
+        least = 1 if name == "count" else 0
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise bad_input(path, value, f"a whole number, {least} or more")
         return value
-    if name == "security_key":
+    if name in ("security_key", "afterwards", "reviewed", "folders"):
         if not isinstance(value, bool):
             raise bad_input(path, value, "true or false")
         return value
@@ -167,6 +196,18 @@ def _option(path: str, name: str, value: Any) -> Any:
         for severity, most in _mapping(path, value, SEVERITIES).items():
             if isinstance(most, bool) or not isinstance(most, int) or most < 0:
                 raise bad_input(f"{path}.{severity}", most, "a whole number, 0 or more")
+        return value
+    if name == "grace":
+        return {severity: _number(f"{path}.{severity}", days, least=0) for severity, days in _mapping(path, value, NAMED).items()}
+    if name == "keys":
+        for each, key in _mapping(path, value).items():
+            if not isinstance(key, str) or not PEM.fullmatch(key):
+                raise bad_input(f"{path}.{each}", key, "a public key in PEM, such as cosign.pub")
+        return value
+    if name == "by":
+        for each in _list(path, value):
+            if not isinstance(each, str) or not each:
+                raise bad_input(path, each, "names as in the list of commit signers")
         return value
     return [_excepted(f"{path}[{number}]", each, "id") for number, each in enumerate(_list(path, value))]
 

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import base64
 import datetime
+import hashlib
 import os
 import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from .._kernel.commands import ProgramMissing, ProgramSlow, ended
 from .._kernel.errors import DomainError, bad_input
 from .moments import UTC
 
 # The namespace of each role. A key signs for a role only where the list gives it that namespace, which ssh-keygen itself enforces.
-ROLES = {name: f"release-{name}@sysgenpro" for name in ("request", "app", "schema", "emergency", "review", "evidence")}
-LEDGER = "ledger@sysgenpro"
-ROLE_SAID = "one of " + ", ".join(ROLES)
+DECIDING = ("request", "app", "schema", "emergency", "review")
+ROLES = {name: f"release-{name}@sysgenpro" for name in (*DECIDING, "evidence", "build", "image")}
+LEDGER = "ledger-{}@sysgenpro"
+"""The namespace of an instance's ledger. The list gives a machine's key those of its instances, each by name or by a pattern with * and ?."""
+# Of an AWX that says what people decided in it. What that is worth says the policy.
+AWX = "release-awx@sysgenpro"
+ROLE_SAID = "one of " + ", ".join(DECIDING)
 PRINCIPAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
+_LEDGERS = re.compile(r"ledger-[a-z0-9*?-]+@sysgenpro")
 _KEY = re.compile(r"(?:ssh|ecdsa|sk)-[a-z0-9@.-]+")
 _OPTION = re.compile(r'(namespaces|valid-after|valid-before)="([^"]*)"')
 _MOMENT = {9: "%Y%m%dZ", 13: "%Y%m%d%H%MZ", 15: "%Y%m%d%H%M%SZ"}
@@ -83,6 +90,16 @@ class Signers:
         """Who may sign for a role at a moment."""
         return sorted({signer.name for signer in self.all if ROLES[role] in signer.namespaces and signer.valid(at)})
 
+    def may_write(self, name: str, instance: str, at: datetime.datetime) -> bool:
+        """Whether somebody has a key for an instance's ledger, as ssh-keygen matches the list's patterns."""
+        return any(signer.name == name and signer.valid(at) and any(fnmatchcase(LEDGER.format(instance), pattern) for pattern in signer.namespaces)
+                   for signer in self.all)
+
+    @property
+    def digest(self) -> str:
+        """Of the list: an entry that was verified by another list is verified again."""
+        return "sha256:" + hashlib.sha256(self.text.encode()).hexdigest()
+
     def verify(self, text: str, signature: str, name: str, namespace: str, at: datetime.datetime) -> None:
         """:raises ValueError: why it cannot be believed.
         :raises DomainError: ``not_checked`` where ssh-keygen itself could not be asked.
@@ -117,9 +134,9 @@ def _parsed(text: str) -> Iterator[Signer]:
         if not PRINCIPAL.fullmatch(words[0]) or len(key) != 2 or not _KEY.fullmatch(key[0]) or _OPTION.sub("", options).strip(","):
             raise bad_input(field, line, EXPECTED)
         namespaces = tuple(found.get("namespaces", "").split(","))
-        unknown = [name for name in namespaces if name not in (*ROLES.values(), LEDGER)]
+        unknown = [name for name in namespaces if name not in (*ROLES.values(), AWX) and not _LEDGERS.fullmatch(name)]
         if unknown:
-            raise bad_input(field, line, "namespaces of " + ", ".join((*ROLES.values(), LEDGER)))
+            raise bad_input(field, line, "namespaces of " + ", ".join((*ROLES.values(), AWX)) + ", or ledger-<instance>@sysgenpro, in which * and ? may stand for letters")
         after, before = (_moment(field, found.get(name)) for name in ("valid-after", "valid-before"))
         if after and before and after >= before:
             raise bad_input(field, line, "valid-before to be later than valid-after")

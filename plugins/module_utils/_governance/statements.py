@@ -20,6 +20,9 @@ PAYLOAD = "application/vnd.in-toto+json"
 ENTRY = "urn:sysgenpro:ledger-entry:1"
 DECISION = "urn:sysgenpro:decision:1"
 EVIDENCE = "urn:sysgenpro:evidence:1"
+# https://slsa.dev/spec/v1.0/provenance and https://github.com/in-toto/attestation/blob/main/spec/predicates/cyclonedx.md
+PROVENANCE = "https://slsa.dev/provenance/v1"
+BILL = "https://cyclonedx.org/bom"
 MOST = 4 * 1024 * 1024
 
 
@@ -27,7 +30,7 @@ MOST = 4 * 1024 * 1024
 class Opened:
     """An envelope that was read; whether to believe it is another matter.
 
-    :param encoding: the text that was signed.
+    :param encoding: the text that was signed. :param keyid: whose key it is said to be, where the predicate does not say it; DSSE does not sign it.
     """
 
     kind: str
@@ -35,6 +38,7 @@ class Opened:
     predicate: Mapping[str, Any]
     encoding: str
     signature: str
+    keyid: str = ""
 
 
 def statement(kind: str, subject: Mapping[str, str], predicate: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,11 +47,11 @@ def statement(kind: str, subject: Mapping[str, str], predicate: Mapping[str, Any
             "subject": [{"name": name, "digest": {"sha256": digest.partition(":")[2]}} for name, digest in sorted(subject.items())]}
 
 
-def sealed(value: Mapping[str, Any], sign: Callable[[str], str]) -> dict[str, Any]:
-    """The envelope of a statement. :param sign: gives the SSH signature of a text."""
+def sealed(value: Mapping[str, Any], sign: Callable[[str], str], keyid: str = "") -> dict[str, Any]:
+    """The envelope of a statement. :param sign: gives the SSH signature of a text. :param keyid: whose it is, as the list of signers has it."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return {"payloadType": PAYLOAD, "payload": base64.b64encode(text.encode()).decode(),
-            "signatures": [{"sig": base64.b64encode(sign(_encoding(text)).encode()).decode()}]}
+            "signatures": [{**({"keyid": keyid} if keyid else {}), "sig": base64.b64encode(sign(_encoding(text)).encode()).decode()}]}
 
 
 def opened(envelope: Any) -> Opened:
@@ -61,7 +65,8 @@ def opened(envelope: Any) -> Opened:
         if value["_type"] != STATEMENT or not isinstance(value["predicate"], dict):
             raise ValueError
         subject = {str(one["name"]): "sha256:" + str(one["digest"]["sha256"]) for one in _list(value["subject"])}
-        return Opened(str(value["predicateType"]), subject, value["predicate"], _encoding(text), signature)
+        return Opened(str(value["predicateType"]), subject, value["predicate"], _encoding(text), signature,
+                      str(envelope["signatures"][0].get("keyid", "")))
     except (ValueError, KeyError, TypeError, binascii.Error):
         raise ValueError("it is no signed in-toto statement") from None
 

@@ -9,18 +9,29 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step, canonical_json, digest_of
+from . import attached
 from .base_cache import BaseCache
 from .container import BuildContainer, companions
+from .describing import Describing
 from .installing import left_out, obstacle
 from .layers import single_file_layer
 from .publish import find_tag, push_image
 from .record import FORMAT, Record, Reference, Release, parse_record, parse_reference
-from .registry import RECORD_LABEL, RECORD_PATH, SERIES_LABEL, Registry, content_digest, fetch_record
+from .registry import (
+    MANIFEST_LIMIT,
+    MANIFESTS,
+    RECORD_LABEL,
+    RECORD_PATH,
+    SERIES_LABEL,
+    Registry,
+    content_digest,
+    fetch_record,
+)
 
 try:
     import docker
@@ -34,7 +45,7 @@ class ImageBuild:
     :param params: the module's parameters.
 
     An image that was built from an equal source lies under the tag ``source-<its digest>``; then nothing is to be done,
-    and that took four requests to the registry and none to Docker.
+    and that took four requests to the registry, with a key one more, and none to Docker.
     """
 
     writes = True
@@ -46,19 +57,24 @@ class ImageBuild:
         self.tag = "source-" + self.digest.split(":")[1]
         self.base = parse_reference(self.source["base"])
         self.release: Release | None = None
+        self.describing = Describing(params)
 
     def plan(self) -> Plan:
         with self._registry() as registry:
             found = find_tag(registry, self.tag)
+            signed = not self.describing.by or (found and attached.signed_by(registry, found) == self.describing.by)
         if found:
             self.release = self._fetch(found)
-        steps = () if self.release else self._steps()
-        after = {"name": self.source["name"], "source": self.digest, "built": True}
-        return Plan(
-            steps, {**after, "built": not steps}, after, {"source": self.digest, "steps": [s.name for s in steps]}
-        )
+        describe = Step("describe", f"look into the image, and sign what is in it as {self.describing.by}")
+        steps = self._steps() if not self.release else () if signed else (describe,)
+        after = {"name": self.source["name"], "source": self.digest, "built": True, **({"signed_by": self.describing.by} if self.describing.by else {})}
+        before = {**after, "built": bool(found), **({"signed_by": self.describing.by if signed else ""} if self.describing.by else {})}
+        return Plan(steps, before, after, {"source": self.digest, "steps": [s.name for s in steps]})
 
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
+        if self.release:
+            self._describe(self.release, timings)
+            return {}
         archive = self.params["archive"]
         if not archive or not os.path.isfile(archive):
             raise DomainError(
@@ -83,6 +99,7 @@ class ImageBuild:
             "series": self.source["series"],
             "modules": len(release.record.modules) if release else 0,
             "notes": list(release.record.raw.get("notes", [])) if release else [],
+            "signer": self.describing.line,
         }
 
     def _steps(self) -> tuple[Step, ...]:
@@ -94,12 +111,13 @@ class ImageBuild:
         if self.source["python_lock"]:
             steps.append(Step("python_lock", "install the Python lock"))
         steps.append(Step("digests", "take the modules' digests"))
-        steps.append(Step("push", f"push the image to {self.params['registry']}/{self.params['repository']}"))
+        signed = f", signed as {self.describing.by}" if self.describing.by else ""
+        steps.append(Step("push", f"push the image to {self.params['registry']}/{self.params['repository']}, with SBOM and provenance{signed}"))
         return tuple(steps)
 
     def _build(self, archive: str, work: str, timings: dict[str, float]) -> Release:
         client = _docker()
-        self._timed(timings, "pull", lambda: self._pull(client))
+        self._timed(timings, "pull", lambda: self._pull(client, self.base))
         installs = bool(self.source["system_packages"] or self.source["python_lock"])
         layers = []
         name = "sysgenpro-build-" + self.digest.split(":")[1][:12]
@@ -120,11 +138,34 @@ class ImageBuild:
             layers.append((archive, "add-ons"))
             content = self._timed(timings, "digests", lambda: self._record(container, base))
             path = container.python_path
+            contents = self._timed(timings, "contents", lambda: container.contents(self._places))
         layer = os.path.join(work, "record.tar.gz")
         single_file_layer(layer, RECORD_PATH, content)
         layers.append((layer, "release record"))
-        reference = self._timed(timings, "push", lambda: self._push(layers, content, path))
-        return Release(reference.digest, str(reference), parse_record(content))
+        record = parse_record(content)
+        docker_version = str(client.version().get("Version", ""))
+
+        def describe(target: Registry, image: Reference, descriptor: Mapping[str, Any]) -> None:
+            attached.push(target, descriptor, self.describing.documents(image, record.raw, contents, docker_version), self.describing.by)
+
+        reference = self._timed(timings, "push", lambda: self._push(layers, content, path, describe))
+        return Release(reference.digest, str(reference), record)
+
+    @property
+    def _places(self) -> list[str]:
+        return ["/" + addon["place"] for addon in self.source["addons"]]
+
+    def _describe(self, release: Release, timings: dict[str, float]) -> None:
+        """Of an image that is there: it is looked into as it is, and the statement says that the builder did not see it made."""
+        client, image = _docker(), parse_reference(release.reference)
+        self._timed(timings, "pull", lambda: self._pull(client, image))
+        name = "sysgenpro-describe-" + image.digest.split(":")[1][:12]
+        with BuildContainer(client, str(image), name, "none", [], {}, self.source["command"]) as container:
+            contents = self._timed(timings, "contents", lambda: container.contents(self._places))
+        documents = self.describing.documents(image, release.record.raw, contents, str(client.version().get("Version", "")), afterwards=True)
+        with self._registry() as registry:
+            body, headers = registry.get("/manifests/" + image.digest, MANIFEST_LIMIT, MANIFESTS)
+            attached.push(registry, {"mediaType": headers.get("Content-Type", ""), "digest": image.digest, "size": len(body)}, documents, self.describing.by)
 
     def _read_base(self, container: BuildContainer) -> bytes:
         """What is kept of the base's modules; read now if nothing is, since nothing is installed yet."""
@@ -139,8 +180,7 @@ class ImageBuild:
         return found
 
     def _record(self, container: BuildContainer, base: bytes) -> bytes:
-        places = ["/" + addon["place"] for addon in self.source["addons"]]
-        said = container.describe(places, base)
+        said = container.describe(self._places, base)
         if said["series"] != self.source["series"]:
             raise DomainError(
                 "wrong_series",
@@ -166,27 +206,28 @@ class ImageBuild:
         record["notes"] = sorted([*said["notes"], *notes_of(Record.parse({**record, "notes": []}))])
         return canonical_json(record).encode()
 
-    def _push(self, layers: list[tuple[str, str]], content: bytes, path: str) -> Reference:
+    def _push(self, layers: list[tuple[str, str]], content: bytes, path: str, describe: Callable[[Registry, Reference, Mapping[str, Any]], None]) -> Reference:
         environment = {"PYTHONPATH": path} if self.source["python_lock"] else {}
         labels = {RECORD_LABEL: content_digest(content), SERIES_LABEL: self.source["series"]}
         with self._registry() as target, self._base_registry() as base:
-            return push_image(target, base, layers, {"labels": labels, "env": environment}, self.tag)
+            return push_image(target, base, layers, {"labels": labels, "env": environment}, self.tag,
+                              lambda image, descriptor: describe(target, image, descriptor))
 
-    def _pull(self, client: Any) -> None:
+    def _pull(self, client: Any, image: Reference) -> None:
         try:
-            client.images.get(str(self.base))
+            client.images.get(str(image))
             return
         except docker.errors.ImageNotFound:
             pass
         login = None
-        if self.params["username"] and self.base.registry == self.params["registry"]:
+        if self.params["username"] and image.registry == self.params["registry"]:
             login = {"username": self.params["username"], "password": self.params["password"]}
         try:
-            client.images.pull(f"{self.base.registry}/{self.base.repository}", tag=self.base.digest, auth_config=login)
+            client.images.pull(f"{image.registry}/{image.repository}", tag=image.digest, auth_config=login)
         except docker.errors.APIError as error:
             raise DomainError(
                 "base_missing",
-                f"the base image {self.base} cannot be pulled: {error.explanation or error}",
+                f"the image {image} cannot be pulled: {error.explanation or error}",
                 unchanged="Nothing was built",
                 advice="Push the base image first, and let the builder's Docker trust the registry",
             ) from error

@@ -20,7 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from .._kernel.errors import DomainError
-from . import builder, declarations, digests, finding, kept
+from . import builder, contents, declarations, digests, finding, kept
 from .layers import LayerWriter
 
 SCRATCH = "/tmp/sysgenpro"  # noqa: S108 - in the container, which is ours alone
@@ -227,6 +227,13 @@ class BuildContainer:
         """Version of every installed Debian package by name."""
         said = self.run(["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n"], "packages")
         return dict(line.split(" ", 1) for line in said.splitlines())
+
+    def contents(self, places: Sequence[str]) -> dict[str, Any]:
+        """What contents.py says is installed. :param places: directories with the source's add-ons."""
+        self.put("contents.py", _text_of(contents))
+        addons = [word for place in places for word in ("--addons", place)]
+        said: dict[str, Any] = json.loads(self.run([self.python, SCRATCH + "/contents.py", *addons], "contents", {"PYTHONPATH": self.python_path, "HOME": SCRATCH}))
+        return said
 
     def wkhtmltopdf(self) -> str | None:
         """Version of wkhtmltopdf, or None."""

@@ -13,7 +13,7 @@ import copy
 import hashlib
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
@@ -52,12 +52,14 @@ def push_image(
     layers: Sequence[tuple[str, str]],
     settings: Mapping[str, Any],
     tag: str,
+    before: Callable[[Reference, Mapping[str, Any]], None] = lambda reference, descriptor: None,
 ) -> Reference:
     """Put an image together and push it.
 
     :param layers: (path of a tar.gz of this host, what made it) in order, above the base's layers.
     :param settings: ``labels`` and ``env`` (``{name: value}``) that come on top of the base's.
     :param tag: keeps the image from being swept out of the registry; nobody names the image by it.
+    :param before: called with the image's reference and descriptor before anybody can find the image, so that no image is without what it puts beside it.
     :raises DomainError: as ``Registry.request``.
     """
     manifest = fetch_manifest(base, base.reference.digest)
@@ -74,7 +76,7 @@ def push_image(
         config.setdefault("rootfs", {"type": "layers"}).setdefault("diff_ids", []).append(inner)
     content = _bytes(_configured(config, settings, [why for _path, why in layers]))
     digest = "sha256:" + hashlib.sha256(content).hexdigest()
-    _upload(target, digest, content)
+    upload(target, digest, content)
     document = _bytes(
         {
             "schemaVersion": 2,
@@ -83,10 +85,10 @@ def push_image(
             "layers": [*manifest["layers"], *described],
         }
     )
+    reference = Reference(target.reference.registry, target.reference.repository, "sha256:" + hashlib.sha256(document).hexdigest())
+    before(reference, {"mediaType": kind, "digest": reference.digest, "size": len(document)})
     target.request("PUT", "/manifests/" + tag, "pull,push", data=document, headers={"Content-Type": kind}).close()
-    return Reference(
-        target.reference.registry, target.reference.repository, "sha256:" + hashlib.sha256(document).hexdigest()
-    )
+    return reference
 
 
 def _configured(base: Mapping[str, Any], settings: Mapping[str, Any], history: Sequence[str]) -> dict[str, Any]:
@@ -123,10 +125,11 @@ def _provide(target: Registry, base: Registry, descriptor: Mapping[str, Any]) ->
 def _upload_file(target: Registry, path: str, digest: str) -> None:
     if not _has(target, digest):
         with open(path, "rb") as stream:
-            _upload(target, digest, stream)
+            upload(target, digest, stream)
 
 
-def _upload(target: Registry, digest: str, data: Any) -> None:
+def upload(target: Registry, digest: str, data: Any) -> None:
+    """A blob, where it is not there yet."""
     if isinstance(data, bytes) and _has(target, digest):
         return
     with target.request("POST", "/blobs/uploads/", "pull,push") as response:

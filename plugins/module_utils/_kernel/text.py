@@ -41,3 +41,8 @@ def local_time(moment: str | None) -> str:
         return "" if moment is None else str(moment)
     known = found if found.tzinfo else found.replace(tzinfo=datetime.timezone.utc)
     return f"{known.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+
+
+def covers(declared: str, what: str) -> bool:
+    """Whether a declaration is of a difference: its very name, or a whole that it is a part of."""
+    return what == declared or what.startswith(declared + ".")

@@ -27,6 +27,11 @@ from .steps.all import Steps
 NO_RETURN = ("let_go", "settle")
 
 
+def made_from(source: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The add-ons that an image's own record names, for people: nobody looked at whether anybody signed them."""
+    return [{"name": str(addon.get("name")), "url": str(addon.get("url") or ""), "commit": str(addon.get("commit") or "")} for addon in source.get("addons") or ()]
+
+
 class Carrying:
     """One instance's operation under way.
 
@@ -52,7 +57,8 @@ class Carrying:
             "before": dict(plan.before), "after": dict(plan.after),
             "steps": [step.as_dict() for step in plan.steps], "release": release.id, "name": release.record.name,
             "reasons": plan.facts["reasons"], "rehearsal": plan.facts["rehearsal"],
-            "who": self.wanted.params["requested_by"], "why": self.wanted.params["reason"]})
+            "who": self.wanted.params["requested_by"], "why": self.wanted.params["reason"],
+            "provenance": plan.facts.get("provenance") or {"sources": made_from(release.record.source), "base": release.record.source.get("base")}})
         return self.handlers(kind, release, {"operation": operation})
 
     def give_up(self, plan: Plan, handlers: Steps, error: DomainError) -> None:

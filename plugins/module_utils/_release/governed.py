@@ -10,6 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from .._estate.differences import differing
+from .._estate.running import drifted
+from .._governance import built
+from .._governance.estate import estate_facts
 from .._governance.gate import InstanceGate
 from .._governance.moments import hours_between, read, written
 from .._instance.shop import DATABASE_ERRORS, at_work, running_imports, unposted_closings
@@ -22,7 +26,7 @@ from .observed import Observed
 from .parts import Parts
 from .recovery import recovery_params
 from .room import room
-from .status import operations
+from .status import hands, operations
 
 # How many of the newest operations may have ended without being written down.
 LATELY = 50
@@ -45,7 +49,7 @@ class Governed:
             # Who approved a change of the schema approved it of the structure that they saw.
             plan = replace(plan, subject={**plan.subject, "structure": structure(self.parts.database)})
         facts = self._facts(self.gate, plan, wanted, seen)
-        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict()})
+        return replace(plan, facts={**plan.facts, "gates": self.gate.judge(facts).as_dict(), "provenance": built.short(facts)})
 
     def admit(self, plan: Plan, wanted: Desired, seen: Observed) -> None:
         """Judge once more, write it down, and let it pass or not.
@@ -106,7 +110,8 @@ class Governed:
         request = {"by": wanted.params["requested_by"], "reason": wanted.params["reason"], "state": "released" if wanted.state == "planned" else wanted.state}
         return gate.facts(told, request, {
             "recovery_point": _readable(lambda: self._recovery_point(wanted, now)) if gate.asks("recovery_point") else None,
-            "rehearsal": _rehearsal(wanted, seen, now), **self._shop(gate, seen),
+            "rehearsal": _rehearsal(wanted, seen, now), **self._shop(gate, seen), **self._beside(gate, str(plan.after.get("image") or ""), wanted, seen),
+            **estate_facts(gate, str(told["image"] or ""), _found(gate.governance.policy.baseline, told, wanted, seen) if gate.asks("differences") else []),
             "room": _readable(lambda: room(wanted, seen, self.parts.runtime.share())) if gate.asks("headroom") else None})
 
     def _shop(self, gate: InstanceGate, seen: Observed) -> dict[str, Any]:
@@ -117,6 +122,16 @@ class Governed:
             "imports": ("imports", lambda: {"running": running_imports(database)}),
             "closings": ("closings", lambda: {"open": unposted_closings(database)})}
         return {name: _readable(way) if seen.database.odoo and gate.asks(kind) else None for name, (kind, way) in ways.items()}
+
+    def _beside(self, gate: InstanceGate, image: str, wanted: Desired, seen: Observed) -> dict[str, Any]:
+        """What lies beside the image in its registry. One that does not answer closes the gates that ask for it, and no others: a way back may need none."""
+        if wanted.reference is None or wanted.reference.digest != image or not any(gate.asks(kind) for kind in built.KINDS):
+            return built.nothing()
+        try:
+            found = self.parts.attached(wanted.reference)
+        except DomainError as error:
+            return built.nothing(f"it cannot be read: {error.message}")
+        return gate.built(image, seen.target.record.source if seen.target else None, found.documents, found.by, found.cosign)
 
     def _recovery_point(self, wanted: Desired, now: datetime.datetime) -> dict[str, Any] | None:
         """The newest verified point that this machine signed, wherever who releases says that points lie."""
@@ -135,6 +150,23 @@ def _readable(ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None
     except UNREADABLE as error:
         return {"problem": error.message if isinstance(error, DomainError) else f"{type(error).__name__}: {error}".strip()}
     return None if found is None else {**found, "problem": ""}
+
+
+def _found(baseline: Mapping[str, Any], told: Mapping[str, Any], wanted: Desired, seen: Observed) -> list[dict[str, Any]]:
+    """What this release would make otherwise than the policy's baseline, and what runs now otherwise than it was released.
+
+    What runs otherwise holds up another release, so that somebody looks at it before its traces are gone. The same release again takes it back.
+    """
+    params = wanted.params
+    settings = {"data_class": wanted.identity["data_class"], **{key: params[key] for key in ("processes", "config", "modules", "languages")}}
+    found = [{"what": one["what"], "said": f"{one['value']!r}, baseline {one['baseline']!r}"} for one in differing(baseline, settings, only=True)]
+    applied = seen.database.applied
+    if not applied or not seen.colour or told["from"] == told["to"]:
+        return found
+    places = {name: {"running": one.running, "image": one.image, "hands": hands(one.config)}
+              for name, one in seen.places.items()}
+    drift = drifted({"image": applied["image"], "colour": seen.colour}, places, seen.front)
+    return found + [{"what": f"running.{one['what']}", "said": f"{one['recorded']}; found: {one['found']}; {one['who']}"} for one in drift]
 
 
 def _rehearsal(wanted: Desired, seen: Observed, now: datetime.datetime) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .._governance.cluster_place import found_in
 from .._governance.place import Governance, found
-from .._image.record import Release
+from .._image.attached import Attached, fetch_attached
+from .._image.record import Reference, Release
 from .._image.registry import fetch_record
 from .._instance.data import Data
 from .._instance.database import Database
@@ -40,6 +42,7 @@ class Parts:
     :param sessions: sees whether the session store lets the instance in.
     :param prove: ``prove.prove``. :param request: ``prove.request``.
     :param recovery: what takes, verifies and restores recovery points, from parameters of ``pg_recovery_point``.
+    :param attached: what lies beside an image in its registry, by the image's reference.
     :param governance: what governs the machine; None where nothing does.
     """
 
@@ -56,6 +59,7 @@ class Parts:
     request: Callable[..., Any] = request
     recovery: Callable[[Mapping[str, Any]], RecoveryOperation] = RecoveryOperation
     governance: Callable[[], Governance | None] = lambda: None
+    attached: Callable[[Reference], Attached] = lambda reference: Attached()
 
 
 def on_this_machine(wanted: Desired) -> Parts:
@@ -74,10 +78,14 @@ def on_this_machine(wanted: Desired) -> Parts:
         else:
             check_place(params)
 
+    def governance() -> Governance | None:
+        return found_in(runtime.api, runtime.namespace) if isinstance(runtime, KubernetesRuntime) else found()
+
     return Parts(
         **world, data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
         edge=Edge(params["edge"], wanted.instance), sessions=lambda: check_session(session),
-        where=where, governance=found,
+        where=where, governance=governance,
+        attached=lambda reference: fetch_attached(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")),
         record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
 
 

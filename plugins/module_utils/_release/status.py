@@ -9,6 +9,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from .._estate.machine import recorded_of
+from .._estate.running import CHANGED_BY
 from .._instance.database import Database
 from .._instance.names import COLOURS
 from .._kernel.files import read_text
@@ -27,7 +29,10 @@ def status(params: Mapping[str, Any], runtime: Runtime, front: Front, database: 
     back = database.since_another() if seen.applied else []
     journal = Journal(state)
     entries = journal.read()
+    newest = operations(journal.history, params["history"])
     return {
+        "places": {place: {"running": found.running, "image": found.image, "made": "", "hands": hands(found.config)} for place, found in sorted(places.items())},
+        "recorded": recorded_of(newest),
         "instance": {
             "name": instance, "identity": _without(seen.identity, "singleton"), "colour": leads if leads in COLOURS else None,
             "release": rows[0] if rows else None, "since": rows[0]["at"] if rows else None, "way_back": described(back),
@@ -36,7 +41,7 @@ def status(params: Mapping[str, Any], runtime: Runtime, front: Front, database: 
             "undo_database": database.undo if database.undo in seen.databases else None,
         },
         "history": [{**row, "here": number < len(own(rows))} for number, row in enumerate(rows)],
-        "operations": operations(journal.history, params["history"]),
+        "operations": newest,
     }
 
 
@@ -44,6 +49,11 @@ def operations(directory: str, limit: int) -> list[list[dict[str, Any]]]:
     """The journals of the newest operations, newest first. Their names begin with their time."""
     names = sorted(os.listdir(directory), reverse=True)[:limit] if os.path.isdir(directory) else []
     return [parse_entries(read_text(os.path.join(directory, name)) or "") for name in names]
+
+
+def hands(config: str) -> str:
+    """Who changed a place by hand, as a cluster's runtime says it in place of a configuration that is asked for."""
+    return config[len(CHANGED_BY):] if config.startswith(CHANGED_BY) else ""
 
 
 def _without(value: Mapping[str, Any] | None, key: str) -> dict[str, Any] | None:

@@ -192,7 +192,7 @@ s3.delete_object(Bucket="ledger", Key="{key}", VersionId=marker["VersionId"])
 def outside(estate: Estate, directory: Path) -> list[str]:
     """The guide's script on a copy of the ledger, where nothing of this collection is."""
     raw = base64.b64decode(estate.machine.sh(f"cp /etc/sysgenpro/governance/allowed_signers /root/ && tar -C {LEDGER} -cf - . | base64"))
-    copy = directory / "copy"
+    copy = directory / INSTANCE
     with tarfile.open(fileobj=io.BytesIO(raw)) as archive:
         archive.extractall(copy, filter="data")
     (directory / "allowed_signers").write_text(estate.machine.sh("cat /etc/sysgenpro/governance/allowed_signers"))

@@ -74,9 +74,9 @@ class Instance:
             "all": {"vars": {"lab_cluster": where.facts(life.the())}, "children": {"clusters": {"hosts": {CLUSTER: {}}}, "instances": {"hosts": {self.name: own}}}}}))
 
     def play(self, verb: str, fails: bool = False, **variables: Any) -> str:
-        """A verb on this instance; what it printed."""
+        """A verb on this instance, or a play of a test by its path; what it printed."""
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("ansible-playbook")), f"sysgenpro.odoo.{verb}", "-i", str(self.state / "inventory"),
+            [str(Path(sys.executable).with_name("ansible-playbook")), verb if "/" in verb else f"sysgenpro.odoo.{verb}", "-i", str(self.state / "inventory"),
              "-e", json.dumps(variables)], cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=420, env={
                 **os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "true",
                 "ANSIBLE_VAULT_IDENTITY_LIST": f"uat@{self.state / 'vault'}", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"})

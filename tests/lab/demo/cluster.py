@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -29,11 +30,19 @@ def kubectl(*arguments: str, given: str | None = None) -> str:
     return prepare.lab("cluster", "kubectl", "--", *arguments, given=given)
 
 
-def up(state: Path) -> None:
-    """Bring up cluster, services and builder, and have base image and toolbox in the registry under the names that the inventory reads."""
+def up(state: Path, fresh: bool) -> None:
+    """Bring up cluster, services and builder, and have base image and toolbox in the registry under the names that the inventory reads.
+
+    :param fresh: the builder anew, with the store of recovery points on it.
+    """
     prepare.lab("cluster", "up")
     prepare.lab("cluster", "services")
+    if fresh and BUILDER in json.loads(prepare.lab("inventory")):
+        prepare.lab("down", BUILDER)
     prepare.lab("up", BUILDER, "--image", "debian13-warm")
+    # It is a store's name, too, for pods that know none of the machines' names.
+    prepare.lab("cert", json.loads(prepare.lab("inventory"))[BUILDER])
+    os.environ["DEMO_VERSITYGW"] = prepare.lab("tool", "versitygw").strip()
     base = prepare.lab("cluster", "stock", "odoo-19.0").strip()
     (state / "bases.yml").write_text(f"odoo-19.0: {base}\n", encoding="utf-8")
     toolbox = prepare.lab("cluster", "stock", "toolbox", "--repository", "toolbox").strip()
@@ -53,14 +62,15 @@ def forget(instances: Sequence[str]) -> None:
         kubectl("-n", name, "delete", "pods", "--all", "--grace-period=1", "--wait=false")
     kubectl("delete", "namespace", *instances, "--ignore-not-found", "--timeout=180s")
     for name in instances:
-        _psql("select format('drop database %I with (force)', datname) from pg_database where starts_with(datname, '{0}') \\gexec\n"
+        psql("select format('drop database %I with (force)', datname) from pg_database where starts_with(datname, '{0}') \\gexec\n"
               "select format('drop role %I', rolname) from pg_roles where starts_with(rolname, '{0}') \\gexec\n".format(name.replace("-", "_")))
 
 
-def _psql(text: str) -> None:
+def psql(text: str, database: str = "postgres") -> str:
+    """Run statements as the server's administrator and return what they print."""
     service = json.loads(prepare.lab("cluster", "where"))["services"]["postgresql"]
-    kubectl("-n", service["namespace"], "exec", "-i", "postgresql-0", "--",
-            "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "/var/run/postgresql", "-U", "postgres", given=text)
+    return kubectl("-n", service["namespace"], "exec", "-i", "postgresql-0", "--", "psql", "-XAtq", "-v", "ON_ERROR_STOP=1",
+                   "-h", "/var/run/postgresql", "-U", "postgres", "-d", database, given=text)
 
 
 def template(instances: Sequence[str]) -> None:

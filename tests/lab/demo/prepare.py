@@ -21,6 +21,7 @@ HOSTS = {
     "acme-production": "acme.example.test", "bodega-production": "bodega.example.test",
     "acme-scratch": "acme-scratch.example.test", "corner-production": "corner.example.test",
     "acme-kubernetes": "acme.kubernetes.example.test", "bodega-kubernetes": "bodega.kubernetes.example.test",
+    "acme-uat-kubernetes": "acme.uat.kubernetes.example.test", "acme-scratch-kubernetes": "acme-scratch.kubernetes.example.test",
 }
 TEMPLATE = "/var/lib/sysgenpro/templates/odoo-19.0"
 AWKWARD = """it's "q" {{ 1/0 }} $HOME \\ %s {% x %} Ö東#;"""

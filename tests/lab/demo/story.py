@@ -186,7 +186,7 @@ class Story:
         self._chapter("r1 becomes what runs in production")
         self._promote("r1", "production")
         self._chapter("Two shops at work in production, from here to the end")
-        self.load = Load(self.state, dict.fromkeys(TENANTS, self.addresses["vm-prod-1"]), authority)
+        self.load = Load(self.state, {name: self._edge(name) for name in self.tenants}, authority)
         passed["r2"].result()
         self._chapter("r2 in production: function bodies changed")
         self._promote("r2", "production")
@@ -201,23 +201,29 @@ class Story:
         self._chapter("r6 in production: only static files and configuration")
         self._promote("r6", "production")
 
-    def _site(self, environment: str) -> Outcome:
-        outcome = self.playbooks.run("site", environment)
+    def _edge(self, _tenant: str) -> str:
+        """The address at which an instance answers."""
+        return self.addresses["vm-prod-1"]
+
+    def _site(self, environment: str) -> None:
+        self.playbooks.run("site", environment)
         prepare.template([{"uat": "vm-uat-1", "production": "vm-prod-1"}[environment]])
-        return outcome
 
     def _release(
         self, name: str, environment: str, variables: Mapping[str, Any] | None = None, fails: bool = False
     ) -> Outcome:
         given = {"instance_release": name, "release_reason": f"{name} by the demo", **(variables or {})}
-        return self.playbooks.run("release", environment, given, fails=fails)
+        return self._play("release", environment, given, fails)
+
+    def _play(self, verb: str, environment: str, variables: Mapping[str, Any], fails: bool = False) -> Outcome:
+        """Run a playbook on an environment's instances."""
+        return self.playbooks.run(verb, environment, variables, fails=fails)
 
     def _promote(self, name: str, environment: str) -> None:
         """Plan, then release. UAT's copy of the data says nothing about production's pause, so only production's is rehearsed."""
         variables = CONFIG if name == "r6" else {}
         if name != "r1":
-            self.playbooks.run("plan", environment, {
-                "instance_release": name, **variables, "plan_rehearse": name == "r3" and environment == self.serving})
+            self._play("plan", environment, {"instance_release": name, **variables, "plan_rehearse": name == "r3" and environment == self.serving})
         self._release(name, environment, variables)
 
     def _undone(self, name: str) -> None:

@@ -33,7 +33,8 @@ _ODOO = ("ca-certificates", "curl", "procps", "python3-redis", "python3-pip")
 
 _TOOLBOX = (
     "ca-certificates", "openssh-client", "postgresql-client-17", "procps", "python3", "python3-boto3", "python3-cryptography", "python3-kubernetes",
-    "python3-packaging", "python3-psycopg2", "python3-requests", "python3-yaml", "restic",
+    "python3-dateutil", "python3-icalendar", "python3-jmespath", "python3-packaging", "python3-psycopg2", "python3-requests", "python3-yaml", "restic",
+    "tzdata",
 )  # fmt: skip
 
 #: Never start daily package updates in a test machine: they hold dpkg's lock. A role may enable them.

@@ -24,6 +24,8 @@ SECRETS = {"recovery": "p"}
     ({"instance_recovery": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "keep_abandoned": 3}},
      {"repository": {"location": "s3:https://s3.test/acme", "access_key": "a", "secret_key": "b", "password": "p"}, "secret_names": ["recovery"],
       "keep_abandoned": 3}),
+    ({"instance_cluster": "lab", "instance_authorities": {"recovery": "PEM"}}, {"repository": {
+        "location": "/var/lib/sysgenpro/recovery/acme", "password": "p", "ca_path": "/etc/sysgenpro/toolbox/recovery.crt"}, "secret_names": ["recovery"]}),
     ({"instance_recovery": {"retention": {"last": 1}, "schedule": {"capture": "daily"}}},
      {"repository": {"location": "/var/lib/sysgenpro/recovery/acme", "password": "p"}, "secret_names": ["recovery"]}),
 ])

@@ -5,7 +5,12 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
+import jinja2
 from ansible_collections.sysgenpro.odoo.plugins.filter.release_pages import release_pages
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import local_time
 
 HEADER = {
     "at": "2026-11-21T10:00:00.000+00:00", "seconds": 0.0, "event": "open", "operation": "20261121T100000-released-ab",
@@ -85,3 +90,33 @@ def test_names_make_no_paths():
 
 def test_a_torn_journal_is_left_out():
     assert _pages(acme_uat=[[], DONE[1:]]) == []
+
+
+# -- the page, as Jinja makes it ------------------------------------------------------------------
+
+def _page(provenance):
+    templates = Path(__file__).parents[4] / "roles" / "report" / "templates"
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(templates), undefined=jinja2.StrictUndefined, autoescape=False)
+    environment.filters["sysgenpro.odoo.local_time"] = local_time
+    header = {**HEADER, **({"provenance": provenance} if provenance else {})}
+    text = environment.get_template("release.html.j2").render(__role_page=_pages(acme_uat=[[header, *DONE[1:]]])[0], __report_index="index.html")
+    return " ".join(re.sub("<[^>]*>", " ", text).split())
+
+
+SHOP = {"name": "<shop>", "url": "u", "commit": "ab" * 20, "signed_by": "vera@example.com", "reviewed": True}
+BUILT = {"by": "build@example.com", "builder": "urn:sysgenpro:builder:b1", "base": "sha256:" + "d" * 64, "finished": "2026-11-20T10:00:00+00:00", "afterwards": False,
+         "components": 363, "signed": ["build@example.com (ssh)"], "sources": [SHOP, {"name": "local", "url": "", "commit": "", "signed_by": "", "reviewed": False}]}
+
+
+def test_the_page_says_where_it_comes_from():
+    said = _page(BUILT)
+    assert "by b1, provenance signed by build@example.com ." in said.replace("com.", "com .") and "names 363 components" in said
+    assert "Image signed by build@example.com (ssh)" in said and "&lt;shop&gt; abababababab vera@example.com , reviewed" in said.replace("com,", "com ,")
+    assert "local a folder" in said and "after it was built" not in said
+    assert "after it was built" in _page({**BUILT, "afterwards": True}) and "Nobody's signature" in _page({**BUILT, "signed": []})
+
+
+def test_the_page_says_what_was_not_verified():
+    said = _page({"base": "r/odoo@sha256:" + "d" * 64, "sources": [{"name": "shop", "url": "u", "commit": "ab" * 20}]})
+    assert "provenance was not verified" in said and "shop abababababab" in said and "sha256:dddddddddddd" in said
+    assert "Where it comes from" not in _page(None), "a journal of before that was noted"

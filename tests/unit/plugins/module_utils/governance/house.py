@@ -18,9 +18,10 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.argumen
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.info import information
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.ledger import Ledger
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.place import Governance, found
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.signers import LEDGER, ROLES
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.signers import ROLES
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.arguments import filled
 
+LEDGERS = "ledger-acme-*@sysgenpro"
 UTC = datetime.timezone.utc
 NOW = datetime.datetime(2026, 11, 30, 21, 0, tzinfo=UTC)     # a Monday, 22:00 in Berlin
 PLAN = "sha256:" + "a1" * 32
@@ -29,7 +30,7 @@ IMAGE = "sha256:" + "c3" * 32
 INSTANCE = "acme-production"
 PEOPLE: dict[str, tuple[str, ...]] = {
     "rita@example.com": ("request",), "anna@example.com": ("app",), "aron@example.com": ("app",), "dora@example.com": ("schema",),
-    "emil@example.com": ("emergency",), "vera@example.com": ("review",), "build@example.com": ("evidence",),
+    "emil@example.com": ("emergency",), "vera@example.com": ("review",), "build@example.com": ("evidence", "build", "image"),
 }
 POLICY: dict[str, Any] = {
     "default": "production",
@@ -60,8 +61,8 @@ class House:
         self.kept = directory / "kept"
         for path in (self.place, self.kept):
             path.mkdir()
-        Signer(str(self.kept / "ledger_key"), namespace=LEDGER).make_key()
-        self.lines.append(f'ledger@vm-1 namespaces="{LEDGER}" ' + Signer(str(self.kept / "ledger_key")).public)
+        Signer(str(self.kept / "ledger_key")).make_key()
+        self.lines.append(f'ledger@vm-1 namespaces="{LEDGERS}" ' + Signer(str(self.kept / "ledger_key")).public)
         self.write()
 
     def line(self, name: str, *namespaces: str, bounds: str = "") -> str:

@@ -17,11 +17,14 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._documents.signing import Signer
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance import audit as audit_module
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance import signers as signers_module
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.signers import LEDGER, Signers
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.statements import opened, sealed, statement
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.house import (
     INSTANCE,
+    LEDGERS,
     NOW,
     PLAN,
     House,
@@ -84,7 +87,7 @@ def entry(house: House, sequence: int, key: str, previous: str, at: datetime.dat
     value = statement("urn:sysgenpro:ledger-entry:1", {"plan": PLAN}, {
         "instance": INSTANCE, "sequence": sequence, "previous": previous, "at": at.isoformat(), "kind": "release", "writer": writer,
         "body": {"operation": "forged", "outcome": "done", "plan": PLAN}})
-    return (json.dumps(sealed(value, Signer(key, namespace=LEDGER).sign), indent=0) + "\n").encode()
+    return (json.dumps(sealed(value, Signer(key, namespace=LEDGER.format(INSTANCE)).sign), indent=0) + "\n").encode()
 
 
 def other_key(house: House) -> None:
@@ -120,7 +123,7 @@ def empty(house: House) -> None:
 FORGERIES: list[tuple[Callable[[House], None], int, str]] = [
     (edit, 3, "no signed in-toto statement"), (one_letter, 3, ""), (drop, 3, "it is missing"), (reorder, 3, "it was written as number 4"), (cut_off, 5, "cut off at its end"),
     (replay, 3, "it is an entry of acme-uat"), (other_key, 5, "not signed by a key that ledger@vm-1 has"),
-    (persons_key, 5, "not signed by a key that anna@example.com has for ledger@sysgenpro"), (moved_time, 5, "before the entry before it"),
+    (persons_key, 5, "no key of anna@example.com may write into the ledger of acme-production"), (moved_time, 5, "before the entry before it"),
     (fork, 5, "forked or written anew"), (written_anew, 4, "does not name the entry before it"), (empty, 5, "cut off at its end")]
 
 
@@ -181,7 +184,7 @@ def test_a_file_beside_the_entries_is_told(house: House) -> None:
     (',valid-after="20261130Z",valid-before="20261202Z"', True), (',valid-before="20261130210000Z"', False), (',valid-after="20261201Z"', False)])
 def test_key_before_and_after_its_validity(house: House, bounds: str, fits: bool) -> None:
     """The entries are of 30 November, 21:00 to 1 December, 01:00."""
-    house.lines[-1] = house.lines[-1].replace(f'"{LEDGER}"', f'"{LEDGER}"{bounds}')
+    house.lines[-1] = house.lines[-1].replace(f'"{LEDGERS}"', f'"{LEDGERS}"{bounds}')
     house.write()
     assert (house.ask("ledger")["findings"] == []) == fits
 
@@ -209,7 +212,7 @@ def test_a_clock_that_was_set_back(house: House) -> None:
 
 def test_a_machine_whose_key_nobody_lists(house: House) -> None:
     house.lines.pop()
-    house.lines.append(house.line("ledger@vm-1", LEDGER))
+    house.lines.append(house.line("ledger@vm-1", LEDGERS))
     house.write()
     (house.kept / "heads" / f"{INSTANCE}.json").unlink()
     house.directory = house.directory / "other"
@@ -258,3 +261,92 @@ def test_public_tools_say_the_same(house: House) -> None:
 def test_public_tools_find_forgeries(house: House, forge: Callable[[House], None]) -> None:
     forge(house)
     assert outside(house).returncode != 0
+
+
+# -- whose ledger ---------------------------------------------------------------------------------
+
+def other_machine(house: House, pattern: str) -> bytes:
+    """The next entry, by the key of another machine that shares the store. Returns it."""
+    key = Signer(str(house.directory / "other_machine"))
+    key.make_key()
+    house.lines.append(f'ledger@vm-2 namespaces="{pattern}" {key.public}')
+    house.write()
+    return entry(house, 6, key.key, house.ledger().entry(5).digest, house.now, "ledger@vm-2")
+
+
+@pytest.mark.parametrize(("pattern", "fits"), [
+    ("ledger-acme-production@sysgenpro", True), ("ledger-*-production@sysgenpro", True), ("ledger-acme-productio?@sysgenpro", True),
+    ("ledger-bodega-*@sysgenpro", False), ("ledger-acme@sysgenpro", False), ("ledger-acme-uat@sysgenpro", False)])
+def test_a_machines_key_writes_into_its_own_ledgers(house: House, pattern: str, fits: bool) -> None:
+    write(house.path(6), other_machine(house, pattern))
+    found = house.ask("ledger")["findings"]
+    assert found == ([] if fits else [{"sequence": 6, "problem": f"no key of ledger@vm-2 may write into the ledger of {INSTANCE}, or not at 2026-12-01T01:00:00+00:00"}])
+    if shutil.which("jq"):
+        assert (outside(house).returncode == 0) == fits, "ssh-keygen matches the pattern as we do"
+
+
+def test_a_machine_does_not_write_where_its_key_may_not(house: House) -> None:
+    with pytest.raises(DomainError) as error:
+        house.ledger("bodega-production").append("release", {"plan": PLAN}, {"operation": "x"})
+    assert error.value.code == "ledger_key_unknown"
+
+
+# -- what an audit costs --------------------------------------------------------------------------
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Programs that were run to verify a signature."""
+    ran: list[str] = []
+    real = signers_module.ended
+
+    def counted(arguments: Any, **more: Any) -> Any:
+        ran.append(arguments[0])
+        return real(arguments, **more)
+
+    monkeypatch.setattr(signers_module, "ended", counted)
+    return ran
+
+
+def test_an_audit_verifies_each_signature_once(house: House, processes: list[str]) -> None:
+    found = house.ask("ledger")
+    assert processes == ["ssh-keygen"] * 6 and found["verified"] == 6, "five entries, and the decision in one of them"
+
+
+def test_after_a_checkpoint_only_what_is_new_is_verified(house: House, processes: list[str]) -> None:
+    head = house.ask("ledger")["head"]
+    house.ledger().append("release", {"plan": PLAN}, {"operation": "x", "outcome": "undone", "plan": PLAN})
+    processes.clear()
+    found = house.ask("ledger", checkpoints=[head], since_checkpoint=True)
+    assert (found["findings"], found["verified"], len(processes), len(found["entries"])) == ([], 1, 1, 6)
+    assert house.ask("ledger", checkpoints=[head])["verified"] == 7, "only where it is asked for"
+    house.lines.append("# another list")
+    house.write()
+    assert house.ask("ledger", checkpoints=[head], since_checkpoint=True)["verified"] == 7
+
+
+@pytest.mark.parametrize(("forge", "sequence", "said"), FORGERIES, ids=[case[0].__name__ for case in FORGERIES])
+def test_forged_before_the_checkpoint(house: House, forge: Callable[[House], None], sequence: int, said: str) -> None:
+    """The chain is held against the checkpoint without a signature, and then nothing differs from an audit of all."""
+    head = house.ask("ledger")["head"]
+    forge(house)
+    found = house.ask("ledger", checkpoints=[head], since_checkpoint=True)
+    assert any(finding["sequence"] == sequence and said in finding["problem"] for finding in found["findings"])
+    assert found == house.ask("ledger", checkpoints=[head])
+
+
+def test_an_audit_looks_at_few_entries_at_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bounded in processes by the processors, and in entries by a constant."""
+    monkeypatch.setattr(audit_module, "AT_ONCE", 2)
+    real, now, most = signers_module.ended, [0], [0]
+
+    def counted(arguments: Any, **more: Any) -> Any:
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        try:
+            return real(arguments, **more)
+        finally:
+            now[0] -= 1
+
+    monkeypatch.setattr(signers_module, "ended", counted)
+    assert house.ask("ledger")["findings"] == []
+    assert 1 <= most[0] <= len(os.sched_getaffinity(0))

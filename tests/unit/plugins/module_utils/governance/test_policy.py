@@ -20,6 +20,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.judging
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.place import found
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._governance.signers import ROLES, Signers
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.build_gates import BUILD_TABLE
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.governance.house import (
     IMAGE,
     INSTANCE,
@@ -38,12 +39,15 @@ NOTHING: dict[str, Any] = {
     "plan": {"digest": PLAN, "class": "update", "strategy": "hold", "from": "a", "to": "b", "image": IMAGE, "updates": 2, "steps": ["pull"]},
     "lower": None, "recovery_point": None, "rehearsal": {"ok": None, "hours": None, "pause": None, "max_pause": 55},
     "calendar": {"time_zone": "Europe/Berlin", "freezes": [], "window": None, "windows": 0, "next_window": None, "shop_open": False, "shop_until": None, "next_moment": "2026-12-01"},
-    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [],
-    "room": None, "imports": None, "closings": None, "incidents": []}
+    "decisions": [], "signers": {role: SIGNERS.people(role, NOW) for role in ROLES}, "pos": {"open": None}, "scan": None, "sbom": None, "differences": [], "waves": None,
+    "room": None, "imports": None, "closings": None, "incidents": [],
+    "provenance": None, "sources": [], "image_signatures": [], "attached": {"provenance": "there is none", "sbom": "there is none", "signatures": "there is none"}}
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
     facts = copy.deepcopy(NOTHING)
+    if not path:
+        return {**facts, **value}
     *outer, last = path.split(".")
     target = facts
     for key in outer:
@@ -63,7 +67,13 @@ def verdict(gate: dict[str, Any], facts: dict[str, Any]) -> Verdict:
 LOWER = {"instance": "acme-uat", "image": IMAGE, "since": "x", "hours": 30.0, "incidents": []}
 SCAN = {"by": "b", "made": "x", "hours": 1.0, "tool": "trivy", "counts": {"critical": 1, "high": 0, "medium": 7, "low": 0, "unknown": 0},
         "findings": [{"id": "CVE-1", "package": "p", "severity": "critical"}]}
+def aged(published: str) -> dict[str, Any]:
+    return {**SCAN, "findings": [{**SCAN["findings"][0], "published": published}]}
+
+
 APPROVED = {"by": "anna@example.com", "role": "app", "verdict": "approved", "counts": True, "why_not": "", "reason": "", "security_key": "none"}
+BARE = {"what": "config.workers", "owner": "", "reason": "", "until": "", "over": False, "declared": False, "said": "2, baseline 4"}
+BEFORE = {"instance": "acme-canary", "wave": "canary", "hours": 5.0, "failed": False}
 OVER = {"what": "workers", "owner": "anna", "reason": "peak", "until": "2026-01-01T00:00:00Z", "over": True}
 
 OPENED = [{"id": "INC-7", "made": "x", "title": "tills hang", "instance": "acme-uat"}]
@@ -109,6 +119,10 @@ TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
     ({"gate": "scanned", "most": {"critical": 0}}, "scan", None, False, "no scan"), ({"gate": "scanned", "most": {"critical": 0}}, "scan", SCAN, False, "1 critical, 0 allowed (CVE-1)"),
     ({"gate": "scanned", "most": {"critical": 1}}, "scan", SCAN, True, "scanned"), ({"gate": "scanned", "most": {"medium": 6}}, "scan", SCAN, False, "7 medium, 6 allowed"),
     ({"gate": "scanned", "most": {}, "hours": 0.5}, "scan", SCAN, False, "1.0 h old"),
+    ({"gate": "scanned", "most": {"critical": 0}, "grace": {"critical": 7}}, "scan", SCAN, False, "1 critical, 0 allowed (CVE-1)"),
+    ({"gate": "scanned", "most": {"critical": 0}, "grace": {"critical": 7}}, "scan", aged("2026-11-23T20:59:00+00:00"), False, "1 critical, 0 allowed (CVE-1)"),
+    ({"gate": "scanned", "most": {"critical": 0}, "grace": {"critical": 7}}, "scan", aged("2026-11-23T21:01:00+00:00"), True, "known for a few days only: CVE-1"),
+    ({"gate": "scanned", "most": {"critical": 0}, "grace": {"high": 7}}, "scan", aged("2026-11-30T20:00:00+00:00"), False, "1 critical"),
     ({"gate": "sbom"}, "sbom", None, False, "no SBOM"), ({"gate": "sbom"}, "sbom", {"components": 3, "by": "b"}, True, "3 components"),
     ({"gate": "soaked", "hours": 24}, "lower", {**LOWER, "incidents": OPENED}, False, "INC-7 since x on acme-uat (tills hang)"),
     ({"gate": "recovery_point", "hours": 2}, "recovery_point", {"problem": "the store does not answer"}, False, "cannot be read (recovery_point: the store"),
@@ -123,7 +137,17 @@ TABLE: list[tuple[dict[str, Any], str, Any, bool, str]] = [
     ({"gate": "closings"}, "closings", {"problem": "UndefinedColumn: o.state"}, False, "UndefinedColumn"),
     ({"gate": "closings"}, "closings", {"open": []}, True, "in the books"), ({"gate": "closings"}, "closings", {"open": None}, True, "no point of sale"),
     ({"gate": "incidents"}, "incidents", OPENED, False, "1 incidents are open"), ({"gate": "incidents"}, "incidents", [], True, "no incident"),
-    ({"gate": "differences"}, "differences", [OVER], False, "workers (anna, until"), ({"gate": "differences"}, "differences", [{**OVER, "over": False}], True, "1 approved"),
+    *BUILD_TABLE,
+    ({"gate": "differences"}, "differences", [OVER], False, "workers (anna, until"),
+    ({"gate": "differences"}, "differences", [BARE], False, "nobody declared: config.workers (2, baseline 4)"),
+    ({"gate": "waves"}, "waves", None, False, "in no wave"), ({"gate": "waves"}, "waves", {"wave": "", "before": []}, False, "in no wave"),
+    ({"gate": "waves"}, "waves", {"wave": "canary", "before": []}, True, "is the first"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [BEFORE]}, True, "1 instances of the waves before"),
+    ({"gate": "waves", "hours": 24}, "waves", {"wave": "eu", "before": [BEFORE]}, False, "ran it for 5.0 of 24 h"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [{**BEFORE, "hours": None}]}, False, "acme-canary of canary does not run it"),
+    ({"gate": "waves"}, "waves", {"wave": "eu", "before": [{**BEFORE, "failed": True}]}, False, "failed with it"),
+    ({"gate": "waves", "tolerated": 1}, "waves", {"wave": "eu", "before": [{**BEFORE, "failed": True}]}, True, "wave eu"),
+    ({"gate": "differences"}, "differences", [{**OVER, "over": False}], True, "1 approved"),
 ]
 
 
@@ -201,6 +225,9 @@ ACME = {"class": "production", "environment": "production", "region": "eu"}
     ({"instances": {"acme": ACME}, "gates": [{"gate": "soaked", "hours": 1}]}, "policy.instances.acme.lower"),
     ({"instances": {"acme": {**ACME, "lower": "nowhere"}}}, "policy.instances.acme.lower"),
     ({"instances": {"acme": {**ACME, "differences": [{"what": "x", "owner": "a", "reason": "r"}]}}}, "policy.instances.acme.differences[0].until"),
+    ({"waves": {}}, "policy.waves"), ({"waves": [{"name": "eu"}]}, "policy.waves[0]"), ({"waves": [{"name": "eu", "regions": ["mars"]}]}, "policy.waves[0].regions"),
+    ({"waves": [{"name": "a", "instances": ["nobody"]}]}, "policy.waves[0].instances"), ({"waves": [{"name": "a", "instances": "acme"}]}, "policy.waves[0].instances"),
+    ({"waves": [{"name": "a", "regions": []}, {"name": "a", "regions": []}]}, "policy.waves[1].name"), ({"baseline": []}, "policy.baseline"),
     ({"gates": [{"gate": "sunny"}]}, "policy.classes.production.gates[0].gate"), ({"gates": ["freeze"]}, "policy.classes.production.gates[0].gate"), ({"gates": {}}, "policy.classes.production.gates"),
     ({"gates": [{"gate": "soaked"}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": "1"}]}, "policy.classes.production.gates[0].hours"),
     ({"gates": [{"gate": "soaked", "hours": -1}]}, "policy.classes.production.gates[0].hours"), ({"gates": [{"gate": "soaked", "hours": True}]}, "policy.classes.production.gates[0].hours"),
@@ -213,6 +240,12 @@ ACME = {"class": "production", "environment": "production", "region": "eu"}
     ({"gates": [{**SCANNED, "exceptions": [{key: value for key, value in EXCEPTION.items() if key != "until"}]}]}, "policy.classes.production.gates[0].exceptions[0].until"),
     ({"gates": [{**SCANNED, "exceptions": [{**EXCEPTION, "until": "never"}]}]}, "policy.classes.production.gates[0].exceptions[0].until"),
     ({"gates": [{**SCANNED, "exceptions": [{**EXCEPTION, "owner": ""}]}]}, "policy.classes.production.gates[0].exceptions[0].owner"),
+    ({"gates": [{**SCANNED, "grace": {"low": 3}}]}, "policy.classes.production.gates[0].grace"), ({"gates": [{**SCANNED, "grace": {"high": -1}}]}, "policy.classes.production.gates[0].grace.high"),
+    ({"gates": [{"gate": "image_signature", "keys": {"a": "cosign.pub"}}]}, "policy.classes.production.gates[0].keys.a"),
+    ({"gates": [{"gate": "image_signature", "count": 0}]}, "policy.classes.production.gates[0].count"),
+    ({"gates": [{"gate": "commit_signatures", "by": "anna"}]}, "policy.classes.production.gates[0].by"),
+    ({"gates": [{"gate": "commit_signatures", "reviewed": "no"}]}, "policy.classes.production.gates[0].reviewed"),
+    ({"gates": [{"gate": "provenance", "afterwards": 1}]}, "policy.classes.production.gates[0].afterwards"),
     ({"gates": [free("now == now", name="freeze")]}, "policy.classes.production.gates[0].name"), ({"gates": [{"name": "x", "expression": "now"}]}, "policy.classes.production.gates[0].reason"),
     ({"breakable": ["freeze"]}, "policy.classes.production.breakable"), ({"review_hours": 0}, "policy.classes.production.review_hours"), ({"approval_hours": 0}, "policy.approval_hours"),
     ({"regions": {"eu": {"time_zone": "Mars"}}}, "policy.regions.eu.time_zone")])

@@ -290,3 +290,30 @@ def test_a_machine_whose_policy_is_harmed_releases_nothing(rig: GovernedRig) -> 
     with pytest.raises(DomainError) as error:
         rig.run(rig.params(R2))
     assert error.value.code == "governance_unsafe"
+
+
+def test_who_asked_is_who_signed_that_and_otherwise_a_word(rig: GovernedRig) -> None:
+    """In facts, ledger and audit. Whom the caller names is kept beside it, and neither may approve."""
+    digest = planned(rig, R3).digest
+    approve(rig, digest, schema=True)
+    rig.run(rig.params(R3, requested_by="dana"))
+    before = [(line["kind"], line["who"], line["proven"]) for line in house_of(rig).ask("ledger")["entries"]]
+    assert before[-2:] == [("gate", "dana", False), ("release", "dana", False)] and ("decision", "anna@example.com", True) in before
+
+    rig.later += datetime.timedelta(seconds=5)
+    digest = planned(rig, R1).digest
+    house_of(rig).decide("rita@example.com", "request", plan=digest)
+    approve(rig, digest, schema=True)
+    rig.run(rig.params(R1, requested_by="dana"))
+    gate, release = house_of(rig).ask("ledger")["entries"][-2:]
+    assert [(line["kind"], line["who"], line["proven"]) for line in (gate, release)] == [("gate", "rita@example.com", True), ("release", "rita@example.com", True)]
+    request = house_of(rig).ledger().entry(gate["sequence"]).body["facts"]["request"]
+    assert {key: request[key] for key in ("by", "said", "signed")} == {"by": "rita@example.com", "said": "dana", "signed": True}
+    assert house_of(rig).ledger().entry(release["sequence"]).body["who"] == "dana", "an operation's entry says what its journal says"
+
+
+def test_who_is_named_may_not_approve_though_another_signed_the_request(rig: GovernedRig) -> None:
+    digest = planned(rig, R2).digest
+    house_of(rig).decide("rita@example.com", "request", plan=digest)
+    approve(rig, digest)
+    assert "anna@example.com asked for the release" in str(refused(rig, "gates_closed", rig.params(R2, requested_by="anna")).details["gates"])
