@@ -21,10 +21,10 @@ from .gate import changed
 from .ledger import FIRST, NAME, Entry, Head, Ledger, parse
 from .moments import read, written
 
-# How many entries are looked at before the first of them is let go.
-AT_ONCE = 64
 # So many of the newest are told whole; of a long chain the rest is a line each.
 SHOWN_PLANS, SHOWN_DECISIONS = 20, 100
+# How many entries are looked at before the first of them is let go.
+AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def audit(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime, s
     :param since: whether signatures up to a checkpoint, by this very list of signers, count as verified when it was made. Each entry is read and the chain
         is held against the checkpoint all the same, and where anything is wrong up to it, all signatures are verified.
     :returns: ``findings``, one line for each entry in ``entries``, the ``head``, the ``reviews`` that are due, the entries that are ``waiting`` for the store,
-        ``verified``, how many signatures were, and the newest plans that were ``judged`` and ``decisions``.
+        and ``verified``, how many signatures were; and of the newest, whole, the plans that were ``judged`` and the ``decisions``.
     """
     trusted = max((point.sequence for point in checkpoints if since and point.signers == ledger.signers.digest), default=0)
     found = _audited(ledger, checkpoints, now, trusted)
@@ -85,8 +85,7 @@ def _audited(ledger: Ledger, checkpoints: Sequence[Head], now: datetime.datetime
     findings += [Finding(0, f"{name} is no entry's name") for name in _strange(ledger)]
     reviews = [{**review, "overdue": read("until", review["until"]) < now} for review in due.values()]
     return {"findings": [finding.as_dict() for finding in findings], "entries": lines, "head": head.as_dict(), "reviews": reviews,
-            "checkpoints": len(checkpoints), "waiting": ledger.waiting(), "verified": verified,
-            "judged": list(judged), "decisions": list(decided)}
+            "checkpoints": len(checkpoints), "waiting": ledger.waiting(), "verified": verified, "judged": list(judged), "decisions": list(decided)}
 
 
 @dataclass(frozen=True)
@@ -180,6 +179,12 @@ def _note_review(due: dict[str, dict[str, Any]], entry: Entry) -> None:
             del due[body["plan"]]
 
 
+def _signed_request(entry: Entry) -> str:
+    """Who signed a request for the plan that a gate judged; empty where nobody did."""
+    request = (entry.body.get("facts") or {}).get("request") or {}
+    return str(request["by"]) if request.get("signed") else ""
+
+
 def _judged(entry: Entry) -> dict[str, Any]:
     """A plan that was judged, with every gate: what it said, and what would have satisfied it."""
     body = entry.body
@@ -194,12 +199,6 @@ def _shop(after: Mapping[str, Any]) -> str:
         return f"the shop could not be looked at: {after['problem']}"
     counted = (("open", "tills open"), ("imports", "imports"), ("closings", "closings not in the books"))
     return "after it " + ", ".join(f"{after[key]} {what}" for key, what in counted if after.get(key) is not None)
-
-
-def _signed_request(entry: Entry) -> str:
-    """Who signed a request for the plan that a gate judged; empty where nobody did."""
-    request = (entry.body.get("facts") or {}).get("request") or {}
-    return str(request["by"]) if request.get("signed") else ""
 
 
 def _line(entry: Entry, admitted: Mapping[str, str]) -> dict[str, Any]:

@@ -65,7 +65,8 @@ class GovernanceStory:
         self._emergency()
         self._chapter("An auditor has a copy of the ledger and public keys, and somebody has harmed the copy")
         self._audited()
-        # The place for inventory_report and drift, which are verbs of their own: not told yet.
+        self._chapter("Which environments there are, how they differ, and what somebody did by hand")
+        self._compared()
         self.playbooks.say(f"from the first refusal to the last audit: {time.monotonic() - began:.0f} s")
 
     def end(self) -> None:
@@ -253,6 +254,22 @@ class GovernanceStory:
         self.claims.check("BROKEN in an emergency: freeze" in text and red, "the audit's page shows it in red, with who and why, and that a review is due")
         self._decide("vera", "review", digest, reason="looked at it with the shops")
         self.claims.check("BROKEN in an emergency" not in self._audit(), "until somebody else signed the review")
+
+    def _compared(self) -> None:
+        reports = str(self.place / "reports")
+        for environment in ("production", "uat"):
+            self._run("inventory_report", environment, {"inventory_report_directory": reports})
+        page = (self.place / "reports" / "environments.html").read_text(encoding="utf-8")
+        self.claims.check(UAT in page and ACME in page and "undeclared" in page, "the page of environments has UAT's differences from production, and which of them nobody declared")
+        cron = prepare.on("vm-prod-1", f"docker ps --format '{{{{.Names}}}}' | grep '^{ACME}-.*-cron$'").strip()
+        prepare.on("vm-prod-1", f"docker stop {cron}")
+        self.playbooks.say(f"somebody, on vm-prod-1: docker stop {cron}", "$")
+        text = said(self.playbooks.run("drift", "production", {"drift_directory": reports}, limit=PLACES["production"], beside=str(BESIDE / "production")))
+        place = cron.removeprefix(f"{ACME}-")
+        self.claims.check(f"{ACME}: running {place}: recorded runs" in text, f"drift finds that {place} was stopped by hand")
+        _digest, text = self._plan(PROMOTED)
+        self.claims.check("gate differences: CLOSED" in text, "and another release is held up until that is seen to")
+        prepare.on("vm-prod-1", f"docker start {cron}")
 
     def _audit(self) -> str:
         (self.place / "audit").mkdir(exist_ok=True)

@@ -89,7 +89,7 @@ def test_at_one_moment_it_is_open() -> None:
 
 
 @pytest.mark.parametrize(("change", "said"), [
-    ({"state": "maybe"}, "no report of an incident"), ({"id": ""}, "no report of an incident"), ({"id": 7}, "no report of an incident"), ({"at": "yesterday"}, "at is"),
+    ({"state": "maybe"}, "no report of an incident"), ({"id": ""}, "no report of an incident"), ({"id": 7}, "no report of an incident"), ({"at": "yesterday"}, "yesterday"),
     ({"image": OTHER}, "may be of another one"), ({"title": None}, "no report of an incident"), ({"surprise": 1}, "no report of an incident")])
 def test_reports_that_are_none(house: House, change: dict[str, Any], said: str) -> None:
     with pytest.raises(DomainError) as error:
