@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A ledger's store that may be away, where the policy says ``ledger_away: spool``: what is written then waits here, signed and chained, until the store is back.
 
-To go on without the store takes knowing what is in it. So each entry that is read or written is copied here, the newest ones; their signatures and links are
-verified as the store's own.
+To go on without the store takes knowing what is in it. So the newest entries are copied here whenever the store is asked for its names; their signatures and links
+are verified as the store's own.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from __future__ import annotations
 import datetime
 import hashlib
 import os
+import re
 
 from .._documents.store import LocalStore, Store, store_failed
 from .._kernel.errors import DomainError
 
+NAME = re.compile(r"[0-9]{8}\.json")
 # As many of the newest entries are copied: more than a release looks back at.
 COPIED = 600
 
@@ -54,6 +56,7 @@ class Spool:
             try:
                 self._settle(prefix)
                 found = self.store.names(prefix)
+                self._keep_up(prefix, found)
             except DomainError as error:
                 self._without(error)
         if self.away:
@@ -68,10 +71,7 @@ class Spool:
             return waiting
         if not self.away:
             try:
-                content = self.store.read(name)
-                if self.settles:
-                    self._copy(name, content)
-                return content
+                return self.store.read(name)
             except DomainError as error:
                 self._without(error)
         copied = _of(self.copies, name)
@@ -119,6 +119,14 @@ class Spool:
                         f"{self.waits.base}, and run the same command again") from None
             self._copy(name, content)
             self.waits.remove(name)
+
+    def _keep_up(self, prefix: str, names: list[str]) -> None:
+        """Copy the newest entries that are not here yet: how far back a release reads depends on what it finds."""
+        if self.settles:
+            there = set(self.copies.names(prefix))
+            for name in names[-COPIED:]:
+                if name not in there and NAME.fullmatch(name[len(prefix):]):
+                    self._copy(name, self.store.read(name))
 
     def _copy(self, name: str, content: bytes) -> None:
         if _of(self.copies, name) is not None:

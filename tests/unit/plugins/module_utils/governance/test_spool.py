@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,14 @@ def test_gates_are_judged_by_what_was_seen_last(house: House, remote: type[Remot
     assert [(one["by"], one["counts"]) for one in facts["decisions"]] == [("anna@example.com", True)]
     assert facts["lower"]["hours"] is None and "no answer" in facts["lower"]["unread"]
     assert not next(one for one in gate.judge(facts).gates if one["gate"] == "approved_schema")["passed"]
+
+
+def test_a_machine_that_begins_to_spool_copies_what_was_written_before(house: House, remote: type[Remote]) -> None:
+    """Also what no gate has read since."""
+    shutil.rmtree(house.kept / "spool")
+    assert len(list(house.ledger().numbers())) == 2
+    remote.gone = True
+    assert [entry.sequence for entry in house.ledger().newest_first()] == [2, 1]
 
 
 def test_nothing_passes_where_the_copies_are_gone(house: House, remote: type[Remote]) -> None:
