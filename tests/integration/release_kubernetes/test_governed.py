@@ -188,7 +188,8 @@ def clean(instance: Instance) -> None:
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
         kubectl("delete", kind, "sysgenpro-governance", "--ignore-not-found")
     kubectl("delete", "clusterrolebinding", f"{NAME}-sysgenpro-governance-guard", f"{NAME}-sysgenpro-operator", "--ignore-not-found")
-    kubectl("delete", "clusterrole", "sysgenpro-governance", "sysgenpro-governance-guard", "sysgenpro-release", "--ignore-not-found")
+    kubectl("delete", "clusterrole", "sysgenpro-governance", "sysgenpro-governance-guard", "sysgenpro-release", "sysgenpro-operator",
+            "--ignore-not-found")
     instance.remove()
 
 
