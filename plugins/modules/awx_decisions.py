@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Runs in a job of an AWX workflow, after its approval nodes. Reads from AWX' API who approved or rejected there and when, and the digest of the plan from the
     artifacts of the workflow's own job C(plan). Signs each decision with AWX' key. M(sysgenpro.odoo.release_gate) takes them into the ledger.
-  - Believes no variable of the job. The job knows itself by C(JOB_ID) in its environment; addresses, token and key come from credentials of AWX. A plan job that was given
-    other variables than the workflow's own survey has is refused, since such a variable could take the place of the digest.
+  - Believes no variable of the job. The job knows itself by C(JOB_ID) in its environment; addresses, token and key come from credentials of AWX. A plan job
+    that was given other variables than the workflow's own survey has is refused, since such a variable could take the place of the digest.
   - The nodes are known by their identifiers, C(plan), C(approve_app) and C(approve_schema), as the role C(awx) makes them.
 attributes:
   check_mode:

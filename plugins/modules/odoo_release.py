@@ -538,8 +538,8 @@ plan:
       sample: {outcome: failed, passed: false, gates: [{gate: sbom, passed: false, reason: there is no SBOM, needs: make one, who: build@example.com}]}
     provenance:
       description:
-        - Where the image comes from, as its builder signed it - who signed, base image, add-ons with commits and their signers, components of the SBOM, signatures of
-          the image. Null where no gate asked for it or nothing was believed.
+        - Where the image comes from, as its builder signed it - who signed, base image, add-ons with commits and their signers, components of the SBOM,
+          signatures of the image. Null where no gate asked for it or nothing was believed.
       returned: on a governed machine, where there is something to do
       type: dict
     must_be_rehearsed:

@@ -83,8 +83,8 @@ options:
         type: str
   since_checkpoint:
     description:
-      - Whether signatures up to a checkpoint count as verified, where the list of signers is still the one of then. Each entry is read all the same, and the chain
-        is held against the checkpoint; where anything is wrong, all signatures are verified.
+      - Whether signatures up to a checkpoint count as verified, where the list of signers is still the one of then. Each entry is read all the same, and the
+        chain is held against the checkpoint; where anything is wrong, all signatures are verified.
       - Whoever can write the checkpoint can then make an audit believe anything before it. So keep it where only auditors write.
     type: bool
     default: false
@@ -145,8 +145,8 @@ findings:
   sample: [{sequence: 3, problem: it is missing}]
 entries:
   description: >-
-    A line for each entry that can be believed; who, what, when, why, with what result. C(proven) says whether who is named signed for it; otherwise it is the word
-    of who called. C(spooled) says that it waited for the store.
+    A line for each entry that can be believed; who, what, when, why, with what result. C(proven) says whether who is named signed for it; otherwise it is the
+    word of who called. C(spooled) says that it waited for the store.
   returned: with O(query=ledger)
   type: list
   elements: dict

@@ -9,9 +9,10 @@ import json
 import ssl
 import urllib.error
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from typing import Any
+
+from ansible.module_utils.urls import open_url
 
 from .._documents.signing import Signer
 from .._kernel.errors import DomainError, bad_input
@@ -33,20 +34,19 @@ class AwxApi:
     """
 
     def __init__(self, host: str, token: str, ca_path: str | None = None) -> None:
-        self.host, self._token = host.rstrip("/"), token
+        self.host, self._token, self._ca_path = host.rstrip("/"), token, ca_path
         if urllib.parse.urlsplit(self.host).scheme not in ("http", "https"):
             raise bad_input("controller_host", host, "an address such as https://awx.example.com")
         try:
-            self._context = ssl.create_default_context(cafile=ca_path)
+            ssl.create_default_context(cafile=ca_path)
         except OSError as error:
             raise bad_input("ca_path", ca_path, f"a file with a certificate authority ({error.strerror or error})") from None
 
     def get(self, path: str) -> Mapping[str, Any]:
         """:raises DomainError: ``awx_unreachable``."""
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
-        request = urllib.request.Request(f"{self.host}/api/v2/{path}", headers=headers)  # noqa: S310 - its scheme is checked
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS, context=self._context) as answer:  # noqa: S310 - its scheme is checked
+            with open_url(f"{self.host}/api/v2/{path}", headers=headers, timeout=SECONDS, ca_path=self._ca_path) as answer:
                 value = json.loads(answer.read(MOST))
         except (OSError, ValueError) as error:
             said = f"{error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(error)

@@ -30,8 +30,8 @@ class Spool:
     """A ``Store`` of one instance's ledger in front of the one that may be away.
 
     :param directory: on the machine; below it lie ``waiting`` and ``copies``. :param lock: for how long an entry is locked that waited.
-    :param settles: whether what waits is written as soon as the store answers, and done without it where it does not. An audit does neither: it looks at what is
-        in the store, and at what waits for it.
+    :param settles: whether what waits is written as soon as the store answers, and done without it where it does not. An audit does neither: it looks at what
+        is in the store, and at what waits for it.
     :ivar away: whether the store did not answer in this run. It is asked only once, since each time would cost a minute.
     """
 

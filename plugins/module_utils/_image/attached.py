@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What lies beside an image in its registry: the build's statements, and signatures of cosign.
 
-The statements are one OCI artefact that names the image as its ``subject``, under the tag ``sha256-<digits>.build``: so whoever can pull an image gets them, and a
-registry without the referrers API has them, too (https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md). Signatures of ``cosign sign --key`` lie
+The statements are one OCI artefact that names the image as its ``subject``, under the tag ``sha256-<digits>.build``: so whoever can pull an image gets them, and
+a registry without the referrers API has them, too (https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md). Signatures of ``cosign sign --key`` lie
 under ``sha256-<digits>.sig`` (https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
 """
 
@@ -26,7 +26,8 @@ ARTIFACT = "application/vnd.sysgenpro.build.v1+json"
 TITLE = "org.opencontainers.image.title"
 BY = "org.sysgenpro.signed-by"
 KINDS = {"provenance.dsse.json": "application/vnd.dsse.envelope.v1+json", "sbom.dsse.json": "application/vnd.dsse.envelope.v1+json",
-         "image.sig": "application/vnd.sysgenpro.ssh-signature.v1", "provenance.json": "application/vnd.in-toto+json", "sbom.json": "application/vnd.in-toto+json"}
+         "image.sig": "application/vnd.sysgenpro.ssh-signature.v1", "provenance.json": "application/vnd.in-toto+json",
+         "sbom.json": "application/vnd.in-toto+json"}
 """Media type of each document by its name. Those in ``.dsse.json`` and ``.sig`` are signed."""
 COSIGN = "application/vnd.dev.cosign.simplesigning.v1+json"
 COSIGN_SIGNATURE = "dev.cosignproject.cosign/signature"

@@ -64,12 +64,14 @@ def verified(checkout: str, name: str, commit: str, signers: str) -> Mapping[str
     head = _git(checkout, name, ["rev-parse", "HEAD"]).strip()
     if head != commit or _git(checkout, name, ["status", "--porcelain", "--ignored"]).strip():
         raise DomainError("commit_differs", f"the checkout of {name} is not what commit {commit} holds: it stands at {head}"
-                          + ("" if head != commit else " and has other files"), unchanged="Nothing was built", advice="Build again; the role checks it out anew")
+                          + ("" if head != commit else " and has other files"), unchanged="Nothing was built",
+                          advice="Build again; the role checks it out anew")
     (verdict, signer, key, parents, tree), = _told(checkout, name, signers, ["-1", commit])
     if not _believed(verdict, key):
         why = _SAID.get(verdict, "it is not an SSH signature")
         raise DomainError("commit_not_signed", f"commit {commit} of {name} cannot be believed: {why}", unchanged="Nothing was built",
-                          advice="Have it signed by somebody on the list of commit signers (git commit -S, gpg.format ssh), or name another commit", signer=signer)
+                          advice="Have it signed by somebody on the list of commit signers (git commit -S, gpg.format ssh), or name another commit",
+                          signer=signer)
     return {"signed_by": signer, "key": key, "reviewed": _reviewed(checkout, name, signers, signer, parents.split(), tree)}
 
 

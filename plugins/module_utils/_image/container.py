@@ -232,7 +232,8 @@ class BuildContainer:
         """What contents.py says is installed. :param places: directories with the source's add-ons."""
         self.put("contents.py", _text_of(contents))
         addons = [word for place in places for word in ("--addons", place)]
-        said: dict[str, Any] = json.loads(self.run([self.python, SCRATCH + "/contents.py", *addons], "contents", {"PYTHONPATH": self.python_path, "HOME": SCRATCH}))
+        environment = {"PYTHONPATH": self.python_path, "HOME": SCRATCH}
+        said: dict[str, Any] = json.loads(self.run([self.python, SCRATCH + "/contents.py", *addons], "contents", environment))
         return said
 
     def wkhtmltopdf(self) -> str | None:

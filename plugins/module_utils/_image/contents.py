@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Says what is installed in an image: Debian packages, Python distributions, Odoo and its modules.
 
-Runs inside the image, in the interpreter that runs Odoo there (3.7 or later), and uses its standard library only. ``python3 contents.py --addons /opt/addons/shop``
-prints JSON. Nothing is imported but Odoo's own ``odoo.release``, so no distribution has a hand in what is said of it.
+Runs inside the image, in the interpreter that runs Odoo there (3.7 or later), and uses its standard library only. ``python3 contents.py --addons
+/opt/addons/shop`` prints JSON. Nothing is imported but Odoo's own ``odoo.release``, so no distribution has a hand in what is said of it.
 """
 
 from __future__ import annotations

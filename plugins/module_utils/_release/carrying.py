@@ -29,7 +29,8 @@ NO_RETURN = ("let_go", "settle")
 
 def made_from(source: Mapping[str, Any]) -> list[dict[str, str]]:
     """The add-ons that an image's own record names, for people: nobody looked at whether anybody signed them."""
-    return [{"name": str(addon.get("name")), "url": str(addon.get("url") or ""), "commit": str(addon.get("commit") or "")} for addon in source.get("addons") or ()]
+    return [{"name": str(addon.get("name")), "url": str(addon.get("url") or ""), "commit": str(addon.get("commit") or "")}
+            for addon in source.get("addons") or ()]
 
 
 class Carrying:

@@ -31,7 +31,8 @@ def status(params: Mapping[str, Any], runtime: Runtime, front: Front, database: 
     entries = journal.read()
     newest = operations(journal.history, params["history"])
     return {
-        "places": {place: {"running": found.running, "image": found.image, "made": "", "hands": hands(found.config)} for place, found in sorted(places.items())},
+        "places": {place: {"running": found.running, "image": found.image, "made": "", "hands": hands(found.config)}
+                   for place, found in sorted(places.items())},
         "recorded": recorded_of(newest),
         "instance": {
             "name": instance, "identity": _without(seen.identity, "singleton"), "colour": leads if leads in COLOURS else None,

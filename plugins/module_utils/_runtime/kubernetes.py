@@ -94,7 +94,8 @@ class KubernetesRuntime:
             for bound, note, unit, scale in (("requests.cpu", COLOUR_CPU, "cores", 1), ("requests.memory", COLOUR_MEMORY, "MB", 1024 ** 2)):
                 if bound in hard and note in notes:
                     free = parse(bound, hard[bound]) - parse(bound, used.get(bound, "0"))
-                    found.append({"what": bound, "unit": unit, "free": round(float(free / scale), 2), "needs": round(float(parse(note, notes[note]) / scale), 2)})
+                    found.append({"what": bound, "unit": unit, "free": round(float(free / scale), 2),
+                                  "needs": round(float(parse(note, notes[note]) / scale), 2)})
         return found
 
     def running(self, place: str) -> bool:

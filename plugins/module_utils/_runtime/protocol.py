@@ -124,7 +124,10 @@ class Runtime(Protocol):
         """Bytes of memory that further places may be given; 0 where that is not known."""
 
     def share(self) -> list[dict[str, Any]]:
-        """What a second colour takes of the instance's share, and what of that is free: each ``what``, ``unit``, ``free``, ``needs``. Empty where it has none."""
+        """What a second colour takes of the instance's share, and what of that is free: each ``what``, ``unit``, ``free``, ``needs``.
+
+        Empty where it has none.
+        """
 
     def fetch(self, reference: str, username: str | None, password: str | None, seconds: float) -> None:
         """Have an image near. What is there already costs nothing. :raises DomainError: ``pull_failed``, ``pull_timeout``."""

@@ -81,6 +81,11 @@ def template(instances: Sequence[str]) -> None:
         prepare.unpack(source, way, TEMPLATE.format(name))
 
 
+def signer(instance: str) -> str:
+    """The public key that signs an instance's recovery points: another place believes nobody until it is told whom."""
+    return kubectl("-n", instance, "exec", "toolbox-0", "--", "cat", f"/var/lib/sysgenpro/instances/{instance}/state/recovery_key.pub").strip()
+
+
 def edge() -> str:
     """Where the edge answers."""
     return kubectl("-n", "sysgenpro-edge", "get", "service", "traefik", "-o", "jsonpath={.spec.clusterIP}")

@@ -115,7 +115,8 @@ class ClusterStory(Story):
         self.claims.check("exceeded quota" in said, f"a pod beyond the share of {BODEGA} is refused, and the cluster says by which limit")
 
     def _restore(self) -> None:
-        self.playbooks.run("restore", INVENTORY, {"restore_source": ACME, "restore_point": self.point}, limit=SCRATCH)
+        given = {"restore_source": ACME, "restore_point": self.point, "restore_trusted_signers": [cluster.signer(ACME)]}
+        self.playbooks.run("restore", INVENTORY, given, limit=SCRATCH)
         there = work.orders(self._tenant(SCRATCH), self.authority, [])
         active = cluster.psql("select count(*) from ir_cron where active", SCRATCH.replace("-", "_")).strip()
         self.claims.check(there == [] and active == "0", "a login on the scratch instance works, and no scheduled action of it is active")
