@@ -21,7 +21,8 @@ TIERS = ("foundational", "controlled", "scaled", "platform")
 SAID = {"instance_owner": "owner", "instance_criticality": "criticality", "instance_data_class": "data_class", "instance_residency": "residency",
         "instance_tier": "tier"}
 """How an environment is classified, by the variables that say it."""
-WHICH = {"instance_machine", "instance_cluster", "instance_number", "instance_namespace", "instance_uid", "instance_hosts", "instance_environment", "instance_tenant",
+WHICH = {"instance_machine", "instance_cluster", "instance_number", "instance_namespace", "instance_uid", "instance_hosts", "instance_environment",
+         "instance_tenant",
          "instance_region", "instance_ring", "instance_release", "instance_database", *SAID} - {"instance_data_class"}
 """Variables that say which instance it is, and for whom: they differ by their nature."""
 UNSEEN = {"instance_config_secrets", "instance_admin_password", "instance_registry", "instance_database_server", "instance_session_server", "instance_recovery",
@@ -157,7 +158,8 @@ def drift_known(instances: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def drift_of_status(status: Mapping[str, Any], declared: str = "") -> dict[str, Any]:
     """The same of an instance in a cluster, from what ``odoo_release_info`` told."""
     places, recorded = status["places"], status["recorded"]
-    return {"recorded": recorded, "places": places, "leads": status["instance"]["colour"], "under_way": str((status["instance"]["interrupted"] or {}).get("operation") or ""),
+    return {"recorded": recorded, "places": places, "leads": status["instance"]["colour"],
+            "under_way": str((status["instance"]["interrupted"] or {}).get("operation") or ""),
             "drift": [] if status["instance"]["interrupted"] else running.drifted(recorded, places, status["instance"]["colour"], declared.rpartition("@")[2])}
 
 
@@ -195,7 +197,8 @@ def waves_summary(standing: Sequence[Mapping[str, Any]]) -> list[str]:
     for number, wave in enumerate(standing, 1):
         passed = len([one for one in wave["instances"] if one["state"] == waves.PASSED])
         counted = f", {wave['failed']} of {wave['requests']} requests failed" if wave["requests"] else ""
-        lines += [f"wave {number} {wave['name']}: {wave['state']}, {passed} of {len(wave['instances'])} instances{counted}", *(f"  {why}" for why in wave["why"])]
+        lines += [f"wave {number} {wave['name']}: {wave['state']}, {passed} of {len(wave['instances'])} instances{counted}",
+                  *(f"  {why}" for why in wave["why"])]
     return lines
 
 
@@ -203,6 +206,7 @@ class FilterModule:
     """The filters of this file."""
 
     def filters(self) -> dict[str, Any]:
-        return {"estate_environments": estate_environments, "estate_report": estate_report, "estate_summary": estate_summary, "drift_wishes": drift_wishes, "drift_known": drift_known, "releases_declared": releases_declared,
+        return {"estate_environments": estate_environments, "estate_report": estate_report, "estate_summary": estate_summary, "drift_wishes": drift_wishes,
+                "drift_known": drift_known, "releases_declared": releases_declared,
                 "drift_of_status": drift_of_status, "drift_summary": drift_summary, "waves_of": waves_of, "waves_standing": waves_standing,
                 "waves_summary": waves_summary}

@@ -19,7 +19,8 @@ ELSEWHERE = ("approve", "reject", "withdraw", "init", "evidence", "awx")
 DECISIONS = "awx_decisions"
 # Who may start a verb by itself. Verbs that are not here are the operators'.
 MAY: dict[str, Sequence[str]] = {
-    "plan": ("requester", "release_manager", "dba", "operator"), "status": DUTIES, "windows": DUTIES, "report": DUTIES, "inventory_report": DUTIES, "drift": DUTIES,
+    "plan": ("requester", "release_manager", "dba", "operator"), "status": DUTIES, "windows": DUTIES, "report": DUTIES, "inventory_report": DUTIES,
+    "drift": DUTIES,
     "release": ("release_manager",), "waves": ("release_manager",), "rollback": ("release_manager",), "simulate": ("release_manager", "auditor"),
     "audit": ("release_manager", "auditor"), "governance": ("auditor",), "logs": ("operator", "dba"), "recovery_point": ("operator", "dba"),
     "restore": ("operator", "dba"), DECISIONS: (),
@@ -46,7 +47,8 @@ class Verb:
 
 @dataclass(frozen=True)
 class Environment:
-    """:param approvals: whether its releases take approvals, and so its workflows. :param credentials: of every template; :param credentials_for: and of one verb's.
+    """:param approvals: whether its releases take approvals, and so its workflows. :param credentials: of every template; :param credentials_for: and of one
+    verb's.
 
     :param inventory: path in the project of inventories. :param inventory_credential: the vault credential that reads it; empty for none.
     """

@@ -20,7 +20,8 @@ ASK_NEVER = ("variables", "inventory", "credential", "execution_environment", "t
 TITLES = {"app": "Approve the application", "schema": "Approve the change of the database's schema"}
 # AWX lets no credential type set a variable that begins with ANSIBLE_, so vault passwords and SSH keys are of its own types Vault and Machine.
 CREDENTIAL_TYPES = (
-    {"name": "Odoo S3 keys", "kind": "cloud", "description": "Keys of an object store, as SYSGENPRO_S3_ACCESS_KEY and SYSGENPRO_S3_SECRET_KEY in a job's environment",
+    {"name": "Odoo S3 keys", "kind": "cloud",
+     "description": "Keys of an object store, as SYSGENPRO_S3_ACCESS_KEY and SYSGENPRO_S3_SECRET_KEY in a job's environment",
      "inputs": {"fields": [{"id": "access_key", "label": "Access key", "type": "string"},
                            {"id": "secret_key", "label": "Secret key", "type": "string", "secret": True}], "required": ["access_key", "secret_key"]},
      "injectors": {"env": {"SYSGENPRO_S3_ACCESS_KEY": "{{ access_key }}", "SYSGENPRO_S3_SECRET_KEY": "{{ secret_key }}"}}},
@@ -48,12 +49,15 @@ def objects(settings: Mapping[str, Any], specs: Mapping[str, Mapping[str, Any]])
 
 
 def _looks(found: Mapping[str, Sequence[Mapping[str, Any]]], environments: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Where to look for what others refer to, and which names are to be there. A page of AWX has 200 names at most, so templates are asked for by environment."""
+    """Where to look for what others refer to, and which names are to be there. A page of AWX has 200 names at most, so templates are asked for by
+    environment.
+    """
     for kind, path in REFERRED_TO.items():
         yield {"path": f"{path}/", "query": {}, "names": [one["name"] for one in found[kind]]}
     for kind, path in (("job_templates", "job_templates"), ("workflows", "workflow_job_templates")):
         for name in environments:
-            yield {"path": f"{path}/", "query": {"name__startswith": f"{name}: "}, "names": [one["name"] for one in found[kind] if one["name"].startswith(f"{name}: ")]}
+            yield {"path": f"{path}/", "query": {"name__startswith": f"{name}: "},
+                   "names": [one["name"] for one in found[kind] if one["name"].startswith(f"{name}: ")]}
 
 
 def named(environment: Environment, name: str) -> str:
@@ -93,7 +97,8 @@ class AwxObjects:
 
     def _source(self, one: Environment) -> dict[str, Any]:
         return {"name": one.name, "inventory": one.name, "source": "scm", "source_project": INVENTORIES, "source_path": one.inventory, "overwrite": True,
-                "overwrite_vars": True, "update_on_launch": True, "organization": self.organization, **({"credential": one.inventory_credential} if one.inventory_credential else {})}
+                "overwrite_vars": True, "update_on_launch": True, "organization": self.organization,
+                **({"credential": one.inventory_credential} if one.inventory_credential else {})}
 
     def _job_template(self, one: Environment, verb: Verb) -> dict[str, Any]:
         questions = survey(verb.title, verb.options)

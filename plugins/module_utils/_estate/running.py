@@ -29,7 +29,8 @@ def drifted(recorded: Mapping[str, Any] | None, places: Mapping[str, Mapping[str
         return found + ([_difference("declared", "release", "nothing was released", _shown(declared), "", "")] if declared else [])
     found = []
     if declared and declared != recorded["image"]:
-        found.append(_difference("declared", "release", _shown(recorded["image"]), _shown(declared), str(recorded.get("who") or ""), str(recorded.get("at") or "")))
+        found.append(_difference("declared", "release", _shown(recorded["image"]), _shown(declared), str(recorded.get("who") or ""),
+                                 str(recorded.get("at") or "")))
     colour = str(recorded["colour"] or "")
     if leads != recorded["colour"]:
         found.append(_difference("running", "front", f"leads to {colour or 'nothing'}", f"leads to {leads}" if leads else "refuses", NOBODY, ""))

@@ -63,7 +63,8 @@ def standing(planned: Sequence[Mapping[str, Any]], found: Mapping[str, Mapping[s
         done = all(one["state"] == PASSED for one in members)
         begun = any(one["state"] != WAITING for one in members)
         state = STOPPED if stopped else PASSED if done else RELEASING if begun else WAITING
-        lines.append({"name": wave["name"], "names": list(wave["instances"]), "state": state, "requests": requests, "failed": failed, "over_budget": spent > budget, "why": stopped,
+        lines.append({"name": wave["name"], "names": list(wave["instances"]), "state": state, "requests": requests, "failed": failed,
+                      "over_budget": spent > budget, "why": stopped,
                       "instances": members})
     return lines
 

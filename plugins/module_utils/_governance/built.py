@@ -121,7 +121,8 @@ def _read(statement: Opened) -> dict[str, Any]:
 def _source(one: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     about, commit = one.get("annotations") or {}, one["digest"].get("gitCommit") or ""
     url = next((addon.get("url", "") for addon in source["addons"] if addon["name"] == one["name"]), "")
-    return {"name": str(one["name"]), "url": str(url), "commit": str(commit), "signed_by": str(about.get("signed_by") or ""), "reviewed": about.get("reviewed") is True}
+    return {"name": str(one["name"]), "url": str(url), "commit": str(commit), "signed_by": str(about.get("signed_by") or ""),
+            "reviewed": about.get("reviewed") is True}
 
 
 def _check_source(predicate: Mapping[str, Any], source: Mapping[str, Any] | None) -> None:

@@ -49,7 +49,8 @@ def found_in(api: Api, namespace: str, directory: str = PLACE, kept: str = KEPT,
     shown = fingerprint(texts)
     if shown != mark:
         raise DomainError("governance_unsafe", f"{directory} of this pod cannot be believed: it has {shown}, and the namespace {namespace} says {mark}",
-                          unchanged="Nothing was changed", advice="Where the playbook governance ran just now, wait two minutes, until the pod sees it, and run "
+                          unchanged="Nothing was changed",
+                          advice="Where the playbook governance ran just now, wait two minutes, until the pod sees it, and run "
                           "the same command again; otherwise run that playbook for this instance, and find out who changed it")
     keys = json_of("keys.json", _text(os.path.join(directory, "keys.json")) or "{}")
     calendars = {name: text for name, text in texts.items() if name.endswith(".ics")}

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Signatures of ``cosign sign --key``: a key's signature over a "simple signing" payload that names an image's digest.
 
-https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md. Verified by ``openssl``, with SHA-256, for keys on an elliptic curve and RSA. Certificates of
-Fulcio and entries of Rekor are not looked at: who signed is whose key it is.
+https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md. Verified by ``openssl``, with SHA-256, for keys on an elliptic curve and RSA.
+Certificates of Fulcio and entries of Rekor are not looked at: who signed is whose key it is.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def waves(facts: Facts, options: Facts) -> Result:
         return Result(True, f"wave {found['wave']}; {len(found['before']) - len(lacking)} instances of the waves before run it" if found["before"]
                       else f"wave {found['wave']} is the first")
     said = [f"{one['instance']} of {one['wave']} {_stands(one, options['hours'])}" for one in lacking]
-    return Result(False, f"waves before {found['wave']} did not pass: {joined(said, 6)}", "release them first (playbook waves), and wait until they ran long enough",
+    return Result(False, f"waves before {found['wave']} did not pass: {joined(said, 6)}",
+                  "release them first (playbook waves), and wait until they ran long enough",
                   "whoever releases")
 
 

@@ -21,7 +21,8 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 def incident(value: Mapping[str, Any]) -> dict[str, Any]:
     """What a report says. :raises ValueError: for what is no report of an incident."""
     name, state, title = value.get("id"), value.get("state"), value.get("title", "")
-    if not isinstance(name, str) or not _ID.fullmatch(name) or state not in STATES or not isinstance(title, str) or set(value) - {"id", "state", "at", "image", "title"}:
+    unknown = set(value) - {"id", "state", "at", "image", "title"}
+    if not isinstance(name, str) or not _ID.fullmatch(name) or state not in STATES or not isinstance(title, str) or unknown:
         raise ValueError(f"it is no report of an incident, which is JSON such as {SAID}")
     return {"tool": INCIDENT, "id": name, "state": state, "title": title.strip()[:200], "images": _DIGEST.findall(str(value.get("image", "")))}
 
@@ -34,4 +35,5 @@ def still_open(reports: Iterable[Mapping[str, Any]], instance: str) -> list[dict
     newest: dict[str, Mapping[str, Any]] = {}
     for report in sorted(reports, key=lambda one: (read("at", one["made"]), one["state"] == STATES[0])):
         newest[str(report["id"])] = report
-    return [{"id": name, "made": found["made"], "title": found["title"], "instance": instance} for name, found in sorted(newest.items()) if found["state"] == "open"]
+    return [{"id": name, "made": found["made"], "title": found["title"], "instance": instance}
+            for name, found in sorted(newest.items()) if found["state"] == "open"]

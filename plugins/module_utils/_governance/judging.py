@@ -64,7 +64,8 @@ def judge(policy: Class, facts: Mapping[str, Any], now: datetime.datetime) -> Ve
 
 
 def _result(gate: Gate, facts: Mapping[str, Any]) -> Result:
-    asked = READS.get(gate.kind, ()) if gate.expression is None else tuple(name for name in UNSURE if re.search(rf"\b{name}\b", str(gate.options["expression"])))
+    asked = READS.get(gate.kind, ()) if gate.expression is None else tuple(
+        name for name in UNSURE if re.search(rf"\b{name}\b", str(gate.options["expression"])))
     unread = unknown(facts, asked)
     if unread:
         return unread

@@ -4,7 +4,8 @@
 """Where governance lies: on a machine a directory that only root can write, in a cluster a Secret whose digest the namespace bears. What is there counts,
 whatever a play or its variables say.
 
-``policy.json``, ``allowed_signers``, ``calendars/*.ics`` and ``ledger.json``, which says where the ledger lies; ``keys.json`` has its keys where they are apart.
+``policy.json``, ``allowed_signers``, ``calendars/*.ics`` and ``ledger.json``, which says where the ledger lies; ``keys.json`` has its keys where they are
+apart.
 """
 
 from __future__ import annotations

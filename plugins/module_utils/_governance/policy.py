@@ -84,7 +84,8 @@ class Policy:
 
 def parse(value: Any, signers: Signers, now: datetime.datetime) -> Policy:
     """:raises DomainError: ``bad_input``, naming the field."""
-    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours", "ledger_away", "baseline", "waves"), ("default", "classes"))
+    top = _mapping("policy", value, ("default", "instances", "classes", "regions", "approval_hours", "ledger_away", "baseline", "waves"),
+                   ("default", "classes"))
     regions = {name: region_hours(f"policy.regions.{name}", one) for name, one in _mapping("policy.regions", top.get("regions", {})).items()}
     classes = {name: _class(f"policy.classes.{name}", name, one, signers, now) for name, one in _mapping("policy.classes", top["classes"]).items()}
     instances = {name: _instance(f"policy.instances.{name}", name, one, classes, regions)

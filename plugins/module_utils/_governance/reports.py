@@ -48,7 +48,8 @@ def _found(tool: str, made: Any, images: list[str], findings: Mapping[tuple[str,
     """:param findings: by id and package, each with ``severity`` and perhaps ``published``."""
     counts = Counter(_severity(one["severity"]) for one in findings.values())
     return {"tool": tool, "made": made, "images": images, "counts": {severity: counts[severity] for severity in SEVERITIES},
-            "findings": [{"id": name, "package": package, "severity": _severity(one["severity"]), **({"published": one["published"]} if one.get("published") else {})}
+            "findings": [{"id": name, "package": package, "severity": _severity(one["severity"]),
+                          **({"published": one["published"]} if one.get("published") else {})}
                          for (name, package), one in sorted(findings.items()) if _severity(one["severity"]) in NAMED]}
 
 

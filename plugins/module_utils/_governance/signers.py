@@ -136,7 +136,8 @@ def _parsed(text: str) -> Iterator[Signer]:
         namespaces = tuple(found.get("namespaces", "").split(","))
         unknown = [name for name in namespaces if name not in (*ROLES.values(), AWX) and not _LEDGERS.fullmatch(name)]
         if unknown:
-            raise bad_input(field, line, "namespaces of " + ", ".join((*ROLES.values(), AWX)) + ", or ledger-<instance>@sysgenpro, in which * and ? may stand for letters")
+            raise bad_input(field, line,
+                            "namespaces of " + ", ".join((*ROLES.values(), AWX)) + ", or ledger-<instance>@sysgenpro, in which * and ? may stand for letters")
         after, before = (_moment(field, found.get(name)) for name in ("valid-after", "valid-before"))
         if after and before and after >= before:
             raise bad_input(field, line, "valid-before to be later than valid-after")

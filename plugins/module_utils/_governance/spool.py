@@ -1,10 +1,11 @@
 # Copyright: (c) 2026, SysGenPro
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A ledger's store that may be away, where the policy says ``ledger_away: spool``: what is written then waits here, signed and chained, until the store is back.
+"""A ledger's store that may be away, where the policy says ``ledger_away: spool``: what is written then waits here, signed and chained, until the store is
+back.
 
-To go on without the store takes knowing what is in it. So the newest entries are copied here whenever the store is asked for its names; their signatures and links
-are verified as the store's own.
+To go on without the store takes knowing what is in it. So the newest entries are copied here whenever the store is asked for its names; their signatures and
+links are verified as the store's own.
 """
 
 from __future__ import annotations

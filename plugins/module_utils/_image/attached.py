@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What lies beside an image in its registry: the build's statements, and signatures of cosign.
 
-The statements are one OCI artefact that names the image as its ``subject``, under the tag ``sha256-<digits>.build``: so whoever can pull an image gets them, and
-a registry without the referrers API has them, too (https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md). Signatures of ``cosign sign --key`` lie
-under ``sha256-<digits>.sig`` (https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
+The statements are one OCI artefact that names the image as its ``subject``, under the tag ``sha256-<digits>.build``: so whoever can pull an image gets them,
+and a registry without the referrers API has them, too (https://github.com/opencontainers/image-spec/blob/v1.1.0/manifest.md). Signatures of ``cosign sign
+--key`` lie under ``sha256-<digits>.sig`` (https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md).
 """
 
 from __future__ import annotations
