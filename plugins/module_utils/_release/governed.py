@@ -68,7 +68,8 @@ class Governed:
         """
         if self.gate is None:
             return {}
-        ended = [found for entries in reversed(operations(self.parts.journal.history, LATELY)) if (found := _ended(entries))]
+        # By their ends, which are told to the millisecond: names of two in the same second say nothing of their order.
+        ended = sorted((found for entries in operations(self.parts.journal.history, LATELY) if (found := _ended(entries))), key=lambda one: one["ended"])
         if after and ended:
             ended[-1] = {**ended[-1], "shop": dict(after)}
         self.gate.record(ended)
