@@ -135,7 +135,7 @@ class GovernanceStory:
                 one.result()
         self._govern("uat")
         key = prepare.on("vm-uat-1", "cat /var/lib/sysgenpro/governance/ledger_key.pub").split()
-        self.people.list_signers([f'ledger@vm-uat-1 namespaces="ledger@sysgenpro" {key[0]} {key[1]}'])
+        self.people.list_signers([f'ledger@vm-uat-1 namespaces="ledger-acme-uat@sysgenpro" {key[0]} {key[1]}'])
         self._govern("production")
 
     def _build(self) -> None:
@@ -157,7 +157,7 @@ class GovernanceStory:
         session = work.open_till(self._tenant(), self.authority)
         _digest, text = self._plan(PROMOTED)
         for gate, who in CLOSED.items():
-            found = re.search(rf"gate {gate}: CLOSED, (.*?)\\bneeds: (.*?); who: (.*?)(?= - |$)", text.replace("\n", " "))
+            found = re.search(rf"gate {gate}: CLOSED, (.*?)\bneeds: (.*?); who: (.*?)(?= - |$)", text.replace("\n", " "))
             self.claims.check(bool(found and who in found.group(3)), f"gate {gate} is closed, says what it needs, and that {who} can see to it")
         outcome = self._release(PROMOTED, fails=True)
         text = said(outcome)
