@@ -23,6 +23,9 @@ from .errors import DomainError
 from .files import read_leniently, replace_file, sync_directory
 from .wait import Deadline
 
+# Seconds in which who holds a lock says who it is, or has let go: two writes, by a process that may have to wait for a processor.
+BETWEEN = 5
+
 
 def now() -> str:
     """The moment in UTC, ISO 8601, to the millisecond."""
@@ -117,11 +120,15 @@ def locked(directory: str, holder: Mapping[str, Any], waits_for: Container[str] 
     :param waits_for: operations that are waited for, for so many seconds: those of a timer, which nobody sees.
     :raises DomainError: ``locked``, naming the holder and since when.
     """
-    path, deadline = os.path.join(directory, "lock"), Deadline(seconds)
+    path, deadline, between = os.path.join(directory, "lock"), Deadline(seconds), Deadline(BETWEEN)
     with open(path, "a+", encoding="utf-8") as stream:
         while not _taken_soon(stream):
             stream.seek(0)
             taken = _parse(stream.read())
+            if not taken and not between.passed:
+                # Who takes it has not said so yet, or who lets go of it says so no more.
+                time.sleep(0.05)
+                continue
             if taken.get("operation") not in waits_for or deadline.passed:
                 raise _locked(taken)
             time.sleep(1)

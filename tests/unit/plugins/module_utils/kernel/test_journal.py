@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel import journal
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.journal import (
     Journal,
@@ -126,3 +127,20 @@ def test_a_timer_is_waited_for_and_nobody_else(tmp_path: Path) -> None:
 def test_a_lock_that_was_never_taken(tmp_path: Path) -> None:
     assert lock_holder(str(tmp_path)) is None
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_lets_go_of_the_lock_is_nobody_and_is_waited_for(tmp_path: Path) -> None:
+    """A timer's run that ends takes its name away first. Whoever comes in that moment must not be told that nobody knows who holds it."""
+    with (tmp_path / "lock").open("w") as ending:
+        fcntl.flock(ending, fcntl.LOCK_EX)
+        threading.Timer(0.5, fcntl.flock, [ending, fcntl.LOCK_UN]).start()
+        with locked(str(tmp_path), {"who": "bob"}):
+            assert json.loads((tmp_path / "lock").read_text())["who"] == "bob"
+
+
+def test_who_never_says_who_it_is_is_not_waited_for_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "BETWEEN", 0.2)
+    with (tmp_path / "lock").open("w") as silent:
+        fcntl.flock(silent, fcntl.LOCK_EX)
+        with pytest.raises(DomainError, match="unknown by unknown"), locked(str(tmp_path), {"who": "bob"}):
+            pass
