@@ -189,9 +189,10 @@ class GovernanceStory:
 
     def _incident(self, image: str) -> None:
         """Soak time counts only as long as nothing is open about that image. Meanwhile somebody imports a file."""
-        report = {"id": "INC-1", "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "image": image.rpartition("@")[2], "title": "the shelf is shown twice"}
+        report = {"id": "INC-1", "image": image.rpartition("@")[2], "title": "the shelf is shown twice"}
         for state in ("open", "closed"):
-            (self.place / "incident.json").write_text(json.dumps({**report, "state": state}), encoding="utf-8")
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            (self.place / "incident.json").write_text(json.dumps({**report, "at": at, "state": state}), encoding="utf-8")
             self._evidence("incident", self.place / "incident.json", image, "uat")
             if state == "open":
                 with ThreadPoolExecutor() as pool:
