@@ -252,7 +252,7 @@ class GovernanceStory:
         text = self._audit()
         page = (self.place / "audit" / f"{ACME}.html").read_text(encoding="utf-8")
         red = 'class="red"' in page and "prices are wrong in all shops" in page
-        self.claims.check("BROKEN in an emergency: freeze" in text and red, "the audit's page shows it in red, with who and why, and that a review is due")
+        self.claims.check(bool(re.search(r"BROKEN in an emergency: [^;]*freeze", text)) and red, "the audit's page shows it in red, with who and why, and that a review is due")
         self._decide("vera", "review", digest, reason="looked at it with the shops")
         self.claims.check("BROKEN in an emergency" not in self._audit(), "until somebody else signed the review")
 
