@@ -79,7 +79,8 @@ class Auditor:
         given = {"query": "ledger", "instance": self.instance, "ledger": {"location": str(place)}, "checkpoints": [checkpoint],
                  "allowed_signers": (self.place / "allowed_signers").read_text(encoding="utf-8")}
         command = [str(Path(sys.executable).with_name("ansible")), "localhost", "-m", "sysgenpro.odoo.release_gate_info", "-a", json.dumps(given)]
-        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal", "ANSIBLE_NOCOLOR": "true"}
+        environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal", "ANSIBLE_NOCOLOR": "true",
+                       "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
         done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
         return list(json.loads(done.stdout[done.stdout.index("{"):])["findings"])
 
