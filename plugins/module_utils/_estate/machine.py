@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from .._instance.names import LABEL, PLACES
 from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text
-from .._kernel.journal import parse_entries
+from .._kernel.journal import newest_first, parse_entries
 from .._runtime.front import FAMILY, MachineFront
 from .running import drifted
 
@@ -65,19 +65,12 @@ def observe(wanted: Sequence[Mapping[str, Any]], directory: str, world: World) -
     found = {}
     for one in wanted:
         name, state = str(one["name"]), os.path.join(directory, str(one["name"]), "state")
-        recorded, under_way = recorded_of(journals(os.path.join(state, "history"))), _under_way(state)
+        recorded, under_way = recorded_of(newest_first(os.path.join(state, "history"), LOOKED_BACK)), _under_way(state)
         leads = MachineFront(name, str(one["subnet"]), str(one.get("page") or ""), nft=lambda *_arguments: listing).leads()
         found[name] = {"recorded": recorded, "places": places[name], "leads": leads, "under_way": under_way,
                        # Half-way through an operation nothing is as it was recorded, nor shall be.
                        "drift": [] if under_way else drifted(recorded, places[name], leads, str(one.get("image") or ""))}
     return found
-
-
-def journals(directory: str) -> Iterator[list[dict[str, Any]]]:
-    """The newest operations of an instance, the newest first, each read only when it is asked for."""
-    names = sorted(os.listdir(directory), reverse=True)[:LOOKED_BACK] if os.path.isdir(directory) else []
-    for name in names:
-        yield parse_entries(read_text(os.path.join(directory, name)) or "")
 
 
 def recorded_of(operations: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, Any] | None:

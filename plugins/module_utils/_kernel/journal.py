@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from typing import IO, Any
 
 from .errors import DomainError
-from .files import read_leniently, replace_file, sync_directory
+from .files import read_leniently, read_text, replace_file, sync_directory
 from .wait import Deadline
 
 # Seconds in which who holds a lock says who it is, or has let go: two writes, by a process that may have to wait for a processor.
@@ -108,6 +108,13 @@ class Journal:
         text = read_leniently(self.path)
         if text and not text.endswith("\n"):
             replace_file(self.path, text[: text.rfind("\n") + 1].encode())
+
+
+def newest_first(directory: str, limit: int) -> Iterator[list[dict[str, Any]]]:
+    """The journals of the newest operations, so many at most, each read only when it is asked for. Their names begin with their time."""
+    names = sorted(os.listdir(directory), reverse=True)[:limit] if os.path.isdir(directory) else []
+    for name in names:
+        yield parse_entries(read_text(os.path.join(directory, name)) or "")
 
 
 @contextmanager

@@ -13,8 +13,7 @@ from .._estate.machine import recorded_of
 from .._estate.running import CHANGED_BY
 from .._instance.database import Database
 from .._instance.names import COLOURS
-from .._kernel.files import read_text
-from .._kernel.journal import Journal, lock_holder, parse_entries
+from .._kernel.journal import Journal, lock_holder, newest_first
 from .._runtime.protocol import Front, Runtime
 from .way_back import described, own
 
@@ -48,8 +47,7 @@ def status(params: Mapping[str, Any], runtime: Runtime, front: Front, database: 
 
 def operations(directory: str, limit: int) -> list[list[dict[str, Any]]]:
     """The journals of the newest operations, newest first. Their names begin with their time."""
-    names = sorted(os.listdir(directory), reverse=True)[:limit] if os.path.isdir(directory) else []
-    return [parse_entries(read_text(os.path.join(directory, name)) or "") for name in names]
+    return list(newest_first(directory, limit))
 
 
 def hands(config: str) -> str:
