@@ -11,10 +11,12 @@ from functools import wraps
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.sysgenpro.odoo.plugins.filter.release_reference import release_reference
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._estate import differences, running, waves
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.text import joined
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.arguments import ARGUMENTS
 
 CRITICALITIES = ("critical", "high", "medium", "low")
 TIERS = ("foundational", "controlled", "scaled", "platform")
@@ -146,8 +148,17 @@ def drift_wishes(instances: Sequence[Mapping[str, Any]], declared: Mapping[str, 
 
     :param instances: as ``instances_on`` has them. :param declared: reference of the release that the inventory declares, by instance.
     """
-    return [{"name": one["name"], "subnet": one["subnet"], "page": one["pages"], "image": str(declared.get(one["name"]) or "").rpartition("@")[2]}
-            for one in instances]
+    return [{"name": one["name"], "subnet": one["subnet"], "page": one["pages"], "image": str(declared.get(one["name"]) or "").rpartition("@")[2],
+             "settings": _settings(one)} for one in instances]
+
+
+def _settings(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an instance's variables declare, as a release records it: sizes that nobody names are those of ``odoo_release``."""
+    given = {"web_workers": values["workers"], **values["processes"]}
+    checked = ArgumentSpecValidator({"processes": ARGUMENTS["processes"]}).validate({"processes": given})
+    if checked.error_messages:
+        raise AnsibleFilterError(f"instance {values['name']}: {checked.error_messages[0]}")
+    return {"config": values["config"], "processes": checked.validated_parameters["processes"], "environment_variables": values["environment_names"]}
 
 
 def drift_known(instances: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -155,12 +166,16 @@ def drift_known(instances: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": one["name"], "number": one["number"], "front": one["front"], "database": one["database"]["name"]} for one in instances]
 
 
-def drift_of_status(status: Mapping[str, Any], declared: str = "") -> dict[str, Any]:
-    """The same of an instance in a cluster, from what ``odoo_release_info`` told."""
+def drift_of_status(status: Mapping[str, Any], values: Mapping[str, Any], declared: str = "") -> dict[str, Any]:
+    """The same of an instance in a cluster, from what ``odoo_release_info`` told.
+
+    :param values: as ``instance_values`` has them.
+    """
     places, recorded = status["places"], status["recorded"]
     return {"recorded": recorded, "places": places, "leads": status["instance"]["colour"],
             "under_way": str((status["instance"]["interrupted"] or {}).get("operation") or ""),
-            "drift": [] if status["instance"]["interrupted"] else running.drifted(recorded, places, status["instance"]["colour"], declared.rpartition("@")[2])}
+            "drift": [] if status["instance"]["interrupted"] else running.drifted(
+                recorded, places, status["instance"]["colour"], declared.rpartition("@")[2], _settings(values))}
 
 
 def drift_summary(found: Mapping[str, Mapping[str, Any]], unknown: Sequence[str] = ()) -> list[str]:

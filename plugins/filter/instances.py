@@ -34,6 +34,8 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._tenancy.profiles i
 DATA_CLASSES = ("production", "masked", "synthetic")
 TOOLBOX_FILES = "/etc/sysgenpro/toolbox"
 """Where the toolbox finds the certificates of the authorities that it trusts."""
+NO_MAIL = {"smtp_server": "invalid", "smtp_port": 25}
+"""A name that never resolves (RFC 6761, 6.4), as Odoo's own neutralization sets it."""
 EXPOSURES = ("public", "partner", "internal")
 
 
@@ -68,6 +70,13 @@ def _strings(variables: Mapping[str, Any], name: str, key: str) -> list[str]:
     return [str(item) for item in value]
 
 
+def _dictionary(variables: Mapping[str, Any], name: str, key: str) -> Mapping[str, Any]:
+    value = variables.get(key) or {}
+    if not isinstance(value, Mapping):
+        raise AnsibleFilterError(f"instance {name}: {key} is {value!r}, expected a dictionary")
+    return value
+
+
 def instance_values(variables: Mapping[str, Any], name: str | None = None) -> dict[str, Any]:
     """All values of one instance.
 
@@ -82,6 +91,7 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
     database = str(variables.get("instance_database") or name.replace("-", "_"))
     if not DATABASE.fullmatch(database):
         raise AnsibleFilterError(f"instance {name}: instance_database is {database!r}, expected {DATABASE_SAID}")
+    mail_outside = bool(variables.get("instance_mail_outside", environment == "production"))
     return {
         "name": name,
         "tenant": str(_required(variables, name, "instance_tenant")),
@@ -92,11 +102,13 @@ def instance_values(variables: Mapping[str, Any], name: str | None = None) -> di
         "exposure": _one_of(name, "instance_exposure", variables.get("instance_exposure", "internal"), EXPOSURES),
         "roles": {role[len(database) + 1:]: role for role in logins_of(database)},
         "workers": int(variables.get("instance_workers", 2)),
+        "config": {**_dictionary(variables, name, "instance_config"), **({} if mail_outside else NO_MAIL)},
+        "environment_names": sorted(_dictionary(variables, name, "instance_environment_variables")),
         "processes": dict(variables.get("instance_processes") or {}),
         "postgresql": dict(variables.get("instance_postgresql") or {}),
         "share": float(variables.get("instance_share", 0.25)),
         **_share_of_machine(variables, name),
-        "mail_outside": bool(variables.get("instance_mail_outside", environment == "production")),
+        "mail_outside": mail_outside,
         **(_in_cluster if variables.get("instance_cluster") else _on_machine)(variables, name, database),
     }
 

@@ -11,8 +11,8 @@ short_description: Say what of a machine's instances runs otherwise than it was 
 version_added: 0.1.0
 author: [SysGenPro (@sysgenpro)]
 description:
-  - Compares what the last operation of each instance left to run, by its journal, with the containers and fronts that are there, and with the image that the
-    inventory declares. Writes nothing.
+  - Compares what the last operation of each instance left to run, by its journal, with the containers and fronts that are there, and with the image and the
+    settings that the inventory declares. Files that its processes were given are compared by digest. Writes nothing.
   - Asks Docker once and nftables once, however many instances there are; the rest is files. No database is asked.
   - An instance with an operation under way, or one that was interrupted, is told as C(under_way) and not compared.
 extends_documentation_fragment:
@@ -41,6 +41,11 @@ options:
         description: Digest of the image that the inventory declares. Empty where it declares none.
         type: str
         default: ""
+      settings:
+        description:
+          - What the inventory declares that is no secret, as an operation records it. It has C(config), C(processes) and the names of C(environment_variables).
+          - Left out, settings are not compared.
+        type: dict
   root:
     description: Directory of all instances on the machine.
     type: path
@@ -97,6 +102,7 @@ INSTANCE = {
     "subnet": {"type": "str", "required": True},
     "page": {"type": "str", "default": ""},
     "image": {"type": "str", "default": ""},
+    "settings": {"type": "dict"},
 }
 
 

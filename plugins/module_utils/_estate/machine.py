@@ -20,6 +20,7 @@ from .._kernel.errors import DomainError
 from .._kernel.files import read_text
 from .._kernel.journal import newest_first, parse_entries
 from .._runtime.front import FAMILY, MachineFront
+from .._runtime.written import changed
 from .running import drifted
 
 try:
@@ -57,7 +58,7 @@ class World:
 def observe(wanted: Sequence[Mapping[str, Any]], directory: str, world: World) -> dict[str, dict[str, Any]]:
     """By instance ``recorded``, ``places``, ``leads``, the operation that is ``under_way``, and ``drift``.
 
-    :param wanted: ``name``, ``subnet``, ``page`` and ``image`` (the digest that the inventory declares, or empty) of each.
+    :param wanted: of each ``name``, ``subnet``, ``page``, and ``image`` (digest, or empty) and ``settings`` (or None) as the inventory declares them.
     :raises DomainError: ``docker_down``, ``missing_library``, ``front_missing``.
     """
     places = _places(world.listed(), [str(one["name"]) for one in wanted])
@@ -65,11 +66,13 @@ def observe(wanted: Sequence[Mapping[str, Any]], directory: str, world: World) -
     found = {}
     for one in wanted:
         name, state = str(one["name"]), os.path.join(directory, str(one["name"]), "state")
+        for place, there in places[name].items():
+            there["files"] = list(changed(os.path.join(directory, name, "config", place.lstrip("/"))))
         recorded, under_way = recorded_of(newest_first(os.path.join(state, "history"), LOOKED_BACK)), _under_way(state)
         leads = MachineFront(name, str(one["subnet"]), str(one.get("page") or ""), nft=lambda *_arguments: listing).leads()
         found[name] = {"recorded": recorded, "places": places[name], "leads": leads, "under_way": under_way,
                        # Half-way through an operation nothing is as it was recorded, nor shall be.
-                       "drift": [] if under_way else drifted(recorded, places[name], leads, str(one.get("image") or ""))}
+                       "drift": [] if under_way else drifted(recorded, places[name], leads, str(one.get("image") or ""), one.get("settings"))}
     return found
 
 
@@ -85,6 +88,7 @@ def recorded_of(operations: Iterable[Sequence[Mapping[str, Any]]]) -> dict[str, 
         after = header.get("after") or {}
         if header.get("state") in CHANGES and end.get("outcome") in ENDED_WELL and after.get("image"):
             return {"release": after.get("release"), "image": after["image"], "colour": after.get("colour"), "name": header.get("name") or "",
+                    "settings": header.get("settings"),
                     "operation": header.get("operation") or "", "who": header.get("who") or "", "why": header.get("why") or "",
                     "began": _second(header.get("at")), "at": _second(end.get("at"))}
     return None

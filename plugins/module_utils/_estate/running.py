@@ -9,19 +9,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._instance.names import COLOURS, KINDS, QUEUE, place
+from .._kernel.text import joined
+from .._runtime.protocol import CHANGED_BY
+from .differences import differing
 
 NOBODY = "nobody recorded it"
-CHANGED_BY = "changed by "
-"""How the runtime of a cluster says whose hand was in an object: the API's field managers."""
 
 
-def drifted(recorded: Mapping[str, Any] | None, places: Mapping[str, Mapping[str, Any]], leads: str | None, declared: str = "") -> list[dict[str, str]]:
+def drifted(recorded: Mapping[str, Any] | None, places: Mapping[str, Mapping[str, Any]], leads: str | None, declared: str = "",
+            settings: Mapping[str, Any] | None = None) -> list[dict[str, str]]:
     """Each difference: ``between`` (``declared`` or ``running``, against what is recorded), ``what``, ``recorded``, ``found``, ``who`` and ``at``.
 
-    :param recorded: ``release``, ``image``, ``colour``, ``who`` and ``at`` of the operation that ended well last; None where nothing was released.
-    :param places: by place ``running``, ``image``, ``made`` (ISO 8601, or empty) and ``hands`` (who else changed it, or empty).
+    :param recorded: ``release``, ``image``, ``colour``, ``settings``, ``who`` and ``at`` of the operation that ended well last; None
+        where nothing was released.
+    :param places: by place ``running``, ``image``, ``made`` (ISO 8601, or empty), ``hands`` (who else changed it, or empty) and ``files``: those changed
+        since it was given them, each with the moment.
     :param leads: the colour that the front leads to; None where it refuses.
     :param declared: digest of the image that the inventory declares; empty where it declares none.
+    :param settings: those that it declares, as an operation records them; None where that is not known.
     """
     if recorded is None:
         running = sorted(name for name, one in places.items() if one["running"])
@@ -31,6 +36,9 @@ def drifted(recorded: Mapping[str, Any] | None, places: Mapping[str, Mapping[str
     if declared and declared != recorded["image"]:
         found.append(_difference("declared", "release", _shown(recorded["image"]), _shown(declared), str(recorded.get("who") or ""),
                                  str(recorded.get("at") or "")))
+    if settings is not None and recorded.get("settings") is not None:
+        found += [_difference("declared", one["what"], _setting(one["baseline"]), _setting(one["value"]), str(recorded.get("who") or ""),
+                              str(recorded.get("at") or "")) for one in differing(recorded["settings"], settings)]
     colour = str(recorded["colour"] or "")
     if leads != recorded["colour"]:
         found.append(_difference("running", "front", f"leads to {colour or 'nothing'}", f"leads to {leads}" if leads else "refuses", NOBODY, ""))
@@ -49,7 +57,9 @@ def _place(name: str, one: Mapping[str, Any], recorded: Mapping[str, Any], colou
             return [] if name.endswith("-" + QUEUE) else [_difference("running", name, "runs", "does not run", *_hand(one, None))]
         if one["image"] != recorded["image"]:
             return [_difference("running", name, _shown(recorded["image"]), _shown(one["image"]), *_hand(one, recorded))]
-        return [_difference("running", name, "as it was released", CHANGED_BY + one["hands"], one["hands"], "")] if one.get("hands") else []
+        found = [_difference("running", f"{name}: {file}", "as it was released", "changed" if at else "is not there", NOBODY, at)
+                 for file, at in one.get("files") or ()]
+        return found + ([_difference("running", name, "as it was released", CHANGED_BY + one["hands"], one["hands"], "")] if one.get("hands") else [])
     if name in others:
         return [_difference("running", name, "rests", "runs", *_hand(one, recorded))] if one["running"] else []
     # Places that run once are an operation's own while it goes on; what has no place is nobody's.
@@ -68,6 +78,12 @@ def _hand(one: Mapping[str, Any], recorded: Mapping[str, Any] | None) -> tuple[s
 
 def _difference(between: str, what: str, recorded: str, found: str, who: str, at: str) -> dict[str, str]:
     return {"between": between, "what": what, "recorded": recorded, "found": found, "who": who, "at": at}
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return joined([str(one) for one in value]) if value else "none"
+    return "not set" if value is None else str(value)
 
 
 def _shown(image: Any) -> str:

@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Callable
 from typing import Any
 
-from .._kernel.text import joined
+from .._kernel.text import joined, lasting
 from .gates_build import GATES as BUILD
 from .gates_estate import READY_ESTATE as ESTATE
 from .gates_shop import SHOP, lower_incidents
@@ -34,10 +34,13 @@ def soaked(facts: Facts, options: Facts) -> Result:
     if lower["hours"] is None:
         return Result(False, f"by its ledger {lower['instance']} never ran {_short(image)}", f"release it on {lower['instance']} first, and let it run for "
                       f"{options['hours']:g} h", RELEASER)
+    opened = lower_incidents(facts)
     if lower["hours"] < options["hours"]:
-        return Result(False, f"{_short(image)} ran on {lower['instance']} for {lower['hours']:.1f} h, and {options['hours']:g} h are asked for",
-                      f"wait for {options['hours'] - lower['hours']:.1f} h", RELEASER)
-    return lower_incidents(facts) or Result(True, f"{_short(image)} ran on {lower['instance']} for {lower['hours']:.1f} h")
+        short = Result(False, f"{_short(image)} ran on {lower['instance']} for {lasting(lower['hours'])}, "
+                              f"and {lasting(options['hours'], up=True)} are asked for",
+                       f"wait for {lasting(options['hours'] - lower['hours'], up=True)}", RELEASER)
+        return short.and_also(opened) if opened else short
+    return opened or Result(True, f"{_short(image)} ran on {lower['instance']} for {lasting(lower['hours'])}")
 
 
 def recovery_point(facts: Facts, options: Facts) -> Result:
@@ -48,8 +51,9 @@ def recovery_point(facts: Facts, options: Facts) -> Result:
     if not point or not point["id"]:
         return Result(False, "there is no verified recovery point", *needs)
     if point["hours"] > options["hours"]:
-        return Result(False, f"the newest verified recovery point {point['id']} is {point['hours']:.1f} h old, and {options['hours']:g} h are allowed", *needs)
-    return Result(True, f"recovery point {point['id']} is verified and {point['hours']:.1f} h old")
+        return Result(False, f"the newest verified recovery point {point['id']} is {lasting(point['hours'])} old, "
+                      f"and {lasting(options['hours'])} are allowed", *needs)
+    return Result(True, f"recovery point {point['id']} is verified and {lasting(point['hours'])} old")
 
 
 def rehearsed(facts: Facts, options: Facts) -> Result:
@@ -62,12 +66,12 @@ def rehearsed(facts: Facts, options: Facts) -> Result:
     if not found["ok"]:
         return Result(False, "the rehearsal of this update failed", "build a release that mends it, and rehearse it", "who builds")
     if found["hours"] is None or found["hours"] > options["hours"]:
-        return Result(False, f"it was rehearsed {found['hours'] or 0:.1f} h ago, and the data allow {options['hours']:g} h", *needs)
+        return Result(False, f"it was rehearsed {lasting(found['hours'] or 0)} ago, and the data allow {lasting(options['hours'])}", *needs)
     longest = options["max_pause"] if options["max_pause"] else found["max_pause"]
     if found["pause"] is None or found["pause"] > longest:
         return Result(False, f"the rehearsal predicts a pause of {found['pause'] or 0:.1f} s, and {longest:g} s are allowed",
                       "make the update shorter, or release in a window whose policy allows the pause", "who builds, or who keeps the policy")
-    return Result(True, f"rehearsed {found['hours']:.1f} h ago, pause {found['pause']:.1f} s of {longest:g} s")
+    return Result(True, f"rehearsed {lasting(found['hours'])} ago, pause {found['pause']:.1f} s of {longest:g} s")
 
 
 def freeze(facts: Facts, _options: Facts) -> Result:
@@ -136,7 +140,7 @@ def scanned(facts: Facts, options: Facts) -> Result:
     if not found:
         return Result(False, f"there is no scan of {_short(image)}", *needs)
     if found["hours"] > options["hours"]:
-        return Result(False, f"the scan is {found['hours']:.1f} h old, and {options['hours']:g} h are allowed", *needs)
+        return Result(False, f"the scan is {lasting(found['hours'])} old, and {lasting(options['hours'])} are allowed", *needs)
     now = read("now", facts["now"])
     excepted = {one["id"]: one for one in options["exceptions"] if read("until", one["until"]) > now}
     young = sorted({one["id"] for one in found["findings"] if one["id"] not in excepted and _young(one, options["grace"], now)})
@@ -152,7 +156,7 @@ def scanned(facts: Facts, options: Facts) -> Result:
         return Result(False, "the scan found " + "; ".join(over), "mend them, or an exception in the policy with owner, reason and end",
                       "who builds, or who keeps the policy")
     gone = sorted({one["id"] for one in found["findings"]}.intersection(excepted))
-    return Result(True, f"scanned {found['hours']:.1f} h ago" + (f", with exceptions for {joined(gone)}" if gone else "")
+    return Result(True, f"scanned {lasting(found['hours'])} ago" + (f", with exceptions for {joined(gone)}" if gone else "")
                   + (f", known for a few days only: {joined(young, 4)}" if young else ""))
 
 

@@ -24,6 +24,10 @@ class Result:
     needs: str = ""
     who: str = ""
 
+    def and_also(self, other: Result) -> Result:
+        """Both of two reasons not to pass."""
+        return Result(False, f"{self.reason}; and {other.reason}", f"{self.needs}; and {other.needs}", f"{self.who}; and {other.who}")
+
 
 def short(image: str) -> str:
     return "the image " + str(image or "")[:19]

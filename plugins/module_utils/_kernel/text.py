@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Sequence
 
@@ -16,6 +17,14 @@ def joined(names: Sequence[str], limit: int = 8) -> str:
     """Names for a sentence, cut where there are many."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+def lasting(hours: float, up: bool = False) -> str:
+    """Hours for a sentence: minutes where it is less than an hour. :param up: whether to round up, as for a time to wait."""
+    minutes = hours * 60
+    if minutes < 60:
+        return f"{(math.ceil if up else math.floor)(round(minutes, 6))} min"
+    return f"{round(hours, 1):g} h"
 
 
 def parse_memory(field_name: str, text: str) -> int:

@@ -58,6 +58,7 @@ class Carrying:
             "before": dict(plan.before), "after": dict(plan.after),
             "steps": [step.as_dict() for step in plan.steps], "release": release.id, "name": release.record.name,
             "reasons": plan.facts["reasons"], "rehearsal": plan.facts["rehearsal"],
+            "settings": self.wanted.settings,
             "who": self.wanted.params["requested_by"], "why": self.wanted.params["reason"],
             "provenance": plan.facts.get("provenance") or {"sources": made_from(release.record.source), "base": release.record.source.get("base")}})
         return self.handlers(kind, release, {"operation": operation})

@@ -100,6 +100,12 @@ class Desired(Directories):
     def languages(self) -> list[str]:
         return sorted(self.params["languages"])
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What its processes are told that is no secret: the names alone of environment variables."""
+        return {"config": dict(self.params["config"]), "processes": dict(self.params["processes"]),
+                "environment_variables": sorted(self.params["environment_variables"])}
+
     @cached_property
     def config_digest(self) -> str:
         """Digest of all that goes into the containers beside the image. Secrets, and what an environment says, enter by scrypt, so that the digest,

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._estate.machine import recorded_of
-from .._estate.running import CHANGED_BY
 from .._instance.database import Database
 from .._instance.names import COLOURS
 from .._kernel.journal import Journal, lock_holder, newest_first
-from .._runtime.protocol import Front, Runtime
+from .._runtime.protocol import CHANGED_BY, Front, Runtime
 from .way_back import described, own
 
 

@@ -15,8 +15,10 @@ from typing import Any
 from .._instance import bounds
 from .._instance.names import COLOURS, HOST_PARTS, LABEL, REHEARSAL
 from .._kernel.files import read_text, remove_file, replace_file
+from .._kernel.text import joined
+from . import written
 from .daemon import ContainerSpec, Daemon, memory_available
-from .protocol import ETC, HOME, RUN, Found, Outcome, Spec
+from .protocol import CHANGED_BY, ETC, HOME, RUN, Found, Outcome, Spec
 
 WAIT = "wait"
 """A file beside those of a place: while it is there, what was started waits."""
@@ -49,8 +51,10 @@ class DockerRuntime:
         found = {}
         for container in self.daemon.observe(self.instance):
             own = container.name.startswith(self.instance + "-")
-            found[container.name[len(self.instance) + 1:] if own else "/" + container.name] = Found(
-                container.name, container.state, container.running, *(container.label(key) for key in ("release", "image", "config")))
+            place = container.name[len(self.instance) + 1:] if own else "/" + container.name
+            hands = joined([name for name, _at in written.changed(self._files(place))]) if own else ""
+            found[place] = Found(container.name, container.state, container.running, container.label("release"), container.label("image"),
+                                 CHANGED_BY + "hand: " + hands if hands else container.label("config"))
         return found
 
     def room(self) -> int:
@@ -201,6 +205,7 @@ class DockerRuntime:
         self._make_directory(self._files(place), 0o500)
         for name, text in files.items():
             self._write(os.path.join(self._files(place), name), text)
+        written.note(self._files(place), files)
 
     def _mounts(self, place: str, spec: Spec) -> dict[str, tuple[str, str]]:
         """``{in the container: (on the machine, mode)}``."""

@@ -32,7 +32,7 @@ from .._kubernetes.quantities import parse
 from . import agent, pods, rights
 from .kept import keep
 from .pods import AGENT, MARK, ODOO, REGISTRY, Ground
-from .protocol import Found, Outcome, Scale, Spec
+from .protocol import CHANGED_BY, Found, Outcome, Scale, Spec
 
 SECRETS = (*PLACES, REGISTRY)
 # Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
@@ -496,7 +496,7 @@ def _hands(metadata: Mapping[str, Any]) -> str:
     """
     others = sorted({str(entry.get("manager")) for entry in metadata.get("managedFields") or ()
                      if entry.get("manager") != MANAGER and not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})})
-    return "changed by " + joined(others) if others else ""
+    return CHANGED_BY + joined(others) if others else ""
 
 
 def _state(item: Mapping[str, Any], running: bool) -> str:

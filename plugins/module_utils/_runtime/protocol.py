@@ -24,6 +24,8 @@ PAGE = "page"
 """Where a front leads that shows the maintenance page."""
 ELSEWHERE = "elsewhere"
 """Where a front leads that leads to no whole colour: somebody's hand was in it, or a boot half-way."""
+CHANGED_BY = "changed by "
+"""How a place's configuration begins that somebody else changed since: then whose hand it was, as far as the runtime knows."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.sysgenpro.odoo.plugins.filter.estate import (
     drift_of_status,
     drift_summary,
+    drift_wishes,
     estate_environments,
     estate_report,
     estate_summary,
@@ -73,6 +74,13 @@ def test_a_cluster_s_instance_says_whose_hand_it_was() -> None:
     place = {"running": True, "image": "i", "made": "", "hands": ""}
     status = {"places": {"blue-web": {**place, "hands": "kubectl-edit"}, "blue-cron": place}, "recorded": {"image": "i", "colour": "blue"},
               "instance": {"colour": "blue", "interrupted": None}}
-    assert drift_summary({"acme": drift_of_status(status)}) == ["acme: running blue-web: recorded as it was released, found changed by kubectl-edit; kubectl-edit"]
-    assert drift_summary({"acme": drift_of_status({**status, "instance": {"colour": "blue", "interrupted": {"operation": "7"}}})}) == ["acme: 7 is under way, or was interrupted"]
+    values = {"name": "acme", "workers": 2, "processes": {"web_workers": 4}, "config": {}, "environment_names": []}
+    assert drift_summary({"acme": drift_of_status(status, values)}) == ["acme: running blue-web: recorded as it was released, found changed by kubectl-edit; kubectl-edit"]
+    assert drift_summary({"acme": drift_of_status({**status, "instance": {"colour": "blue", "interrupted": {"operation": "7"}}}, values)}) == ["acme: 7 is under way, or was interrupted"]
+    recorded = {**status["recorded"], "settings": drift_wishes([{**values, "subnet": "", "pages": ""}], {})[0]["settings"]}
+    told = drift_of_status({**status, "recorded": recorded}, {**values, "config": {"log_level": "warn"}})["drift"]
+    assert [(one["between"], one["what"], one["found"]) for one in told] == [
+        ("declared", "config.log_level", "warn"), ("running", "blue-web", "changed by kubectl-edit")]
+    with pytest.raises(AnsibleFilterError, match=r"instance acme: .*web_worker"):
+        drift_of_status(status, {**values, "processes": {"web_worker": 4}})
     assert drift_summary({}) == ["nothing differs"]

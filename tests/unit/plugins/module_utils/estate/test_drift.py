@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._estate import mach
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._estate.differences import approvals, differing, explained
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._estate.running import drifted
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.written import note
 from ansible_collections.sysgenpro.odoo.plugins.modules import machine_drift_info
 
 TODAY = datetime.date(2026, 12, 1)
@@ -85,6 +87,43 @@ SOUND = {"blue-web": one(), "blue-cron": one()}
 ])
 def test_what_runs_otherwise(recorded: Any, places: Any, leads: str | None, declared: str, found: list[tuple[str, str, str]]) -> None:
     assert [(each["between"], each["what"], each["who"]) for each in drifted(recorded, places, leads, declared)] == found
+
+
+SETTINGS = {"config": {"limit_time_real": 120}, "processes": {"web_workers": 2}, "environment_variables": ["TZ"]}
+
+
+@pytest.mark.parametrize(("recorded", "declared", "what"), [
+    (SETTINGS, SETTINGS, []), (SETTINGS, None, []), (None, SETTINGS, []),
+    (SETTINGS, {**SETTINGS, "processes": {"web_workers": 4}}, [("processes.web_workers", "2", "4")]),
+    (SETTINGS, {**SETTINGS, "config": {}}, [("config.limit_time_real", "120", "not set")]),
+    (SETTINGS, {**SETTINGS, "config": {"limit_time_real": 120, "log_level": "warn"}}, [("config.log_level", "not set", "warn")]),
+    (SETTINGS, {**SETTINGS, "environment_variables": ["LANG", "TZ"]}, [("environment_variables", "TZ", "LANG, TZ")]),
+    (SETTINGS, {**SETTINGS, "environment_variables": []}, [("environment_variables", "TZ", "none")]),
+])
+def test_settings_that_were_declared_and_not_released(recorded: Any, declared: Any, what: list[tuple[str, str, str]]) -> None:
+    found = drifted({**RECORDED, "settings": recorded}, SOUND, "blue", IMAGE, declared)
+    assert [(each["what"], each["recorded"], each["found"]) for each in found] == what
+    assert {each["who"] for each in found} <= {"jane"}
+
+
+def test_a_file_that_a_hand_changed_is_told_with_its_moment(tmp_path: Path) -> None:
+    journal(tmp_path, 1)
+    directory = tmp_path / name(1) / "config" / "blue-web"
+    directory.mkdir(parents=True)
+    files = {"odoo.conf": "[options]\n", "database-password": "secret", "probe-token": "t"}
+    for each, text in files.items():
+        (directory / each).write_text(text)
+    note(str(directory), files)
+    look = lambda: machine.observe(wishes(range(1, 2)), str(tmp_path), world(range(1, 2), [listed(1, "blue-web"), listed(1, "blue-cron")]))  # noqa: E731
+    assert look()[name(1)]["drift"] == []
+    (directory / "odoo.conf").write_text("[options]\nlist_db = True\n")
+    os.utime(directory / "odoo.conf", (1796119320, 1796119320))
+    (directory / "probe-token").unlink()
+    (directory / "wait").write_text("")
+    assert [(each["what"], each["found"], each["at"]) for each in look()[name(1)]["drift"]] == [
+        ("blue-web: odoo.conf", "changed", "2026-12-01T10:02:00+00:00"), ("blue-web: probe-token", "is not there", "")]
+    assert "secret" not in (directory.parent / ".blue-web.json").read_text()
+    assert (directory.parent / ".blue-web.json").stat().st_mode & 0o777 == 0o600
 
 
 # -- a machine ------------------------------------------------------------------------------------
