@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from sgplab.cluster import control_plane, life, processes
 
 AWAY = 60
 """Seconds without an API."""
+CGROUPS = Path("/sys/fs/cgroup")
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +117,53 @@ def test_the_leading_pods_are_evicted_while_a_release_is_under_way(shop: Instanc
         shop.release("r2")
     assert shop.leading() == other
     assert shop.status()["instance"]["interrupted"] is None
+
+
+def test_the_api_asks_for_less_in_the_middle_of_a_release(shop: Instance, api: Api) -> None:
+    """429 from the API's own priority and fairness, for whatever the toolbox asks: it asks again later, and nobody is lost."""
+    other = {"blue": "green", "green": "blue"}[shop.leading()]
+    level = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "PriorityLevelConfiguration", "metadata": {"name": "nobody"},
+             "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "lendablePercent": 0, "limitResponse": {"type": "Reject"}}}}
+    account = {"kind": "ServiceAccount", "serviceAccount": {"namespace": shop.name, "name": "toolbox"}}
+    flow = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "FlowSchema", "metadata": {"name": "nobody"}, "spec": {
+        "priorityLevelConfiguration": {"name": "nobody"}, "matchingPrecedence": 1, "rules": [{"subjects": [account], "resourceRules": [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}]}]}}
+    refused = lambda: sum(int(float(line.rpartition(" ")[2])) for line in kubectl("get", "--raw", "/metrics").splitlines()  # noqa: E731
+                          if line.startswith("apiserver_flowcontrol_rejected_requests_total") and 'flow_schema="nobody"' in line)
+
+    def throttle() -> None:
+        until(lambda: pods(api, shop, f"{other}-web"), 120, "the other colour did not begin")
+        try:
+            kubectl("apply", "-f", "-", given=json.dumps(level))
+            kubectl("apply", "-f", "-", given=json.dumps(flow))
+            until(refused, 60, "the API refused nothing")
+            time.sleep(10)
+        finally:
+            kubectl("delete", "flowschema", "nobody", "--ignore-not-found")
+            kubectl("delete", "prioritylevelconfiguration", "nobody", "--ignore-not-found")
+
+    with shop.load(), meanwhile(throttle):
+        shop.release("r1")
+    assert shop.leading() == other and refused() > 0
+
+
+def test_the_update_has_too_little_memory(shop: Instance, api: Api) -> None:
+    """The kernel ends it, as it would where an update needs more than it may have. The old colour serves, and the sentence says why."""
+    before = shop.leading()
+
+    def squeeze() -> None:
+        running = lambda: [each for each in pods(api, shop, "update") for state in each["status"].get("containerStatuses") or () if state["state"].get("running")]  # noqa: E731
+        until(running, 240, "no update ran")
+        number = running()[0]["status"]["containerStatuses"][0]["containerID"].rpartition("/")[2]
+        until(lambda: api.get("Service", shop.name, shop.name)["spec"]["selector"].get("org.sysgenpro/place") == "none", 180, "nothing was held")  # type: ignore[index]
+        found = [path for path in CGROUPS.rglob(f"*{number}*") if (path / "memory.max").exists()]
+        assert found, f"the container {number} has no cgroup here"
+        (found[0] / "memory.max").write_text(str(16 * 2 ** 20))
+
+    with shop.load(), meanwhile(squeeze):
+        said = shop.release("r3", fails=True)
+    assert "it needed more memory than it may have" in said
+    assert shop.leading() == before and shop.status()["instance"]["interrupted"] is None
 
 
 def test_the_api_is_away_in_the_middle_of_an_update(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
