@@ -18,7 +18,7 @@ from .._instance.names import LABEL, PLACES
 from .._kernel.commands import run_program
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text
-from .._kernel.journal import newest_first, parse_entries
+from .._kernel.journal import ENDED_WELL, newest_first, parse_entries
 from .._runtime.front import FAMILY, MachineFront
 from .._runtime.written import changed
 from .running import drifted
@@ -30,7 +30,6 @@ try:
 except ImportError:
     HAS_DOCKER = False
 
-ENDED_WELL = ("done", "finished")
 CHANGES = ("released", "rolled_back")
 LOOKED_BACK = 50
 """How many of an instance's newest operations are looked at for the last one that changed what runs."""

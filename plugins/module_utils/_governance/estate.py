@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any
 
 from .._kernel.errors import DomainError
+from .._kernel.journal import ENDED_WELL
 from .._kernel.text import covers
-from .gate import CHANGES, ENDED_WELL, InstanceGate, ran
+from .gate import CHANGES, InstanceGate, ran
 from .moments import hours_between, read
 from .policy import Policy
 

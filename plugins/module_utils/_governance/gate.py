@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from .._kernel.errors import DomainError, bad_input
+from .._kernel.journal import ENDED_WELL
 from .._kernel.text import joined
 from . import built
 from .calendar import TIMED
@@ -26,7 +27,6 @@ from .policy import Governed
 from .signers import ROLES
 
 # With these an operation ended well; what was approved for a change of what runs is used up then.
-ENDED_WELL = ("done", "finished")
 CHANGES = ("released", "rolled_back", "absent")
 # How many of a ledger's entries are looked at for soak time and evidence. What lies further back counts as not there.
 LOOKED_BACK = 500
