@@ -23,9 +23,9 @@ from .errors import DomainError
 from .files import read_leniently, read_text, replace_file, sync_directory
 from .wait import Deadline
 
-# Seconds in which who holds a lock says who it is, or has let go: two writes, by a process that may have to wait for a processor.
 ENDED_WELL = ("done", "finished")
 """Outcomes of an operation that came to its end, at once or when it was taken up again."""
+# Seconds in which who holds a lock says who it is, or has let go: two writes, by a process that may have to wait for a processor.
 BETWEEN = 5
 
 
