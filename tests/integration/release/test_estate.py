@@ -96,13 +96,18 @@ def test_drift_is_found_and_holds_up_a_release(estate: Estate, people: People, t
     assert "nothing differs" in drift(estate, tmp_path, instance_release="one-a")
     assert "declared release" in drift(estate, tmp_path, True, instance_release="one-b")
 
+    said = " ".join(drift(estate, tmp_path, True, instance_config={"log_level": "warn"}, instance_workers=4).split())
+    assert "declared config.log_level: recorded not set, found warn" in said and "declared processes.web_workers: recorded" in said
+
     colour = estate.machine.sh(f"docker ps --format '{{{{.Names}}}}' --filter name={INSTANCE}-.*-web").strip().split("-")[-2]
     cron = f"{INSTANCE}-{colour}-cron"
     other = "green" if colour == "blue" else "blue"
+    estate.machine.sh(f"echo 'log_level = debug' >> /var/lib/sysgenpro/instances/{INSTANCE}/config/{colour}-web/odoo.conf")
     estate.machine.sh(f"docker stop {cron} && docker rm -f {INSTANCE}-{other}-web 2>/dev/null;"
                       f" docker run -d --name {INSTANCE}-{other}-web --entrypoint sleep {estate.releases['two']} 600")
     said = drift(estate, tmp_path, True)
     assert f"{colour}-cron: recorded runs, found does not run" in " ".join(said.split())
+    assert f"{colour}-web: odoo.conf: recorded as it was released, found changed; nobody recorded it" in " ".join(said.split())
     assert f"{other}-web: recorded rests, found runs; nobody recorded it" in " ".join(said.split()) and NEIGHBOUR + ": running" not in said
     assert "nobody recorded it" in (tmp_path / "drift.html").read_text(encoding="utf-8")
 
