@@ -91,6 +91,8 @@ def people(estate: Estate, tmp_path: Path) -> Iterator[People]:
 
 
 def test_drift_is_found_and_holds_up_a_release(estate: Estate, people: People, tmp_path: Path) -> None:
+    # Its image is on the machine then, for a hand to run.
+    estate.runs("one-b")
     estate.runs("one-a")
     estate.play("release", limit=NEIGHBOUR, instance_release="one-a")
     assert "nothing differs" in drift(estate, tmp_path, instance_release="one-a")
@@ -104,7 +106,7 @@ def test_drift_is_found_and_holds_up_a_release(estate: Estate, people: People, t
     other = "green" if colour == "blue" else "blue"
     estate.machine.sh(f"echo 'log_level = debug' >> /var/lib/sysgenpro/instances/{INSTANCE}/config/{colour}-web/odoo.conf")
     estate.machine.sh(f"docker stop {cron} && docker rm -f {INSTANCE}-{other}-web 2>/dev/null;"
-                      f" docker run -d --name {INSTANCE}-{other}-web --entrypoint sleep {estate.releases['two']} 600")
+                      f" docker run -d --name {INSTANCE}-{other}-web --entrypoint sleep {estate.releases['one-b']} 600")
     said = drift(estate, tmp_path, True)
     assert f"{colour}-cron: recorded runs, found does not run" in " ".join(said.split())
     assert f"{colour}-web: odoo.conf: recorded as it was released, found changed; nobody recorded it" in " ".join(said.split())
