@@ -116,9 +116,9 @@ def test_drift_is_found_and_holds_up_a_release(estate: Estate, people: People, t
     people.gates = [{"gate": "differences"}]
     people.govern()
     assert f"running.{colour}-cron" in estate.release("one-b").message
-    # The release that runs takes it back.
+    # The release that runs takes it back: what was given other files is made anew, in the other colour.
     estate.runs("one-a")
-    estate.machine.sh(f"docker rm -f {INSTANCE}-{other}-web 2>/dev/null || true")
+    assert estate.machine.sh(f"docker ps --format '{{{{.Names}}}}' --filter name={INSTANCE}-.*-web").strip() == f"{INSTANCE}-{other}-web"
     assert "nothing differs" in drift(estate, tmp_path)
     estate.play("report", limit=INSTANCE, report_directory=str(tmp_path), report_governance=True)
     text = (tmp_path / "governance.html").read_text(encoding="utf-8")
