@@ -168,9 +168,9 @@ def governed(api: Api, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gov
         try:
             store.start()
             store.writer()
-            share = yaml.safe_load((ROOT / "inventories/demo/kubernetes/group_vars/instances.yml").read_text().replace("!unsafe", ""))["instance_share_of_cluster"]
-            share["egress"].append({"name": "store", "cidr": f"{HOST}/32", "ports": [PORT], "kinds": ["toolbox"]})
-            instance.tell(instance_toolbox_image=life.stock("toolbox", "toolbox"), instance_share_of_cluster=share)
+            told = yaml.safe_load((ROOT / "inventories/demo/kubernetes/group_vars/instances.yml").read_text().replace("!unsafe", ""))
+            egress = [*told["demo_egress"], {"name": "store", "cidr": f"{HOST}/32", "ports": [PORT], "kinds": ["toolbox"]}]
+            instance.tell(instance_toolbox_image=life.stock("toolbox", "toolbox"), demo_egress=egress)
             instance.create()
             instance.shell(f"python3 - <<'END'\n{BUCKET}\nEND\n")
             made = Governed(instance, store, tmp_path_factory.mktemp("people"))
