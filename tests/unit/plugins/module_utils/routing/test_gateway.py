@@ -82,7 +82,7 @@ def test_all_lies_in_the_instances_namespace_and_refers_to_nothing_outside_but_i
         assert (parent["namespace"], parent["name"], parent["sectionName"]) == ("edge", "traefik", "web" if "redirect" in item["metadata"]["name"] else "websecure")
         for rule in item["spec"]["rules"]:
             assert {("Middleware", each["extensionRef"]["name"]) for each in rule["filters"]} <= there
-            assert [("TraefikService", each["name"]) for each in rule["backendRefs"]][0] in there and "namespace" not in rule["backendRefs"][0]
+            assert next(("TraefikService", each["name"]) for each in rule["backendRefs"]) in there and "namespace" not in rule["backendRefs"][0]
     for item in by_kind(found, "TraefikService"):
         [service] = item["spec"]["weighted"]["services"]
         assert service["serversTransport"] == "acme" and (service.get("nativeLB") or service["name"] == "edge-pages")
