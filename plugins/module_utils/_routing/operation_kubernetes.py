@@ -26,6 +26,7 @@ from .plan_kubernetes import (
     conflicts,
     desired_present,
     differences,
+    differences_by_default,
     index,
     is_attached,
     leftovers,
@@ -33,6 +34,7 @@ from .plan_kubernetes import (
     naming,
     unlike,
     untaken,
+    with_default_tls,
 )
 from .render_kubernetes import REFERRED, ROUTES, as_applied
 
@@ -49,7 +51,7 @@ class ClusterOperation(Routing):
     HTTPRoutes are read by another of Traefik's providers than what they refer to, and each takes its changes over in its own time. A router whose middleware is
     not there is none, so closed paths would be open for a moment if only theirs was missing. So of a route that is or was an HTTPRoute, what it refers to is
     served before it is written, and removed only when every pod serves it no more. One that takes the place of an IngressRoute, or the other way round, is
-    served first, too: both lead to the same place meanwhile.
+    served first, too: both lead to the same place meanwhile, and the IngressRoute has Traefik's default TLS options for as long, as an HTTPRoute has.
 
     :param pages: URL of the edge's pages, see ``Cluster.pages``.
     """
@@ -64,6 +66,8 @@ class ClusterOperation(Routing):
         self._begun = time.monotonic()
         # What is removed only once the rest is served, or is served no more.
         self._later: dict[str, list[Key]] = {}
+        # What takes its own TLS options only once the HTTPRoute beside it is gone.
+        self._bridged: dict[str, Items] = {}
 
     def _observe(self) -> Collection[str]:
         self.observed, self.reason = self.cluster.observe({route.name: route.namespace for route in self.routes}, any(route.gateway for route in self.routes))
@@ -94,13 +98,30 @@ class ClusterOperation(Routing):
         fresh = {name: items for name, items in wanted.items() if name not in refused and any(
             key[0] == "HTTPRoute" and unlike(item, found.get(name, {}).get(key)) for key, item in items.items())}
         refused.update(self._until_referred(fresh))
-        refused.update(self.cluster.write({name: items for name, items in wanted.items() if name not in refused}, found, (ROUTES,)))
+        refused.update(self._bridge(contents, refused))
+        refused.update(self.cluster.write({name: contents[name] for name in wanted if name not in refused}, found, (ROUTES,)))
         for name, error in self._remove(self._gone(contents, refused)).items():
             refused.setdefault(name, error)
         left = self._put_back(refused)
         for name, error in refused.items():
             self.refused.append(self._told(name, error, left))
             del contents[name]
+
+    def _bridge(self, contents: dict[str, Any], refused: Collection[str]) -> dict[str, DomainError]:
+        """Have IngressRoutes that change places with HTTPRoutes take Traefik's default TLS options meanwhile. Returns why, of the routes of which one cannot."""
+        there: dict[str, Items] = {}
+        for name, items in contents.items():
+            found = self.observed.objects.get(name, {})
+            if name in refused or not items or not {key[0] for key in found if key[0] in ROUTES} - {key[0] for key in items}:
+                continue
+            if is_attached(items):
+                there[name] = {key: with_default_tls(as_applied(item)) for key, item in found.items() if key[0] == "IngressRoute"}
+            else:
+                self._bridged[name] = {key: item for key, item in items.items() if key[0] == "IngressRoute"}
+                contents[name] = {**items, **{key: with_default_tls(item) for key, item in self._bridged[name].items()}}
+        failed = self.cluster.write(there, {}, (ROUTES,))
+        left = self._wait({name: items for name, items in there.items() if name not in failed}, differences_by_default, self.timeout)
+        return {**failed, **{name: DomainError("not_served", reason) for name, reason in left.items()}}
 
     def _until_referred(self, wanted: Mapping[str, Items]) -> dict[str, DomainError]:
         """Wait until every pod serves what HTTPRoutes are going to refer to. Returns why, of the routes of which one does not."""
@@ -215,11 +236,15 @@ class ClusterOperation(Routing):
             earlier[name] = index(as_applied(item) for key, item in found.items()
                                   if key[0] != "Secret" and (key not in wanted or unlike(wanted[key], item)))
             added[name] = [key for key in wanted if key not in found]
-        left = self.cluster.write(earlier, {})
+        switched = {name for name in earlier if added[name] and {key[0] for key in earlier[name] if key[0] in ROUTES} and is_attached(self.desired.files.get(name))
+                    and not is_attached(self.observed.objects.get(name))}
+        wanted = {name: {key: item for key, item in (self.desired.files.get(name) or {}).items() if key in added[name]} for name in added}
+        # An HTTPRoute goes before the IngressRoute takes its own TLS options again.
+        left = self._retire({name: wanted[name] for name in switched}, {name: added.pop(name) for name in sorted(switched)})
+        left.update(self.cluster.write({name: items for name, items in earlier.items() if name not in left}, {}))
         # What was added is still referred to until then.
         self._wait({name: self.observed.objects[name] for name in earlier if is_attached(self.observed.objects.get(name))}, differences, PATIENCE)
-        wanted = {name: {key: item for key, item in (self.desired.files.get(name) or {}).items() if key in added[name]} for name in added}
-        for name, error in self._retire(wanted, added).items():
+        for name, error in self._retire({name: wanted[name] for name in added}, added).items():
             left.setdefault(name, error)
         return left
 
@@ -264,14 +289,21 @@ class ClusterOperation(Routing):
         failed = {str(error.details["route"]) for error in self.refused} | {name for error in self.refused for name in error.details.get("instances") or ()}
         later = {name: keys for name, keys in self._later.items() if keys and name not in failed}
         items = {name: {key: self.observed.objects[name][key] for key in keys} for name, keys in later.items()}
-        for name, error in self._retire(items, later).items():
+        errors = self._retire(items, later)
+        errors.update(self._unbridge({name: every for name, every in self._bridged.items() if name not in failed and name not in errors}))
+        for name, error in errors.items():
             failed.add(name)
             self.refused.append(DomainError(
-                error.code, "route {0}: it is as asked, but not all of what was there before is gone: {1}".format(name, error.message),
+                error.code, "route {0}: it is served, but what was there before could not be left whole: {1}".format(name, error.message),
                 advice=error.advice or "Run this again, which removes what is left", **{**error.details, "route": name, "field": "name"}))
         gone = {name: [key for key in items if key[0] == "Secret" and key not in (self.desired.files.get(name) or {})]
                 for name, items in self.observed.objects.items() if name in self.desired.files or name in self.desired.absent}
         self._remove({name: keys for name, keys in gone.items() if name not in failed})
+
+    def _unbridge(self, wanted: Mapping[str, Items]) -> dict[str, DomainError]:
+        failed = self.cluster.write(wanted, {}, (ROUTES,))
+        left = self._wait({name: items for name, items in wanted.items() if name not in failed}, differences, self.timeout)
+        return {**failed, **{name: DomainError("not_served", reason) for name, reason in left.items()}}
 
     def _calls(self) -> dict[str, Any]:
         return {"api_calls": self.cluster.traefik_calls, "cluster_calls": dict(self.cluster.api.calls)}

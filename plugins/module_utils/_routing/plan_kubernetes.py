@@ -89,6 +89,23 @@ def _made(items: Items, snapshot: api.Snapshot) -> list[tuple[Mapping[str, Any],
     return [(render_kubernetes.served(items, names), render_kubernetes.PROVIDER), (render_gateway.served(items, names), render_gateway.PROVIDER)]
 
 
+def with_default_tls(item: Mapping[str, Any]) -> Item:
+    """An IngressRoute with Traefik's default TLS options. A host has one set of options: beside an HTTPRoute, which has the default ones, others of its own would
+    be a conflict to Traefik, and with its ``strictTLSOptions`` neither would be served."""
+    spec = {**item["spec"], **({"tls": {key: value for key, value in item["spec"]["tls"].items() if key != "options"}} if "tls" in item["spec"] else {})}
+    return {**item, "spec": spec}
+
+
+def differences_by_default(items: Items, snapshot: api.Snapshot, pod: str = "") -> list[api.Difference]:
+    """As ``differences``, of IngressRoutes that are to have the default TLS options: also where they still have others."""
+    found = differences(items, snapshot, pod)
+    for name in render_kubernetes.served(items, naming(snapshot))["http"]["routers"]:
+        options = ((snapshot.routers.get(name + render_kubernetes.PROVIDER) or {}).get("tls") or {}).get("options")
+        if options not in (None, "", "default"):
+            found.append(api.Difference("router {0} still has TLS options of its own".format(name)))
+    return found
+
+
 def untaken(items: Items) -> list[str]:
     """What Traefik says of HTTPRoutes that it has not taken, in their status."""
     return [reason for (kind, _name), item in sorted(items.items()) if kind == "HTTPRoute" for reason in render_gateway.untaken(item)]

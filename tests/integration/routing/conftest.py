@@ -263,7 +263,7 @@ class ClusterEdge(Edge):
         self.pages = free_port()
 
     def provider(self) -> dict[str, Any]:
-        return {"kubernetesCRD": {"safeNaming": True, "allowCrossNamespace": False, "allowExternalNameServices": False}}
+        return {"kubernetesCRD": {"safeNaming": True, "allowCrossNamespace": False, "allowExternalNameServices": False, "crossProviderNamespaces": ["-"]}}
 
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
@@ -343,7 +343,7 @@ class GatewayEdge(ClusterEdge):
 
     def provider(self) -> dict[str, Any]:
         space = "{0}gateway-{1}".format(cluster.PREFIX, self.ground.suffix) if hasattr(self, "ground") else ""
-        return {**super().provider(), "kubernetesGateway": {"labelSelector": "edge=" + space, "crossProviderNamespaces": []}}
+        return {**super().provider(), "kubernetesGateway": {"labelSelector": "edge=" + space, "crossProviderNamespaces": ["-"]}}
 
     def start(self) -> Edge:
         self.static["providers"].update(self.provider())
