@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import model, render_kubernetes
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import shared_route
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import Ground
 
 from .conftest import GatewayEdge, Server
 from .test_cluster import ingress_route
@@ -229,7 +230,7 @@ def test_a_share_for_a_colour_that_does_not_lead(edge: GatewayEdge, route: Route
         "name": "green-web", "namespace": name, "labels": {"kubernetes.io/service-name": "green-web"}},
         "endpoints": [{"addresses": [edge.ground.address], "conditions": {"ready": True}}], "ports": [{"name": "http", "port": green.server_port, "protocol": "TCP"}]})
     own = api.get("HTTPRoute", name, name)
-    items = shared_route.objects(_Ground(name), own or {}, "green-web", 100, 60)  # type: ignore[arg-type]
+    items = shared_route.objects(Ground(name, name, 1000), own or {}, "green-web", 100, 60)
     assert items[1]["kind"] == "HTTPRoute"
     for item in items:
         api.apply(item, force=True)
@@ -242,21 +243,8 @@ def test_a_share_for_a_colour_that_does_not_lead(edge: GatewayEdge, route: Route
     assert [seen[1] for seen in green.seen] == ["/", "/web"] and blue.seen == [] and [seen[1] for seen in bus.seen] == ["/websocket"]
     assert [seen[1] for seen in pages.seen] == ["/edge/404", "/edge/413"]
     for kind in ("HTTPRoute", "TraefikService"):
-        assert api.delete(kind, name, shared_route.name(_Ground(name)))  # type: ignore[arg-type]
+        assert api.delete(kind, name, shared_route.name(Ground(name, name, 1000)))
     end = time.monotonic() + 10
     while not blue.seen and time.monotonic() < end:
         edge.request(HOST)
     assert edge.run([route(max_body=10)])["changed"] is False
-
-
-class _Ground:
-    """What of an instance's place in a cluster a share asks for."""
-
-    def __init__(self, instance: str) -> None:
-        self.instance = self.namespace = instance
-
-    def labels(self) -> dict[str, str]:
-        return {"app.kubernetes.io/managed-by": "sysgenpro"}
-
-    def metadata(self, name: str, labels: dict[str, str]) -> dict[str, Any]:
-        return {"name": name, "namespace": self.namespace, "labels": labels}
