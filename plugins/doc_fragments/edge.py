@@ -13,7 +13,7 @@ options:
     description:
       - What carries the routes to Traefik.
       - V(file) is a file for each instance in the directory of Traefik's file provider.
-      - V(kubernetes) is objects in each instance's namespace, which Traefik's provider for Kubernetes' CRDs reads.
+      - V(kubernetes) is objects in each instance's namespace, which Traefik's provider for Kubernetes' CRDs reads, or its provider for Gateway API.
     type: str
     choices: [file, kubernetes]
     default: file

@@ -90,8 +90,10 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
         if not values["hosts"]:
             continue
         variables = hostvars[values["name"]]
-        tls = _read_tls(variables)
-        if not tls:
+        tls, further = _read_tls(variables), variables.get("instance_route") or {}
+        # There TLS is the Gateway's.
+        attached = further.get("output") == "http_route"
+        if not tls and not attached:
             raise AnsibleFilterError(
                 f"instance {values['name']}: instance_tls is missing; expected certificate and private_key, "
                 "certificate_path and private_key_path, or resolver"
@@ -102,8 +104,8 @@ def routes_of(instances: Sequence[Mapping[str, Any]], hostvars: Mapping[str, Any
             "exposure": values["exposure"],
             # In a cluster it is a Service, which the module knows by these two names.
             **({"namespace": values["namespace"]} if values["runtime"] == "kubernetes" else {"front": values["front"]}),
-            "tls": tls,
-            **(variables.get("instance_route") or {}),
+            **({"tls": tls} if tls else {}),
+            **further,
         })
     return routes
 

@@ -14,7 +14,12 @@ description:
   - Gives Traefik the routes of many instances in one call. Call it once per machine or cluster with all of its instances.
   - With O(provider=file) each instance has one file in the directory of Traefik's file provider; only files that change are written.
   - With O(provider=kubernetes) each instance has objects in its own namespace; only objects that differ are applied. They refer to
-    nothing outside of the namespace, so Traefik needs neither C(allowCrossNamespace) nor C(allowExternalNameServices).
+    nothing outside of the namespace, so Traefik needs neither C(allowCrossNamespace) nor C(allowExternalNameServices). The route itself is an IngressRoute or, by
+    O(output), an HTTPRoute of Gateway API, which refers to the listener of a Gateway, too.
+  - What an HTTPRoute has no word for is refused by name before anything is changed (C(http_route_cannot)). That is TLS of its own (O(routes[].tls)), which is the
+    listener's, and more than 16 hosts. All else holds as with an IngressRoute, by the same Middlewares. A Gateway, or a listener, that cannot take a route is that
+    route's trouble (C(gateway_missing), C(gateway_unfit), and the certificate's own codes where none of the listener's is for its hosts).
+  - A route that gets another O(output) is served anew before the earlier object goes, so its host is served at every moment.
   - After writing, Traefik's API is read until it serves exactly what was asked, enabled and without errors, and each
     given
     certificate is looked for by a TLS handshake at the entry point. Otherwise the earlier files come back and the
@@ -37,10 +42,12 @@ description:
   - What is wrong in the parameters themselves (C(bad_input), a host given to two routes of the call) is refused for all before
     anything is changed. So is what keeps Traefik from reading any file (C(damaged_file), C(directory_unusable), C(traefik_unreachable)).
   - A converged call makes three calls of Traefik's API, and one more for every further 1000 routers, services or
-    middlewares. In a cluster it makes one of each pod of Traefik, and asks the cluster for one list of each of seven kinds (pages of 500), the edge's pods
+    middlewares. In a cluster it makes one of each pod of Traefik, and asks the cluster for one list of each of nine kinds (pages of 500), the edge's pods
     and the pages' Service, whatever the number of routes.
   - In a cluster every ready pod of Traefik must serve what was asked, its certificates included. An object that somebody else changed is named
-    (C(cluster_conflict)) and taken back only by O(force). A host that an IngressRoute of anybody else has, in whatever namespace, is refused (C(host_taken)).
+    (C(cluster_conflict)) and taken back only by O(force). A host that an IngressRoute or HTTPRoute of anybody else has, in whatever namespace, is refused
+    (C(host_taken)).
+  - Of an HTTPRoute the status must also say that Traefik has accepted it as it is now and resolved what it refers to.
 options:
   state:
     description:
@@ -90,6 +97,26 @@ options:
       namespace:
         description: The instance's namespace in a cluster. Default is its name.
         type: str
+      output:
+        description: What the route is in a cluster. Default is O(output).
+        type: str
+        choices: [ingress_route, http_route]
+      gateway:
+        description: What an HTTPRoute is attached to. Default of each is that of O(gateway).
+        type: dict
+        suboptions:
+          namespace:
+            description: The Gateway's namespace.
+            type: str
+          name:
+            description: The Gateway.
+            type: str
+          section_name:
+            description: Its listener for HTTPS. Its port must be that of O(routes[].entry_point).
+            type: str
+          redirect_section_name:
+            description: Its listener for HTTP, where O(routes[].redirect) is. Its port must be that of the entry point C(web).
+            type: str
       entry_point:
         description: Traefik's entry point. Default by O(routes[].exposure).
         type: str
@@ -162,7 +189,7 @@ options:
             type: int
       tls:
         description:
-          - One of a certificate with its key, O(routes[].tls.secret) and O(routes[].tls.resolver).
+          - One of a certificate with its key, O(routes[].tls.secret) and O(routes[].tls.resolver). None of them with O(routes[].output=http_route).
           - A certificate that cannot be read, expired, is not valid yet, is for other host names or has another key is refused. What there is of its
             route stays as it is, the other routes are brought about, and then the task fails and names it.
           - Chain and key are PEM. What stands before, between and after the blocks, such as the text of C(openssl x509 -text), is left out, in whatever
@@ -221,6 +248,32 @@ options:
         V(http://sysgenpro-pages.sysgenpro-edge:8069).
       - In a cluster it is V(http://), an IPv4 address or a Service with its namespace, and a port.
     type: str
+  output:
+    description:
+      - What the routes of a cluster are. V(ingress_route) is an IngressRoute of Traefik.
+      - V(http_route) is an HTTPRoute of Gateway API (C(gateway.networking.k8s.io/v1)), attached to O(gateway). Its Middlewares are Traefik's, as filters of type
+        ExtensionRef, and its backends are TraefikServices, so it needs Traefik's providers for both.
+    type: str
+    choices: [ingress_route, http_route]
+    default: ingress_route
+  gateway:
+    description: What HTTPRoutes are attached to. The defaults are what the role C(traefik) makes (C(traefik_gateway)).
+    type: dict
+    suboptions:
+      namespace:
+        description: The Gateway's namespace. Default is O(edge.namespace).
+        type: str
+      name:
+        description: The Gateway. Default is V(traefik).
+        type: str
+      section_name:
+        description:
+          - Its listener for HTTPS. Default is the name of the route's entry point, V(websecure) or V(internal).
+          - The listener must be for all hosts of the route, and its port that of the entry point, as this decides who reaches the route.
+        type: str
+      redirect_section_name:
+        description: Its listener for HTTP, which sends to HTTPS. Default is V(web).
+        type: str
   force:
     description: Whether to take back what somebody else changed of the module's own objects in a cluster.
     type: bool
@@ -235,6 +288,7 @@ extends_documentation_fragment:
   - sysgenpro.odoo.edge
 requirements:
   - Traefik 3.7 with its file provider or its provider for Kubernetes' CRDs, and its API
+  - Gateway API 1.6 and Traefik's provider for it, for O(output=http_route)
   - Python's kubernetes, for O(provider=kubernetes), where the module runs
   - Python's cryptography, where certificates are given
   - Python's idna, where names of hosts have other letters than ASCII's
@@ -283,6 +337,23 @@ EXAMPLES = r"""
           certificate: "{{ bodega_certificate }}"
           private_key: "{{ bodega_private_key }}"
 
+- name: Route all instances of a cluster by Gateway API, but for one that has a certificate of its own
+  sysgenpro.odoo.traefik_route:
+    provider: kubernetes
+    context: k8s-eu-1
+    output: http_route
+    gateway:
+      namespace: sysgenpro-edge
+      name: traefik
+    routes:
+      - name: acme-production
+        hosts: [shop.example.test]
+      - name: bodega-production
+        hosts: [bodega.example.test]
+        output: ingress_route
+        tls:
+          secret: bodega-example-test
+
 - name: Show what would be written
   sysgenpro.odoo.traefik_route:
     state: rendered
@@ -329,6 +400,10 @@ routes:
       description: Its namespace, in a cluster.
       type: str
       sample: acme-production
+    output:
+      description: What the route is, in a cluster.
+      type: str
+      sample: ingress_route
     secret:
       description: The TLS Secret that somebody else keeps, or null; in a cluster.
       type: str
@@ -339,7 +414,7 @@ routes:
       sample: /etc/traefik/dynamic/acme-production.yml
     service:
       description: Traefik's name of the service for HTTP. In a cluster C(acme-production_acme-production_0_lb@kubernetescrd), where Traefik's C(safeNaming)
-        is on.
+        is on; of an HTTPRoute a name that ends in C(-wrr@kubernetesgateway).
       type: str
       sample: acme-production@file
     websocket_service:

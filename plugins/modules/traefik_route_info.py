@@ -65,6 +65,10 @@ routes:
       description: The namespace, in a cluster.
       type: str
       sample: acme-production
+    output:
+      description: What the route is in a cluster, V(ingress_route) or V(http_route).
+      type: str
+      sample: ingress_route
     file:
       description: The file, on a machine.
       type: str
@@ -78,7 +82,7 @@ routes:
       type: bool
       sample: true
     differences:
-      description: What is not served as it is written.
+      description: What is not served as it is written; of an HTTPRoute also what Traefik says in its status.
       type: list
       elements: str
       sample: []

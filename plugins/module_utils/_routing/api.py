@@ -18,7 +18,7 @@ from .._kernel.errors import DomainError
 
 KINDS = ("routers", "services", "middlewares")
 PROVIDER = "@file"
-PROVIDERS = (PROVIDER, "@kubernetescrd")
+PROVIDERS = (PROVIDER, "@kubernetescrd", "@kubernetesgateway")
 
 # Traefik's default page is 100 entries; one of this size makes a machine's lists one request each.
 PER_PAGE = 1000

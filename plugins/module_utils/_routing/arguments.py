@@ -15,6 +15,7 @@ from .._kubernetes.api import Api as KubernetesApi
 from . import io, render_file, render_kubernetes
 from .api import Api
 from .certificates import HAS_CRYPTOGRAPHY, read_pem, unavailable
+from .gateway import HTTP_ROUTE, INGRESS_ROUTE, OUTPUTS
 from .io import Place
 from .io_kubernetes import Cluster, Edge
 from .model import EXPOSURES, Route, parse_name, parse_routes
@@ -63,6 +64,11 @@ def place_spec() -> Spec:
     }
 
 
+def gateway_spec() -> Spec:
+    """Options of the Gateway that HTTPRoutes are attached to."""
+    return {"type": "dict", "options": {key: {"type": "str"} for key in ("namespace", "name", "section_name", "redirect_section_name")}}
+
+
 def route_spec() -> Spec:
     """Options of one route."""
     number = {"type": "int"}
@@ -73,6 +79,8 @@ def route_spec() -> Spec:
         "exposure": {"type": "str", "choices": list(EXPOSURES), "default": "public"},
         "front": {"type": "str"},
         "namespace": {"type": "str"},
+        "output": {"type": "str", "choices": list(OUTPUTS)},
+        "gateway": gateway_spec(),
         "entry_point": {"type": "str"},
         "redirect": {"type": "bool"},
         "allow_list": networks,
@@ -116,6 +124,8 @@ def module_spec() -> Spec:
         "purge": {"type": "bool", "default": False},
         "group": {"type": "str", "default": "traefik"},
         "pages": {"type": "str"},
+        "output": {"type": "str", "choices": list(OUTPUTS), "default": INGRESS_ROUTE},
+        "gateway": gateway_spec(),
         "force": {"type": "bool", "default": False},
         "expected_plan_digest": {"type": "str"},
     }
@@ -132,10 +142,22 @@ def read_routes(params: Mapping[str, Any], check_mode: bool = False, refused: li
         hosts, tls = value.get("hosts"), value.get("tls") or {}
         if check_mode and not HAS_IDNA:
             hosts = [likely(str(host)) or host for host in hosts or ()]
-        tls = {"resolver": "unread"} if check_mode and not HAS_CRYPTOGRAPHY else _with_files(str(value.get("name")), tls)
-        return {**value, "hosts": hosts, "tls": tls}
+        attached = _attached(params, value)
+        if attached.get("output") != HTTP_ROUTE:
+            tls = {"resolver": "unread"} if check_mode and not HAS_CRYPTOGRAPHY else _with_files(str(value.get("name")), tls)
+        return {**value, "hosts": hosts, "tls": tls, **attached}
 
     return parse_routes(params["routes"], refused, complete, in_cluster(params))
+
+
+def _attached(params: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    """The output of a route, and its Gateway: what the route says, else what is said for all."""
+    output = value.get("output") or params.get("output")
+    if output != HTTP_ROUTE:
+        return {"output": output}
+    said = [dict(each or {}) for each in (params.get("gateway"), value.get("gateway"))]
+    given = [{key: text for key, text in each.items() if text is not None} for each in said]
+    return {"output": output, "gateway": {"namespace": params["edge"]["namespace"], **given[0], **given[1]}}
 
 
 def in_cluster(params: Mapping[str, Any]) -> bool:

@@ -12,10 +12,14 @@ from typing import Any
 from .._kernel.errors import DomainError
 from .._kernel.files import read_text
 from . import api as traefik
-from . import io, render_kubernetes
+from . import io
 from .certificates import describe
+from .cluster_parts import Names
+from .gateway import HTTP_ROUTE, INGRESS_ROUTE
 from .io_kubernetes import Cluster
-from .plan_kubernetes import differences, hosts_of, naming
+from .operation_kubernetes import services_of
+from .plan_kubernetes import differences, hosts_of, is_attached, naming, untaken
+from .render_kubernetes import ROUTES
 
 
 def gather(place: io.Place, url: str, names: Sequence[str] | None = None) -> dict[str, Any]:
@@ -57,18 +61,17 @@ def gather_cluster(cluster: Cluster, names: Sequence[str] | None = None) -> dict
     for name, items in sorted(observed.objects.items()):
         if names and name not in names:
             continue
-        found = [each.what for pod, snapshot in observed.snapshots.items() for each in differences(items, snapshot, pod)]
-        kinds = render_kubernetes.Names(all(naming(snapshot).safe for snapshot in observed.snapshots.values()))
-        main = {key: item for key, item in items.items() if key == ("IngressRoute", name)}
-        services = list(render_kubernetes.served(main, kinds)["http"]["services"])
+        found = untaken(items) + [each.what for pod, snapshot in observed.snapshots.items() for each in differences(items, snapshot, pod)]
+        services = services_of(items, name, Names(all(naming(snapshot).safe for snapshot in observed.snapshots.values())))
         routes.append({
             "name": name,
             "hosts": sorted(hosts_of(items.values())),
             "namespace": next(iter(items.values()))["metadata"]["namespace"],
-            "service": services[0] + render_kubernetes.PROVIDER if services else None,
-            "served": None if reason else bool(main) and not found,
+            "output": HTTP_ROUTE if is_attached(items) else INGRESS_ROUTE,
+            "service": services[0] if services else None,
+            "served": None if reason else any(key[0] in ROUTES and key[1] == name for key in items) and not found,
             "differences": found,
-            "certificate": _certificate_in(cluster, main.get(("IngressRoute", name)) or {}),
+            "certificate": _certificate_in(cluster, items.get(("IngressRoute", name)) or {}),
         })
     return {"routes": routes, "api_calls": cluster.traefik_calls, "api_error": reason}
 

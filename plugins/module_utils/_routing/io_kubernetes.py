@@ -20,13 +20,18 @@ from .._kubernetes.api import MANAGER, Api, ApiError
 from .._kubernetes.kinds import path_of
 from . import api as traefik
 from .certificates import Certificate, unreadable
+from .cluster_parts import Item, Key
+from .io_gateway import Gateways
 from .model import HTTP_PORT, WEBSOCKET_PORT, Route
 from .plan_kubernetes import Items, Observed, hosts_of, index, unlike
-from .render_kubernetes import KINDS, OURS, ROUTE, SCOPE, Item, Key, Pages
+from .render_kubernetes import KINDS, OURS, REFERRED, ROUTE, ROUTES, SCOPE, Pages
 
 # Seconds for which an answer of a pod is waited for that is just ending; another look follows.
 _PATIENCE = 2
 _CERTIFICATES_UNKNOWN = 404
+_FORBIDDEN = 403
+# Kinds that only HTTPRoutes of ours need: an account that may not see them has made none.
+_OF_HTTP_ROUTES = ("TraefikService", "HTTPRoute")
 
 
 @dataclass(frozen=True)
@@ -56,20 +61,25 @@ class Cluster:
         self._impatient = copy.copy(api)
         self._impatient.patience = _PATIENCE
         self.traefik_calls = 0
+        self._gateways = Gateways(api, self.entry_points)
 
     # -- reading --------------------------------------------------------------------------------
 
-    def observe(self, namespaces: Mapping[str, str] | None = None) -> tuple[Observed, str]:
+    def observe(self, namespaces: Mapping[str, str] | None = None, http_routes: bool = False) -> tuple[Observed, str]:
         """Objects and what Traefik serves, and why the latter is unknown where it is: one list for each kind, one of pods, one call for each pod.
 
         :param namespaces: of routes that are known to lie in a certain one.
+        :param http_routes: whether some are asked for; else an account that may not look at any may do without.
         :raises ApiError: what the cluster refused.
         """
         lists = self.api.many(self._list, KINDS)
-        for _kind, _found, error in lists:
-            if error:
+        unseen = set()
+        for kind, _found, error in lists:
+            if error and (http_routes or kind not in _OF_HTTP_ROUTES or not isinstance(error, ApiError) or error.status != _FORBIDDEN):
                 raise error
-        items = [item for _kind, found, _error in lists for item in found]
+            if error:
+                unseen.add(kind)
+        items = [item for kind, found, _error in lists if kind not in unseen for item in found]
         owned = _owned(items, self.scope, namespaces or {})
         objects: dict[str, dict[Key, Item]] = defaultdict(dict)
         claims: dict[str, frozenset[str]] = {}
@@ -78,16 +88,20 @@ class Cluster:
             name = _route_of(item, self.scope)
             if name and owned.get(name) == metadata["namespace"]:
                 objects[name].update(index([item]))
-            elif item["kind"] == "IngressRoute":
-                claims["{0}/{1}".format(metadata["namespace"], metadata["name"])] = hosts_of([item])
+            elif item["kind"] in ROUTES:
+                claims["{0} {1}/{2}".format(item["kind"], metadata["namespace"], metadata["name"])] = hosts_of([item])
         try:
-            return Observed(objects, claims, self.snapshots()), ""
+            return Observed(objects, claims, self.snapshots(), "HTTPRoute" not in unseen), ""
         except traefik.Unreachable as error:
-            return Observed(objects, claims), str(error)
+            return Observed(objects, claims, {}, "HTTPRoute" not in unseen), str(error)
 
     def _list(self, kind: str) -> list[Item]:
-        # All IngressRoutes, since somebody else's may have a host that is asked for.
-        return self.api.every(kind, labels="" if kind == "IngressRoute" else OURS, metadata=kind == "Secret")
+        # All IngressRoutes and HTTPRoutes, since somebody else's may have a host that is asked for.
+        return self.api.every(kind, labels="" if kind in ROUTES else OURS, metadata=kind == "Secret")
+
+    def http_routes(self) -> dict[Key, Item]:
+        """This module's HTTPRoutes as they are now, by namespace and name: with what Traefik says of them."""
+        return {(item["metadata"]["namespace"], item["metadata"]["name"]): item for item in self.api.every("HTTPRoute", labels=OURS)}
 
     def snapshots(self) -> dict[str, traefik.Snapshot]:
         """What each Traefik serves now, by its name.
@@ -103,6 +117,13 @@ class Cluster:
         """
         return {name: None if found is None else frozenset(str(item.get("certFingerprint")) for item in found)
                 for name, found in self._ask("certificates?per_page=100000").items()}
+
+    def entry_points(self) -> dict[str, dict[str, str]]:
+        """Addresses of entry points by name, of each Traefik.
+
+        :raises Unreachable: as ``snapshots`` does.
+        """
+        return {name: {str(each.get("name")): str(each.get("address", "")) for each in found} for name, found in self._ask("entrypoints?per_page=1000").items()}
 
     def _ask(self, path: str) -> dict[str, Any]:
         asked = self._pods()
@@ -177,7 +198,11 @@ class Cluster:
 
     def unready(self, routes: Sequence[Route]) -> list[DomainError]:
         """Which routes cannot be served yet, since what they lead to or refer to is not in their namespace."""
-        return [error for _route, _found, error in self.api.many(self._ready, routes) if error]
+        found = [error for _route, _found, error in self.api.many(self._ready, routes) if error]
+        for error in found:
+            if "route" not in error.details:
+                raise error
+        return found
 
     def _ready(self, route: Route) -> None:
         service = self.api.get("Service", route.namespace, route.name)
@@ -187,6 +212,8 @@ class Cluster:
             what = what.format(route.namespace, route.name, HTTP_PORT, WEBSOCKET_PORT)
             raise DomainError("front_missing", "route {0}: {1}, which is the instance's front".format(route.name, what), unchanged="Nothing was changed",
                               advice="Make the instance's namespace and front first (playbook site)", route=route.name, field="name")
+        if route.gateway:
+            self._gateways.check(route)
         if route.secret:
             secret = self.api.get("Secret", route.namespace, route.secret)
             if secret is None:
@@ -199,10 +226,13 @@ class Cluster:
 
     # -- writing --------------------------------------------------------------------------------
 
-    def write(self, wanted: Mapping[str, Items], found: Mapping[str, Items]) -> dict[str, DomainError]:
-        """Apply what differs, the objects that others refer to first. Returns why, of the routes that were refused; of those nothing further is done."""
+    def write(self, wanted: Mapping[str, Items], found: Mapping[str, Items], parts: Sequence[Sequence[str]] = (REFERRED, ROUTES)) -> dict[str, DomainError]:
+        """Apply what differs, the objects that others refer to first. Returns why, of the routes that were refused; of those nothing further is done.
+
+        :param parts: the kinds, in groups that are written one after the other.
+        """
         refused: dict[str, DomainError] = {}
-        for kinds in (KINDS[:-1], KINDS[-1:]):
+        for kinds in parts:
             items = [item for name, every in wanted.items() if name not in refused for key, item in every.items()
                      if key[0] in kinds and unlike(item, found.get(name, {}).get(key))]
             for item, _answer, error in self.api.many(self._apply, items):
@@ -221,13 +251,15 @@ class Cluster:
         version = {"resourceVersion": answer["metadata"]["resourceVersion"]}
         self.api.call("PUT", path_of(item), {"fieldManager": MANAGER}, {**item, "metadata": {**item["metadata"], **version}})
 
-    def remove(self, gone: Mapping[str, Iterable[Key]], namespaces: Mapping[str, str]) -> dict[str, DomainError]:
+    def remove(
+        self, gone: Mapping[str, Iterable[Key]], namespaces: Mapping[str, str], parts: Sequence[Sequence[str]] = (ROUTES, REFERRED),
+    ) -> dict[str, DomainError]:
         """Remove objects, those that refer to others first. Returns why, of the routes of which one could not be removed.
 
-        :param namespaces: by route.
+        :param namespaces: by route. :param parts: as in ``write``.
         """
         refused: dict[str, DomainError] = {}
-        for kinds in (KINDS[-1:], KINDS[:-1]):
+        for kinds in parts:
             keys = [(name, key) for name, every in gone.items() for key in every if key[0] in kinds]
             for (name, _key), _answer, error in self.api.many(lambda each: self.api.delete(each[1][0], namespaces[each[0]], each[1][1]), keys):
                 if error:

@@ -16,6 +16,7 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .certificates import UNFIT, Certificate
+from .gateway import HTTP_ROUTE, INGRESS_ROUTE, OUTPUTS, Gateway, expressible, parse_gateway
 from .names import host_name
 
 # Ports of an instance's front, docs/reference/machine.md.
@@ -87,6 +88,7 @@ class Route:
     :param front: IPv4 address; empty in a cluster, where the front is the Service ``name`` of ``namespace``.
     :param namespace: of the instance in its cluster; empty on a machine.
     :param secret: the TLS Secret of that namespace that somebody else keeps, such as cert-manager.
+    :param gateway: what it is attached to, where it is an HTTPRoute in its cluster; else it is an IngressRoute.
     """
 
     name: str
@@ -110,6 +112,11 @@ class Route:
     max_body: int
     database_manager: bool
     headers: Mapping[str, str] = field(default_factory=dict)
+    gateway: Gateway | None = None
+
+    @property
+    def output(self) -> str:
+        return HTTP_ROUTE if self.gateway else INGRESS_ROUTE
 
 
 def parse_routes(
@@ -179,10 +186,13 @@ def _parse(index: int, value: Mapping[str, Any], in_cluster: bool) -> Route:
         raise invalid(name, "database_manager", "to be false unless exposure is internal")
     hosts = _hosts(name, value.get("hosts"))
     tls = value.get("tls") or {}
-    certificate, secret, resolver = _tls(name, hosts, tls, in_cluster)
     entry_point = str(value.get("entry_point") or exposure.entry_point)
     if not _ENTRY_POINT.fullmatch(entry_point):
         raise invalid(name, "entry_point", "the name of an entry point, not {0!r}".format(entry_point))
+    gateway = _gateway(name, value, entry_point, in_cluster)
+    if gateway:
+        expressible(name, hosts, tls)
+    certificate, secret, resolver = (None, "", "") if gateway else _tls(name, hosts, tls, in_cluster)
     return Route(
         name=name,
         hosts=hosts,
@@ -205,6 +215,7 @@ def _parse(index: int, value: Mapping[str, Any], in_cluster: bool) -> Route:
         max_body=_bounded(name, "max_body", value.get("max_body"), 268435456, 0, 1 << 50),
         database_manager=manager,
         headers=_headers(name, value.get("headers") or {}),
+        gateway=gateway,
     )
 
 
@@ -233,6 +244,19 @@ def _namespace(name: str, value: Any, in_cluster: bool) -> str:
     if namespace and (not _NAMESPACE.fullmatch(namespace) or len(namespace) > 63):
         raise invalid(name, "namespace", "the name of a namespace, not {0!r}".format(namespace))
     return namespace
+
+
+def _gateway(name: str, value: Mapping[str, Any], entry_point: str, in_cluster: bool) -> Gateway | None:
+    output = str(value.get("output") or INGRESS_ROUTE)
+    if output not in OUTPUTS:
+        raise invalid(name, "output", "one of {0}".format(", ".join(OUTPUTS)))
+    if output != HTTP_ROUTE:
+        if value.get("gateway"):
+            raise invalid(name, "gateway", "left out unless output is http_route")
+        return None
+    if not in_cluster:
+        raise invalid(name, "output", "left out: only a cluster has HTTPRoutes")
+    return parse_gateway(name, value.get("gateway") or {}, entry_point)
 
 
 def _networks(name: str, key: str, values: Any) -> tuple[str, ...]:

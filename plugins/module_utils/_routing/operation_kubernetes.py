@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan
 from .._kernel.wait import Deadline, WaitTimeout, wait_until
 from . import api as traefik
+from . import render_gateway, render_kubernetes
 from .api import Difference
+from .cluster_parts import Key, Names
 from .io_kubernetes import Cluster
 from .model import Route
 from .operation import LOOK_INTERVAL, Refused, Routing, said
@@ -24,21 +26,32 @@ from .plan_kubernetes import (
     conflicts,
     desired_present,
     differences,
+    differences_by_default,
     index,
+    is_attached,
     leftovers,
     make_plan,
     naming,
     unlike,
+    untaken,
+    with_default_tls,
 )
-from .render_kubernetes import PROVIDER, Key, Names, as_applied, served
+from .render_kubernetes import REFERRED, ROUTES, as_applied
 
 # Traefik reads each kind of object by a watch of its own, so for a moment one that refers to another may be there and the other not. What it complains
 # of for so many seconds, its throttle of 2 s included, it will not take.
 SETTLE = 6.0
+# For what was there before to be served again.
+PATIENCE = 10.0
 
 
 class ClusterOperation(Routing):
     """Routes of one cluster, through the objects that Traefik reads there.
+
+    HTTPRoutes are read by another of Traefik's providers than what they refer to, and each takes its changes over in its own time. A router whose middleware is
+    not there is none, so closed paths would be open for a moment if only theirs was missing. So of a route that is or was an HTTPRoute, what it refers to is
+    served before it is written, and removed only when every pod serves it no more. One that takes the place of an IngressRoute, or the other way round, is
+    served first, too: both lead to the same place meanwhile, and the IngressRoute has Traefik's default TLS options for as long, as an HTTPRoute has.
 
     :param pages: URL of the edge's pages, see ``Cluster.pages``.
     """
@@ -51,9 +64,13 @@ class ClusterOperation(Routing):
         self.cluster, self.pages = cluster, pages
         self.observed = Observed({})
         self._begun = time.monotonic()
+        # What is removed only once the rest is served, or is served no more.
+        self._later: dict[str, list[Key]] = {}
+        # What takes its own TLS options only once the HTTPRoute beside it is gone.
+        self._bridged: dict[str, Items] = {}
 
     def _observe(self) -> Collection[str]:
-        self.observed, self.reason = self.cluster.observe({route.name: route.namespace for route in self.routes})
+        self.observed, self.reason = self.cluster.observe({route.name: route.namespace for route in self.routes}, any(route.gateway for route in self.routes))
         return self.observed.objects
 
     def _wanted(self) -> Desired:
@@ -76,21 +93,79 @@ class ClusterOperation(Routing):
     def _write(self, contents: dict[str, Any]) -> None:
         self._begun = time.monotonic()
         wanted = {name: items for name, items in contents.items() if items is not None}
-        refused = self.cluster.write(wanted, self.observed.objects)
+        found = self.observed.objects
+        refused = self.cluster.write(wanted, found, (REFERRED,))
+        fresh = {name: items for name, items in wanted.items() if name not in refused and any(
+            key[0] == "HTTPRoute" and unlike(item, found.get(name, {}).get(key)) for key, item in items.items())}
+        refused.update(self._until_referred(fresh))
+        refused.update(self._bridge(contents, refused))
+        refused.update(self.cluster.write({name: contents[name] for name in wanted if name not in refused}, found, (ROUTES,)))
         for name, error in self._remove(self._gone(contents, refused)).items():
             refused.setdefault(name, error)
+        left = self._put_back(refused)
         for name, error in refused.items():
-            self.refused.append(self._told(name, error, self._put_back([name])))
+            self.refused.append(self._told(name, error, left))
             del contents[name]
 
-    def _remove(self, gone: Mapping[str, Iterable[Key]]) -> dict[str, DomainError]:
+    def _bridge(self, contents: dict[str, Any], refused: Collection[str]) -> dict[str, DomainError]:
+        """Have IngressRoutes that change places with HTTPRoutes take Traefik's default TLS options meanwhile. Returns why, of the routes of which one cannot."""
+        there: dict[str, Items] = {}
+        for name, items in contents.items():
+            found = self.observed.objects.get(name, {})
+            if name in refused or not items or not {key[0] for key in found if key[0] in ROUTES} - {key[0] for key in items}:
+                continue
+            if is_attached(items):
+                there[name] = {key: with_default_tls(as_applied(item)) for key, item in found.items() if key[0] == "IngressRoute"}
+            else:
+                self._bridged[name] = {key: item for key, item in items.items() if key[0] == "IngressRoute"}
+                contents[name] = {**items, **{key: with_default_tls(item) for key, item in self._bridged[name].items()}}
+        failed = self.cluster.write(there, {}, (ROUTES,))
+        left = self._wait({name: items for name, items in there.items() if name not in failed}, differences_by_default, self.timeout)
+        return {**failed, **{name: DomainError("not_served", reason) for name, reason in left.items()}}
+
+    def _until_referred(self, wanted: Mapping[str, Items]) -> dict[str, DomainError]:
+        """Wait until every pod serves what HTTPRoutes are going to refer to. Returns why, of the routes of which one does not."""
+        parts = {name: {key: item for key, item in items.items() if key[0] not in ROUTES} for name, items in wanted.items()}
+        left = self._wait(parts, differences, self.timeout)
+        return {name: DomainError("not_served", "Traefik does not serve what its HTTPRoute is to refer to: {0}".format(reason)) for name, reason in left.items()}
+
+    def _wait(self, items: Mapping[str, Items], look: Callable[[Items, Any, str], list[Difference]], seconds: float) -> dict[str, str]:
+        """Look at every pod until none of them differs. Returns how, of the routes of which one still does."""
+        last: dict[str, str] = {}
+
+        def settled() -> bool:
+            nonlocal last
+            try:
+                found = self.cluster.snapshots()
+            except traefik.Unreachable as error:
+                last = dict.fromkeys(items, str(error))
+                return False
+            last = {name: each.what for pod, snapshot in found.items() for name, every in items.items() for each in look(every, snapshot, pod)[:1]}
+            return not last
+
+        try:
+            if items:
+                wait_until(settled, Deadline(seconds), LOOK_INTERVAL)
+        except WaitTimeout:
+            return last
+        return {}
+
+    def _remove(self, gone: Mapping[str, Iterable[Key]], parts: Sequence[Sequence[str]] = (ROUTES, REFERRED)) -> dict[str, DomainError]:
         there = {name: item["metadata"]["namespace"] for name, items in self.observed.objects.items() for item in items.values()}
-        return self.cluster.remove(gone, {**there, **{route.name: route.namespace for route in self.routes}})
+        return self.cluster.remove(gone, {**there, **{route.name: route.namespace for route in self.routes}}, parts)
 
     def _gone(self, contents: Mapping[str, Any], refused: Collection[str] = ()) -> dict[str, list[Key]]:
-        """What is there and asked for no more. Secrets stay until it is known that they need not come back, see ``_sweep``."""
-        return {name: [key for key in self.observed.objects.get(name, {}) if key not in (items or {}) and key[0] != "Secret"]
-                for name, items in contents.items() if name not in refused}
+        """What is there and asked for no more. Secrets stay until it is known that they need not come back, and so does what was put off, see ``_sweep``."""
+        gone: dict[str, list[Key]] = {}
+        for name, items in contents.items():
+            if name in refused:
+                continue
+            found = self.observed.objects.get(name, {})
+            gone[name] = [key for key in found if key not in (items or {}) and key[0] != "Secret"]
+            if is_attached(found, items):
+                self._later[name] = [key for key in gone[name] if items is not None or key[0] not in ROUTES]
+                gone[name] = [key for key in gone[name] if key not in self._later[name]]
+        return gone
 
     def _await(self, contents: Mapping[str, Any]) -> None:
         """Look at every pod of Traefik until it serves what was written, or is not going to."""
@@ -129,9 +204,14 @@ class ClusterOperation(Routing):
 
     def _differences(self, contents: Mapping[str, Any]) -> dict[str, list[Difference]]:
         found: dict[str, list[Difference]] = {}
+        now = self.cluster.http_routes() if is_attached(*contents.values()) else {}
+        for name, items in contents.items():
+            there = {key: now.get((item["metadata"]["namespace"], key[1]), item) for key, item in (items or {}).items() if key[0] == "HTTPRoute"}
+            if untaken(there):
+                found[name] = [Difference(reason) for reason in untaken(there)]
         for pod, snapshot in self.cluster.snapshots().items():
             for name, items in contents.items():
-                earlier = {key: item for key, item in self.observed.objects.get(name, {}).items() if key not in (items or {})}
+                earlier = {key: item for key, item in self.observed.objects.get(name, {}).items() if key not in (items or {}) and key not in self._later.get(name, ())}
                 missing = (differences(items, snapshot, pod) if items is not None else []) + leftovers(earlier, snapshot, pod)
                 if missing:
                     found.setdefault(name, []).extend(missing)
@@ -156,10 +236,28 @@ class ClusterOperation(Routing):
             earlier[name] = index(as_applied(item) for key, item in found.items()
                                   if key[0] != "Secret" and (key not in wanted or unlike(wanted[key], item)))
             added[name] = [key for key in wanted if key not in found]
-        left = self.cluster.write(earlier, {})
-        for name, error in self._remove(added).items():
+        switched = {name for name in earlier if added[name] and {key[0] for key in earlier[name] if key[0] in ROUTES} and is_attached(self.desired.files.get(name))
+                    and not is_attached(self.observed.objects.get(name))}
+        wanted = {name: {key: item for key, item in (self.desired.files.get(name) or {}).items() if key in added[name]} for name in added}
+        # An HTTPRoute goes before the IngressRoute takes its own TLS options again.
+        left = self._retire({name: wanted[name] for name in switched}, {name: added.pop(name) for name in sorted(switched)})
+        left.update(self.cluster.write({name: items for name, items in earlier.items() if name not in left}, {}))
+        # What was added is still referred to until then.
+        self._wait({name: self.observed.objects[name] for name in earlier if is_attached(self.observed.objects.get(name))}, differences, PATIENCE)
+        for name, error in self._retire({name: wanted[name] for name in added}, added).items():
             left.setdefault(name, error)
         return left
+
+    def _retire(self, items: Mapping[str, Items], gone: Mapping[str, Iterable[Key]]) -> dict[str, DomainError]:
+        """Remove objects: what HTTPRoutes refer to once no pod serves these any more. Returns why, of the routes of which not all could be removed."""
+        failed = self._remove(gone, (ROUTES,))
+        routes = {name: {key: item for key, item in every.items() if key[0] in ROUTES} for name, every in items.items() if name not in failed}
+        left = self._wait({name: every for name, every in routes.items() if name in self._later or is_attached(every)}, leftovers, self.timeout)
+        failed.update({name: DomainError("not_served", reason) for name, reason in left.items()})
+        failed.update(self._remove({name: keys for name, keys in gone.items() if name not in failed}, (REFERRED,)))
+        left = self._wait({name: every for name, every in items.items() if name in self._later and name not in failed}, leftovers, self.timeout)
+        failed.update({name: DomainError("not_served", reason) for name, reason in left.items()})
+        return failed
 
     def _told(self, name: str, error: DomainError, left: Mapping[str, DomainError]) -> DomainError:
         message = "route {0}: {1}".format(name, error.message)
@@ -181,16 +279,31 @@ class ClusterOperation(Routing):
             )
 
         try:
-            return wait_until(look, Deadline(min(self.timeout, 10)), LOOK_INTERVAL)
+            return wait_until(look, Deadline(min(self.timeout, PATIENCE)), LOOK_INTERVAL)
         except WaitTimeout:
             return False
 
     def _sweep(self) -> None:
-        """Secrets of certificates that were given before. That one of them stays is no reason to fail: it is removed when the route changes next."""
+        """What was put off, and Secrets of certificates that were given before. That one of these stays is no reason to fail: it is removed when the route changes
+        next."""
+        failed = {str(error.details["route"]) for error in self.refused} | {name for error in self.refused for name in error.details.get("instances") or ()}
+        later = {name: keys for name, keys in self._later.items() if keys and name not in failed}
+        items = {name: {key: self.observed.objects[name][key] for key in keys} for name, keys in later.items()}
+        errors = self._retire(items, later)
+        errors.update(self._unbridge({name: every for name, every in self._bridged.items() if name not in failed and name not in errors}))
+        for name, error in errors.items():
+            failed.add(name)
+            self.refused.append(DomainError(
+                error.code, "route {0}: it is served, but what was there before could not be left whole: {1}".format(name, error.message),
+                advice=error.advice or "Run this again, which removes what is left", **{**error.details, "route": name, "field": "name"}))
         gone = {name: [key for key in items if key[0] == "Secret" and key not in (self.desired.files.get(name) or {})]
                 for name, items in self.observed.objects.items() if name in self.desired.files or name in self.desired.absent}
-        failed = {str(error.details["route"]) for error in self.refused} | {name for error in self.refused for name in error.details.get("instances") or ()}
         self._remove({name: keys for name, keys in gone.items() if name not in failed})
+
+    def _unbridge(self, wanted: Mapping[str, Items]) -> dict[str, DomainError]:
+        failed = self.cluster.write(wanted, {}, (ROUTES,))
+        left = self._wait({name: items for name, items in wanted.items() if name not in failed}, differences, self.timeout)
+        return {**failed, **{name: DomainError("not_served", reason) for name, reason in left.items()}}
 
     def _calls(self) -> dict[str, Any]:
         return {"api_calls": self.cluster.traefik_calls, "cluster_calls": dict(self.cluster.api.calls)}
@@ -203,16 +316,24 @@ class ClusterOperation(Routing):
 
 def facts(route: Route, items: Items | None, legacy: bool = False) -> dict[str, Any]:
     """What the module returns of a route. :param legacy: whether Traefik names things without ``safeNaming``."""
-    services = list(served({key: item for key, item in (items or {}).items() if key == ("IngressRoute", route.name)}, Names(not legacy))["http"]["services"])
+    services = services_of(items or {}, route.name, Names(not legacy))
     return {
         "name": route.name,
         "hosts": list(route.hosts),
         "exposure": route.exposure,
         "entry_point": route.entry_point,
         "namespace": route.namespace,
-        "service": services[0] + PROVIDER if services else None,
-        "websocket_service": services[1] + PROVIDER if services else None,
+        "output": route.output,
+        "service": services[0] if services else None,
+        "websocket_service": services[1] if services else None,
         "resolver": route.resolver or None,
         "secret": route.secret or None,
         "certificate": route.certificate.as_dict() if route.certificate else None,
     }
+
+
+def services_of(items: Items, name: str, names: Names) -> list[str]:
+    """Traefik's full names of the services of a route's routers, in their order: HTTP, then the bus."""
+    main = {key: item for key, item in items.items() if key[0] in ROUTES and key[1] == name}
+    of_routes, of_gateway = (list(render.served(main, names)["http"]["services"]) for render in (render_kubernetes, render_gateway))
+    return [each + render_kubernetes.PROVIDER for each in of_routes] + [each + render_gateway.PROVIDER for each in of_gateway]

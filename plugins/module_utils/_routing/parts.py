@@ -22,6 +22,9 @@ PAGE_TOO_LARGE = "/edge/413"
 # The source of the limit on requests under way; set at the edge, so a client's own is overwritten.
 INSTANCE_HEADER = "X-Sysgenpro-Instance"
 
+# Where HTTP comes in that is sent to HTTPS.
+REDIRECT_ENTRY_POINT = "web"
+
 # No idle connections: one opened before a switch would still lead to the old colour, and a request
 # sent on one the server just closed would be sent again or lost. Every request dials, so it can wait.
 TRANSPORT: dict[str, Any] = {"maxIdleConnsPerHost": -1, "forwardingTimeouts": {"dialTimeout": "10s"}}
@@ -71,13 +74,12 @@ def routers(route: Route) -> dict[str, Any]:
     if route.max_body:
         # By what the request announces, before its body is read: Traefik's buffering would write every body (and
         # every answer) to disk first. A body without an announced length is left to Odoo's own limit.
-        pattern = "^0*({0})$".format(larger_than(route.max_body))
         routers[name + "-too-large"] = router(
-            "{0} && HeaderRegexp(`Content-Length`, `{1}`)".format(hosts, pattern), 30, name + "-pages", "too-large"
+            "{0} && HeaderRegexp(`Content-Length`, `{1}`)".format(hosts, announced(route.max_body)), 30, name + "-pages", "too-large"
         )
     if route.redirect:
         routers[name + "-redirect"] = {
-            "rule": hosts, "priority": 10, "service": "noop@internal", "entryPoints": ["web"],
+            "rule": hosts, "priority": 10, "service": "noop@internal", "entryPoints": [REDIRECT_ENTRY_POINT],
             "middlewares": [name + "-redirect"],
         }
     return routers
@@ -141,6 +143,11 @@ def _headers(route: Route) -> dict[str, Any]:
     if route.hsts:
         result["stsSeconds"] = route.hsts
     return result
+
+
+def announced(largest: int) -> str:
+    """A regular expression for lengths above ``largest``, as a request announces them."""
+    return "^0*({0})$".format(larger_than(largest))
 
 
 def larger_than(number: int) -> str:

@@ -11,10 +11,11 @@ from typing import Any
 
 from .._kernel.errors import DomainError
 from .._kernel.plan import Plan, Step, digest_of
-from . import api, render_kubernetes
+from . import api, render_gateway, render_kubernetes
+from .cluster_parts import Item, Key, Names
 from .model import Route, host_taken
 from .plan import Desired
-from .render_kubernetes import DIGEST, Item, Key, Names, key_of, shown
+from .render_kubernetes import ROUTES, key_of, shown
 
 Items = Mapping[Key, Mapping[str, Any]]
 
@@ -27,13 +28,15 @@ class Observed:
     """The world, in one pass.
 
     :param objects: this module's objects by route; of Secrets only what names them.
-    :param claims: ``(IngressRoute, hosts)`` of all that are not this module's, as ``namespace/name``.
+    :param claims: hosts of all IngressRoutes and HTTPRoutes that are not this module's, as ``IngressRoute namespace/name``.
     :param snapshots: what each of Traefik's pods serves, by the pod's name; empty where that is not known.
+    :param http_routes: whether the HTTPRoutes of the cluster could be looked at.
     """
 
     objects: Mapping[str, Items]
     claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
     snapshots: Mapping[str, api.Snapshot] = field(default_factory=dict)
+    http_routes: bool = True
 
 
 def index(items: Iterable[Item]) -> dict[Key, Item]:
@@ -54,11 +57,12 @@ def naming(snapshot: api.Snapshot) -> Names:
 
 def unlike(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
     """Whether an object is not as it was asked for: another was asked for last, or somebody changed it since."""
-    if found is None or (found["metadata"].get("annotations") or {}).get(DIGEST) != wanted["metadata"]["annotations"][DIGEST]:
+    if found is None:
         return True
-    labels = found["metadata"].get("labels") or {}
-    if any(labels.get(key) != value for key, value in wanted["metadata"]["labels"].items()):
-        return True
+    for part in ("annotations", "labels"):
+        there = found["metadata"].get(part) or {}
+        if any(there.get(key) != value for key, value in wanted["metadata"][part].items()):
+            return True
     if wanted["kind"] == "Secret":
         # Its content cannot change under its name, see render_kubernetes.
         return False
@@ -69,14 +73,47 @@ def unlike(wanted: Mapping[str, Any], found: Mapping[str, Any] | None) -> bool:
 
 def differences(items: Items, snapshot: api.Snapshot, pod: str = "") -> list[api.Difference]:
     """How what one pod serves differs from what the objects say."""
-    found = api.compare(render_kubernetes.served(items, naming(snapshot)), snapshot, render_kubernetes.PROVIDER)
-    return [api.Difference("{0}: {1}".format(pod, each.what) if pod else each.what, each.final) for each in found]
+    return [api.Difference("{0}: {1}".format(pod, each.what) if pod else each.what, each.final)
+            for made, provider in _made(items, snapshot) for each in api.compare(made, snapshot, provider)]
 
 
 def leftovers(items: Items, snapshot: api.Snapshot, pod: str = "") -> list[api.Difference]:
     """What of removed objects one pod still serves."""
-    found = api.leftovers(render_kubernetes.served(items, naming(snapshot)), snapshot, render_kubernetes.PROVIDER)
-    return [api.Difference("{0}: {1}".format(pod, each.what) if pod else each.what) for each in found]
+    return [api.Difference("{0}: {1}".format(pod, each.what) if pod else each.what)
+            for made, provider in _made(items, snapshot) for each in api.leftovers(made, snapshot, provider)]
+
+
+def _made(items: Items, snapshot: api.Snapshot) -> list[tuple[Mapping[str, Any], str]]:
+    """What each of a Traefik's providers makes of objects."""
+    names = naming(snapshot)
+    return [(render_kubernetes.served(items, names), render_kubernetes.PROVIDER), (render_gateway.served(items, names), render_gateway.PROVIDER)]
+
+
+def with_default_tls(item: Mapping[str, Any]) -> Item:
+    """An IngressRoute with Traefik's default TLS options. A host has one set of options: beside an HTTPRoute, which has the default ones, others of its own would
+    be a conflict to Traefik, and with its ``strictTLSOptions`` neither would be served."""
+    spec = {**item["spec"], **({"tls": {key: value for key, value in item["spec"]["tls"].items() if key != "options"}} if "tls" in item["spec"] else {})}
+    return {**item, "spec": spec}
+
+
+def differences_by_default(items: Items, snapshot: api.Snapshot, pod: str = "") -> list[api.Difference]:
+    """As ``differences``, of IngressRoutes that are to have the default TLS options: also where they still have others."""
+    found = differences(items, snapshot, pod)
+    for name in render_kubernetes.served(items, naming(snapshot))["http"]["routers"]:
+        options = ((snapshot.routers.get(name + render_kubernetes.PROVIDER) or {}).get("tls") or {}).get("options")
+        if options not in (None, "", "default"):
+            found.append(api.Difference("router {0} still has TLS options of its own".format(name)))
+    return found
+
+
+def untaken(items: Items) -> list[str]:
+    """What Traefik says of HTTPRoutes that it has not taken, in their status."""
+    return [reason for (kind, _name), item in sorted(items.items()) if kind == "HTTPRoute" for reason in render_gateway.untaken(item)]
+
+
+def is_attached(*every: Items | None) -> bool:
+    """Whether HTTPRoutes are among objects."""
+    return any(kind == "HTTPRoute" for items in every for kind, _name in items or ())
 
 
 def make_plan(routes: Sequence[Route], desired: Desired, observed: Observed) -> Plan:
@@ -92,7 +129,7 @@ def make_plan(routes: Sequence[Route], desired: Desired, observed: Observed) -> 
         certificate, found = certificates.get(name), observed.objects.get(name, {})
         if certificate and any(key not in found for key in items if key[0] == "Secret"):
             steps.append(Step("certificate", "store the certificate of {0}".format(name), {"instance": name, "fingerprint": certificate.fingerprint}))
-        steps.append(Step("write", "{0} the route of {1}".format(reason, name), {"instance": name, "digest": _digest(items)}))
+        steps.append(Step("write", "{0} the route of {1}{2}".format(reason, name, _output_changes(items, found)), {"instance": name, "digest": _digest(items)}))
         before[name], after[name] = _changed(items, found)
     for name in sorted(set(desired.absent) & set(observed.objects)):
         steps.append(Step("remove", "remove the route of {0}".format(name), {"instance": name}))
@@ -108,14 +145,19 @@ def make_plan(routes: Sequence[Route], desired: Desired, observed: Observed) -> 
 
 
 def _why(wanted: Items, found: Items, observed: Observed) -> str:
-    if not any(kind == "IngressRoute" for kind, _name in found):
+    if not any(kind in ROUTES for kind, _name in found):
         return "create"
     if set(wanted) != set(found) or any(unlike(item, found.get(key)) for key, item in wanted.items()):
         return "change"
     # Right in the cluster and not served, as where the front's Service was made only later.
-    if any(differences(wanted, snapshot) for snapshot in observed.snapshots.values()):
+    if untaken(found) or any(differences(wanted, snapshot) for snapshot in observed.snapshots.values()):
         return "renew"
     return ""
+
+
+def _output_changes(wanted: Items, found: Items) -> str:
+    before, after = ({kind for kind, _name in items if kind in ROUTES} for items in (found, wanted))
+    return ", {0} in place of {1}".format(*(" and ".join(sorted(kinds)) for kinds in (after, before))) if before and before != after else ""
 
 
 def _changed(wanted: Items, found: Items) -> tuple[Any, Any]:
@@ -136,16 +178,19 @@ def conflicts(routes: Sequence[Route], desired: Desired, observed: Observed) -> 
     found: dict[str, DomainError] = {}
     spaces = {route.name: route.namespace for route in routes}
     for name in sorted({*desired.files, *desired.absent}):
-        for full in ("{0}/{1}".format(spaces.get(name, name), name + part) for part in ("", "-redirect")):
+        kinds = {kind for kind, _name in desired.files.get(name) or ()} & set(ROUTES) or ROUTES
+        for full in ("{0} {1}/{2}".format(kind, spaces.get(name, name), name + part) for kind in sorted(kinds) for part in ("", "-redirect")):
             if full in observed.claims:
                 found.setdefault(name, DomainError(
-                    "foreign_object", "route {0}: the IngressRoute {1} exists and is not this module's".format(name, full),
+                    "foreign_object", "route {0}: the {1} exists and is not this module's".format(name, full),
                     unchanged="Nothing was changed", advice="Remove it, or give the instance another name", route=name, field="name"))
     owners = _owners(desired, observed)
+    wide = {name: owner for name, owner in owners.items() if name.startswith("*.")}
     for route in routes:
         for host in route.hosts:
-            if host in owners and route.name in desired.files:
-                found.setdefault(route.name, host_taken(host, route.name, owners[host]))
+            owner = owners.get(host) or next((wide[name] for name in sorted(wide) if render_gateway.covers(name, host)), "")
+            if owner and route.name in desired.files:
+                found.setdefault(route.name, host_taken(host, route.name, owner))
     return [found[name] for name in sorted(found)]
 
 
@@ -157,17 +202,24 @@ def _owners(desired: Desired, observed: Observed) -> dict[str, str]:
             owners.update(dict.fromkeys(hosts_of(items.values()), "route " + name))
     for full, hosts in observed.claims.items():
         for host in hosts:
-            owners.setdefault(host, "IngressRoute " + full)
-    # Other providers of the same Traefik: files, Ingress, Gateway API.
+            owners.setdefault(host, full)
+    # Other providers of the same Traefik: files, Ingress, Gateway API's other kinds.
     for snapshot in observed.snapshots.values():
         for name, router in snapshot.routers.items():
-            if not name.endswith(render_kubernetes.PROVIDER):
+            seen = observed.http_routes and name.startswith("httproute-") and name.endswith(render_gateway.PROVIDER)
+            if not seen and not name.endswith(render_kubernetes.PROVIDER):
                 for host in api.hosts_of(str(router.get("rule", ""))):
                     owners.setdefault(host, "router " + name)
     return owners
 
 
 def hosts_of(items: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Host names that IngressRoutes take."""
-    return frozenset(host for item in items if item["kind"] == "IngressRoute" for rule in (item.get("spec") or {}).get("routes") or ()
-                     for host in api.hosts_of(str(rule.get("match", ""))))
+    """Host names that IngressRoutes and HTTPRoutes take."""
+    found: set[str] = set()
+    for item in items:
+        spec = item.get("spec") or {}
+        if item["kind"] == "IngressRoute":
+            found.update(host for rule in spec.get("routes") or () for host in api.hosts_of(str(rule.get("match", ""))))
+        elif item["kind"] == "HTTPRoute":
+            found.update(str(host).lower() for host in spec.get("hostnames") or ())
+    return frozenset(found)

@@ -5,17 +5,14 @@
 
 All objects of a route lie in its instance's namespace and refer to nothing outside of it. So Traefik needs neither ``allowCrossNamespace`` nor
 ``allowExternalNameServices`` nor references to other providers, and with all of them off nobody who may write in one namespace can lead requests into
-another. The edge's pages are reached through a headless Service of the namespace whose one endpoint is the address of the pages' own Service.
-
-Source of names: Traefik 3.7's pkg/provider/kubernetes/crd/name_builder.go.
+another. The edge's pages are reached through a headless Service of the namespace whose one endpoint is the address of the pages' own Service. Of a route that is
+an HTTPRoute the Gateway that it is attached to is the one exception.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import ipaddress
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +20,9 @@ from urllib.parse import urlsplit
 
 from .._kernel.errors import known
 from .._kernel.plan import digest_of
-from .model import HTTP_PORT, WEBSOCKET_PORT, Route
+from . import render_gateway
+from .cluster_parts import ORDER, PAGES, Item, Key, Names, of, service_of, to_front, to_pages
+from .model import HTTP_PORT, Route
 from .parts import TRANSPORT, middlewares, routers, tls_options
 
 PROVIDER = "@kubernetescrd"
@@ -35,21 +34,12 @@ LABELS = {"app.kubernetes.io/managed-by": "sysgenpro", "org.sysgenpro/part": "ro
 OURS = "org.sysgenpro/part=route"
 DIGEST = "org.sysgenpro/digest"
 
-TRAEFIK = "traefik.io/v1alpha1"
 # Written in this order, and removed in the reverse one: what refers to others comes last.
-KINDS = ("Secret", "Service", "EndpointSlice", "ServersTransport", "TLSOption", "Middleware", "IngressRoute")
-
-# The Service in each namespace that leads to the edge's pages. A fixed name, as a Service's may have 63 letters and an instance's has up to 62.
-PAGES = "edge-pages"
+REFERRED = ("Secret", "Service", "EndpointSlice", "ServersTransport", "TLSOption", "Middleware", "TraefikService")
+ROUTES = ("IngressRoute", "HTTPRoute")
+KINDS = REFERRED + ROUTES
 
 _SLICE_LABELS = {"kubernetes.io/service-name": PAGES, "endpointslice.kubernetes.io/managed-by": "org.sysgenpro"}
-
-# The routers of a route that share its entry point, in the order that they have in its IngressRoute. Traefik names a router by its place there, so
-# an order that depended on options would give metrics other names when an option changes.
-_ORDER = ("", "-websocket", "-closed", "-too-large")
-
-Item = dict[str, Any]
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -84,23 +74,21 @@ def objects(route: Route, pages: Pages, scope: str = "default") -> list[Item]:
     name = route.name
     found = [_secret(route)] if route.certificate else []
     found += _pages(pages)
-    found.append(_of("ServersTransport", name, {"spec": TRANSPORT}))
-    found.append(_of("TLSOption", name, {"spec": tls_options(route)}))
+    found.append(of("ServersTransport", name, {"spec": TRANSPORT}))
+    if not route.gateway:
+        found.append(of("TLSOption", name, {"spec": tls_options(route)}))
     for part, value in middlewares(route).items():
-        found.append(_of("Middleware", part, {"spec": _in_cluster(value, name)}))
-    found += _ingress_routes(route)
+        found.append(of("Middleware", part, {"spec": _in_cluster(value, name)}))
+    found += render_gateway.objects(route) if route.gateway else _ingress_routes(route)
     return [_marked(item, route, scope) for item in found]
-
-
-def _of(kind: str, name: str, content: Mapping[str, Any], api: str = TRAEFIK) -> Item:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name}, **content}
 
 
 def _marked(item: Item, route: Route, scope: str) -> Item:
     """With namespace, labels and the digest of what was asked, so that a field which is asked for no more is seen, too."""
     metadata = item["metadata"]
     metadata.update({"namespace": route.namespace, "labels": {**LABELS, ROUTE: route.name, SCOPE: scope, **metadata.get("labels", {})}})
-    metadata["annotations"] = {DIGEST: digest_of(shown(item))}
+    said = metadata.get("annotations") or {}
+    metadata["annotations"] = {**said, DIGEST: digest_of({**shown(item), **({"annotations": said} if said else {})})}
     return item
 
 
@@ -116,7 +104,7 @@ def as_applied(item: Mapping[str, Any]) -> Item:
     metadata = item["metadata"]
     kept = {"name": metadata["name"], "namespace": metadata["namespace"],
             "labels": {key: value for key, value in (metadata.get("labels") or {}).items() if key in (*LABELS, ROUTE, SCOPE, *_SLICE_LABELS)},
-            "annotations": {key: value for key, value in (metadata.get("annotations") or {}).items() if key == DIGEST}}
+            "annotations": {key: value for key, value in (metadata.get("annotations") or {}).items() if key in (DIGEST, render_gateway.ENTRY_POINT)}}
     content = {key: value for key, value in shown(item).items() if key not in ("kind", "name", "namespace")}
     if item["kind"] == "Service":
         content = {"spec": {"clusterIP": "None", "ports": [{key: port.get(key) for key in ("name", "port", "protocol")} for port in item["spec"]["ports"]]}}
@@ -134,49 +122,34 @@ def _secret(route: Route) -> Item:
 def _pages(pages: Pages) -> list[Item]:
     """Without an address of its own: a cluster's range has few thousand of them, and Traefik reads the endpoints themselves."""
     service = {"spec": {"clusterIP": "None", "ports": [{"name": "http", "port": pages.port, "protocol": "TCP"}]}}
-    slice_ = _of("EndpointSlice", PAGES, {"addressType": "IPv4", "endpoints": [{"addresses": [pages.address], "conditions": {"ready": True, "serving": True}}],
+    slice_ = of("EndpointSlice", PAGES, {"addressType": "IPv4", "endpoints": [{"addresses": [pages.address], "conditions": {"ready": True, "serving": True}}],
                                           "ports": [{"name": "http", "port": pages.port, "protocol": "TCP"}]}, "discovery.k8s.io/v1")
     slice_["metadata"]["labels"] = dict(_SLICE_LABELS)
-    return [_of("Service", PAGES, service, "v1"), slice_]
-
-
-def _to_pages(route: str) -> dict[str, Any]:
-    return {"name": PAGES, "port": "http", "serversTransport": route}
-
-
-def _to_front(route: str, port: int) -> dict[str, Any]:
-    # By the Service's address, not by those of its pods: while it has none it refuses, and requests wait.
-    return {"name": route, "port": port, "nativeLB": True, "serversTransport": route}
+    return [of("Service", PAGES, service, "v1"), slice_]
 
 
 def _in_cluster(middleware: Mapping[str, Any], route: str) -> dict[str, Any]:
     if "errors" not in middleware:
         return dict(middleware)
-    return {"errors": {**middleware["errors"], "service": _to_pages(route)}}
-
-
-def _service_of(route: Route, service: str) -> dict[str, Any]:
-    if service == route.name + "-pages":
-        return _to_pages(route.name)
-    return _to_front(route.name, WEBSOCKET_PORT if service == route.name + "-websocket" else HTTP_PORT)
+    return {"errors": {**middleware["errors"], "service": to_pages(route)}}
 
 
 def _ingress_routes(route: Route) -> list[Item]:
     found = routers(route)
     name = route.name
-    rules = [found[name + part] for part in _ORDER if name + part in found]
+    rules = [found[name + part] for part in ORDER if name + part in found]
     tls: dict[str, Any] = {"options": {"name": name}}
     if secret_name(route):
         tls["secretName"] = secret_name(route)
     if route.resolver:
         tls.update({"certResolver": rules[0]["tls"]["certResolver"], "domains": rules[0]["tls"]["domains"]})
-    items = [_of("IngressRoute", name, {"spec": {
-        "entryPoints": [route.entry_point], "routes": [_rule(router, _service_of(route, router["service"])) for router in rules], "tls": tls}})]
+    items = [of("IngressRoute", name, {"spec": {
+        "entryPoints": [route.entry_point], "routes": [_rule(router, service_of(route, router["service"])) for router in rules], "tls": tls}})]
     if route.redirect:
         redirect = found[name + "-redirect"]
         # Nothing reaches its service; a router without one is none to Traefik.
-        items.append(_of("IngressRoute", name + "-redirect", {"spec": {
-            "entryPoints": redirect["entryPoints"], "routes": [_rule(redirect, _to_front(name, HTTP_PORT))]}}))
+        items.append(of("IngressRoute", name + "-redirect", {"spec": {
+            "entryPoints": redirect["entryPoints"], "routes": [_rule(redirect, to_front(name, HTTP_PORT))]}}))
     return items
 
 
@@ -188,33 +161,8 @@ def _rule(router: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, An
 # -- what Traefik makes of them -------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Names:
-    """How one Traefik names what it reads in a cluster. :param safe: its ``safeNaming``; without it names of two namespaces can be the same."""
-
-    safe: bool
-
-    def of(self, namespace: str, name: str) -> str:
-        return "{0}_{1}".format(namespace, name) if self.safe else _normal("{0}-{1}".format(namespace, name))
-
-    def router(self, namespace: str, ingress_route: str, index: int, rule: str) -> str:
-        if self.safe:
-            return "{0}_{1}_{2}".format(namespace, ingress_route, index)
-        return _normal("{0}-{1}-{2}".format(namespace, ingress_route, hashlib.sha256(rule.encode()).digest()[:10].hex()))
-
-    def service(self, router: str) -> str:
-        return router + "_lb" if self.safe else router
-
-    def page_service(self, namespace: str, middleware: str) -> str:
-        return self.of(namespace, middleware) + "-errorpage-service"
-
-
-def _normal(name: str) -> str:
-    return "-".join(part for part in re.split("[^A-Za-z0-9]+", name) if part)
-
-
 def served(items: Mapping[Key, Mapping[str, Any]], names: Names) -> dict[str, Any]:
-    """The dynamic configuration that Traefik makes of a route's objects, as far as it follows from them; also of objects that somebody changed."""
+    """The dynamic configuration that Traefik's provider for its own kinds makes of a route's objects, as far as it follows from them; also of objects that somebody changed."""
     found: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
     for (kind, name), item in items.items():
         namespace = item["metadata"]["namespace"]
@@ -231,6 +179,12 @@ def served(items: Mapping[Key, Mapping[str, Any]], names: Names) -> dict[str, An
                 found["services"][service] = _served_service(namespace, value["errors"]["service"], names)
                 value = {"errors": {**value["errors"], "service": service}}
             found["middlewares"][names.of(namespace, name)] = value
+        elif kind == "TraefikService":
+            parts = {names.part_of(namespace, name, index, each["name"], each["port"]): each
+                     for index, each in enumerate((item["spec"].get("weighted") or {}).get("services") or ())}
+            found["services"].update({part: _served_service(namespace, each, names) for part, each in parts.items()})
+            found["services"][names.of(namespace, name)] = {"weighted": {"services": [
+                {"name": part, "weight": each.get("weight", 1)} for part, each in parts.items()]}}
     return {"http": found}
 
 

@@ -63,7 +63,7 @@ class ServiceFront:
     def share(self, to: str | None, percent: int = 0, seconds: int = 60) -> None:
         space = self.ground.namespace
         if to is None:
-            for kind in ("IngressRoute", "TraefikService"):
+            for kind in ("IngressRoute", "HTTPRoute", "TraefikService"):
                 self.api.delete(kind, space, shared_route.name(self.ground))
             clock.sleep(EDGE)
             return
@@ -75,7 +75,8 @@ class ServiceFront:
         self._route()
 
     def _route(self) -> dict[str, Any]:
-        found = self.api.get("IngressRoute", self.ground.namespace, self.ground.instance)
+        space, name = self.ground.namespace, self.ground.instance
+        found = self.api.get("IngressRoute", space, name) or self.api.get("HTTPRoute", space, name)
         if found is None:
             raise DomainError("route_missing", f"there is no route {self.ground.namespace}/{self.ground.instance} of Traefik whose requests could be shared",
                               unchanged="Nothing was changed",

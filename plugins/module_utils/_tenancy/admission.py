@@ -146,6 +146,6 @@ _POLICIES: dict[str, Item] = {
     "edge": {
         "matchConstraints": {"resourceRules": [
             *_on("traefik.io", ["v1alpha1"], ["ingressroutetcps", "ingressrouteudps"])["resourceRules"],
-            *_on("gateway.networking.k8s.io", ["*"], ["gateways", "tlsroutes", "tcproutes", "udproutes"])["resourceRules"]]},
+            *_on("gateway.networking.k8s.io", ["*"], ["gateways", "listenersets", "tlsroutes", "tcproutes", "udproutes"])["resourceRules"]]},
         "validations": [_deny("false", "entry points and routes that name no host are the cluster's, not a tenant's")]},
 }

@@ -35,7 +35,7 @@ def shop(instance: Instance) -> Instance:
 
 def shares(shop: Instance, api: Api) -> list[Any]:
     """What is left of a share."""
-    return [found for kind in ("IngressRoute", "TraefikService") if (found := api.get(kind, shop.name, shop.name + "-canary"))]
+    return [found for kind in ("IngressRoute", "HTTPRoute", "TraefikService") if (found := api.get(kind, shop.name, shop.name + "-canary"))]
 
 
 def test_a_share_grows_until_it_leads(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:

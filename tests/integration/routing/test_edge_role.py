@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from .conftest import ClusterEdge, Server
+from .test_cluster import secret
 
 Route = Callable[..., dict[str, Any]]
 NAMESPACE = "routes-edge"
@@ -77,6 +78,29 @@ def test_the_edge_of_a_cluster(edge: ClusterEdge, role: dict[str, str], route: R
     assert replaced_under_load(edge, public) == {"200"}
 
 
+def test_the_edge_of_a_cluster_by_gateway_api(
+    edge: ClusterEdge, role: dict[str, str], route: Route, serve: Callable[..., Server], make_certificate: Callable[..., tuple[str, str]]
+) -> None:
+    """The role's own Gateway takes HTTPRoutes, internal ones at the internal entry point alone, and goes again."""
+    api = edge.ground.api
+    api.apply(secret("wildcard", NAMESPACE, make_certificate("*.example.test")))
+    further = {"traefik_gateway": True, "traefik_gateway_certificates": ["wildcard"]}
+    assert converge(edge, **role, **further)["failed"] == 0
+    assert converge(edge, **role, **further)["changed"] == 0
+    inside = {name: (api.get("Service", NAMESPACE, name) or {})["spec"]["clusterIP"] for name in ("traefik", "traefik-internal")}
+    serve(1), serve(3)
+    where = {"edge": {"namespace": NAMESPACE}, "pages": "http://sysgenpro-pages.{0}:8069".format(NAMESPACE), "output": "http_route"}
+    wanted = [{key: value for key, value in each.items() if key != "tls"} for each in (route(), route("inner", 3, exposure="internal", allow_list=["0.0.0.0/0"]))]
+    done = edge.run(wanted, **where)
+    assert "failed" not in done and edge.run(wanted, **where)["changed"] is False, done
+    public, internal = (inside["traefik"], 443), (inside["traefik-internal"], 443)
+    assert [edge.request(HOST, path, at=public)[0] for path in ("/", "/web/database/manager", "/fr//web%2Fdatabase")] == [200, 404, 404]
+    assert edge.request("inner.example.test", at=public)[0] == 404 and edge.request("inner.example.test", at=internal)[0] == 200
+    assert edge.run(wanted, state="absent", **where)["changed"]
+    assert converge(edge, **role)["changed"] > 0
+    assert api.get("Gateway", NAMESPACE, "traefik") is None and converge(edge, **role)["changed"] == 0
+
+
 def replaced_under_load(edge: ClusterEdge, at: tuple[str, int]) -> set[str]:
     """What clients were answered, a connection each, while all pods were replaced."""
     answers: Counter[str] = Counter()
@@ -113,6 +137,7 @@ def pods(edge: ClusterEdge) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("change,said", [
     ({"traefik_image": ""}, "traefik_image is empty"), ({"traefik_replicas": 0}, "traefik_replicas is 0"),
+    ({"traefik_gateway": True}, "traefik_gateway_certificates is empty"),
     ({"traefik_certificate_resolvers": {"le": {"acme": {}}}}, "traefik_certificate_resolvers is given"),
 ])
 def test_what_cannot_work_is_said(edge: ClusterEdge, change: dict[str, Any], said: str, capsys: pytest.CaptureFixture[str]) -> None:

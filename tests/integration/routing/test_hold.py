@@ -20,7 +20,7 @@ Route = Callable[..., dict[str, Any]]
 HOST = "acme.example.test"
 
 # Whatever carries the routes.
-pytestmark = pytest.mark.providers("file", "kubernetes")
+pytestmark = pytest.mark.providers("file", "kubernetes", "gateway")
 
 
 @pytest.mark.parametrize("method,body", [("GET", b""), ("POST", b"x" * 100000), ("PUT", b"y")])

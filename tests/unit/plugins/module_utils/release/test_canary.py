@@ -15,6 +15,10 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors impo
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release import canary
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.canary import Fared
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._release.model import desired
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import render_gateway
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.model import parse_routes
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import shared_route
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import Ground
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release import samples
 from ansible_collections.sysgenpro.odoo.tests.unit.plugins.module_utils.release.rig import (
     R1,
@@ -87,6 +91,18 @@ def _running(directory: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
 def _shared(rig: Rig) -> set[tuple[str, str]]:
     assert rig.api
     return SHARE & rig.api.objects.keys()
+
+
+def test_beside_an_http_route_it_is_one() -> None:
+    """By the same filters, and above the own route's first rule alone (_routing/render_gateway.py)."""
+    [route] = parse_routes([{"name": "acme", "hosts": ["acme.test"], "output": "http_route", "gateway": {"namespace": "edge"}}], in_cluster=True)
+    own = next(item for item in render_gateway.objects(route) if item["kind"] == "HTTPRoute")
+    service, shared = shared_route.objects(Ground("acme", "acme", 1000), own, "green-web", 25, 60)
+    assert [(each["name"], each["weight"], each.get("nativeLB")) for each in service["spec"]["weighted"]["services"]] == [("acme", 75, True), ("green-web", 25, True)]
+    [rule] = shared["spec"]["rules"]
+    assert rule["filters"] == own["spec"]["rules"][0]["filters"] and rule["backendRefs"][0]["name"] == "acme-canary" == shared["metadata"]["name"]
+    assert rule["matches"] == [{"path": {"type": "RegularExpression", "value": render_gateway.ANY}}] and shared_route.ANY == render_gateway.ANY
+    assert {key: shared["spec"][key] for key in ("parentRefs", "hostnames")} == {key: own["spec"][key] for key in ("parentRefs", "hostnames")}
 
 
 def test_shares_grow_and_then_it_leads(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

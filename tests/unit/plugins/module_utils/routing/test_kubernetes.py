@@ -19,11 +19,12 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing import (
     operation_kubernetes,
     plan,
     plan_kubernetes,
+    render_gateway,
 )
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.cluster_parts import Names
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.io_kubernetes import Cluster, Edge
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._routing.render_kubernetes import (
     PROVIDER,
-    Names,
     Pages,
     as_applied,
     objects,
@@ -117,6 +118,11 @@ def completed(item: dict[str, Any]) -> dict[str, Any]:
         found["status"] = {}
     if item["kind"] == "Secret":
         found.pop("data", None)
+    if item["kind"] == "HTTPRoute":
+        found["metadata"]["generation"] = 3
+        conditions = [{"type": name, "status": "True", "observedGeneration": 3} for name in ("Accepted", "ResolvedRefs")]
+        found["status"] = {"parents": [{"controllerName": render_gateway.CONTROLLER, "parentRef": each, "conditions": conditions}
+                                       for each in item["spec"]["parentRefs"]]}
     return found
 
 
@@ -187,11 +193,12 @@ class World(Cluster):
     def _made(self) -> api.Snapshot:
         kinds: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
         for item in self.memory.items.values():
-            if item["kind"] in ("IngressRoute", "Middleware") and "spec" in item:
-                for kind, found in served(plan_kubernetes.index([item]), Names(True))["http"].items():
-                    for name, value in found.items():
-                        bad = self.bad and self.bad in repr(value)
-                        kinds[kind][name + PROVIDER] = {**value, "status": "disabled" if bad else "enabled", **({"error": ["no"]} if bad else {})}
+            if item["kind"] in ("IngressRoute", "Middleware", "TraefikService", "HTTPRoute") and "spec" in item:
+                for made, provider in ((served, PROVIDER), (render_gateway.served, render_gateway.PROVIDER)):
+                    for kind, found in made(plan_kubernetes.index([item]), Names(True))["http"].items():
+                        for name, value in found.items():
+                            bad = self.bad and self.bad in repr(value)
+                            kinds[kind][name + provider] = {**value, "status": "disabled" if bad else "enabled", **({"error": ["no"]} if bad else {})}
         return api.Snapshot(**kinds)
 
     def certificates(self) -> dict[str, frozenset[str] | None]:
@@ -230,7 +237,7 @@ def test_create_keep_change_remove_and_the_number_of_calls() -> None:
     assert [(step.name, step.parameters.get("instance")) for step in run(where, routes("acme", "bodega")).steps] == [
         ("write", "acme"), ("write", "bodega"), ("verify", None)]
     where.memory.calls.clear()
-    assert run(where, routes("acme", "bodega")).steps == () and where.memory.calls == {"GET": 7}
+    assert run(where, routes("acme", "bodega")).steps == () and where.memory.calls == {"GET": 9}
     changed = run(where, [routes("acme")[0], routes("bodega", hsts=5)[0]])
     # Only what changes of the route is told and applied.
     assert [item["name"] for item in changed.after["bodega"]] == ["bodega-headers"] and where.memory.calls["PATCH"] == 1
