@@ -64,7 +64,7 @@ def expressible(route: str, hosts: Sequence[str], tls: Mapping[str, Any]) -> Non
             raise _refused("http_route_cannot", route, "tls." + key, "left out with output http_route: TLS ends at the Gateway's listener",
                            "Give the certificate to the listener (certificateRefs), or take output ingress_route for this route")
     if (tls.get("min_version") or "1.2") != "1.2":
-        raise _refused("http_route_cannot", route, "tls.min_version", "left out with output http_route: the oldest version is one for all of Traefik's listeners",
+        raise _refused("http_route_cannot", route, "tls.min_version", "left out with output http_route: the oldest version is one for all of its listeners",
                        "Set it for all in Traefik's default TLS options, or take output ingress_route for this route")
     if len(hosts) > MOST_HOSTS:
         raise _refused("http_route_cannot", route, "hosts", "at most {0} names with output http_route, not {1}".format(MOST_HOSTS, len(hosts)),

@@ -45,7 +45,8 @@ class Gateways:
         gateway = self._gateways[asked.namespace, asked.name]
         if gateway is None:
             raise DomainError("gateway_missing", "route {0}: there is no Gateway {1}".format(route.name, where), unchanged=_UNCHANGED,
-                              advice="Have the role sysgenpro.odoo.traefik make it (traefik_gateway), or name another in gateway", route=route.name, field="gateway")
+                              advice="Have the role sysgenpro.odoo.traefik make it (traefik_gateway), or name another in gateway",
+                              route=route.name, field="gateway")
         needed = [("section_name", asked.section, "HTTPS", route.entry_point)]
         if route.redirect:
             needed.append(("redirect_section_name", asked.redirect_section, "HTTP", REDIRECT_ENTRY_POINT))
@@ -79,7 +80,8 @@ class Gateways:
     def _covered(self, route: Route, gateway: Mapping[str, Any], listener: Mapping[str, Any]) -> None:
         """See that one of the listener's certificates is for each host."""
         space = gateway["metadata"]["namespace"]
-        named = [(each.get("namespace") or space, each["name"]) for each in (listener.get("tls") or {}).get("certificateRefs") or () if each.get("kind", "Secret") == "Secret"]
+        named = [(each.get("namespace") or space, each["name"]) for each in (listener.get("tls") or {}).get("certificateRefs") or ()
+                 if each.get("kind", "Secret") == "Secret"]
         for host in route.hosts:
             first: DomainError | None = None
             for where in named:

@@ -108,7 +108,10 @@ class ClusterOperation(Routing):
             del contents[name]
 
     def _bridge(self, contents: dict[str, Any], refused: Collection[str]) -> dict[str, DomainError]:
-        """Have IngressRoutes that change places with HTTPRoutes take Traefik's default TLS options meanwhile. Returns why, of the routes of which one cannot."""
+        """Have IngressRoutes that change places with HTTPRoutes take Traefik's default TLS options meanwhile.
+
+        Returns why, of the routes of which one cannot.
+        """
         there: dict[str, Items] = {}
         for name, items in contents.items():
             found = self.observed.objects.get(name, {})
@@ -127,7 +130,8 @@ class ClusterOperation(Routing):
         """Wait until every pod serves what HTTPRoutes are going to refer to. Returns why, of the routes of which one does not."""
         parts = {name: {key: item for key, item in items.items() if key[0] not in ROUTES} for name, items in wanted.items()}
         left = self._wait(parts, differences, self.timeout)
-        return {name: DomainError("not_served", "Traefik does not serve what its HTTPRoute is to refer to: {0}".format(reason)) for name, reason in left.items()}
+        return {name: DomainError("not_served", "Traefik does not serve what its HTTPRoute is to refer to: {0}".format(reason))
+                for name, reason in left.items()}
 
     def _wait(self, items: Mapping[str, Items], look: Callable[[Items, Any, str], list[Difference]], seconds: float) -> dict[str, str]:
         """Look at every pod until none of them differs. Returns how, of the routes of which one still does."""
@@ -211,7 +215,8 @@ class ClusterOperation(Routing):
                 found[name] = [Difference(reason) for reason in untaken(there)]
         for pod, snapshot in self.cluster.snapshots().items():
             for name, items in contents.items():
-                earlier = {key: item for key, item in self.observed.objects.get(name, {}).items() if key not in (items or {}) and key not in self._later.get(name, ())}
+                earlier = {key: item for key, item in self.observed.objects.get(name, {}).items()
+                           if key not in (items or {}) and key not in self._later.get(name, ())}
                 missing = (differences(items, snapshot, pod) if items is not None else []) + leftovers(earlier, snapshot, pod)
                 if missing:
                     found.setdefault(name, []).extend(missing)

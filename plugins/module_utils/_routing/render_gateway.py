@@ -129,7 +129,8 @@ def _router(item: Mapping[str, Any], rule: Mapping[str, Any], names: Names, text
 
 def router_name(metadata: Mapping[str, Any], parent: Mapping[str, Any], entry_point: str, index: int, rule: str) -> str:
     """Traefik's name of a router (makeRouterName)."""
-    parts = (str(metadata["namespace"]), str(metadata["name"]), str(parent.get("namespace") or metadata["namespace"]), str(parent.get("name")), entry_point, str(index))
+    parts = (str(metadata["namespace"]), str(metadata["name"]), str(parent.get("namespace") or metadata["namespace"]), str(parent.get("name")),
+             entry_point, str(index))
     label = normal("httproute-{0}-{1}-gw-{2}-{3}-ep-{4}-{5}".format(*parts))
     told = "".join("{0}:{1}".format(len(part.encode()), part) for part in parts) + rule
     return "{0}-{1}".format(label, hashlib.sha256(told.encode()).digest()[:10].hex())

@@ -162,7 +162,10 @@ def _rule(router: Mapping[str, Any], service: Mapping[str, Any]) -> dict[str, An
 
 
 def served(items: Mapping[Key, Mapping[str, Any]], names: Names) -> dict[str, Any]:
-    """The dynamic configuration that Traefik's provider for its own kinds makes of a route's objects, as far as it follows from them; also of objects that somebody changed."""
+    """The dynamic configuration that Traefik's provider for its own kinds makes of a route's objects, as far as it follows from them.
+
+    Also of objects that somebody changed.
+    """
     found: dict[str, dict[str, Any]] = {"routers": {}, "services": {}, "middlewares": {}}
     for (kind, name), item in items.items():
         namespace = item["metadata"]["namespace"]
