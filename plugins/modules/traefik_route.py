@@ -14,11 +14,11 @@ description:
   - Gives Traefik the routes of many instances in one call. Call it once per machine or cluster with all of its instances.
   - With O(provider=file) each instance has one file in the directory of Traefik's file provider; only files that change are written.
   - With O(provider=kubernetes) each instance has objects in its own namespace; only objects that differ are applied. They refer to
-    nothing outside of the namespace, so Traefik needs neither C(allowCrossNamespace) nor C(allowExternalNameServices). The route itself is an IngressRoute or, by
-    O(output), an HTTPRoute of Gateway API, which refers to the listener of a Gateway, too.
-  - What an HTTPRoute has no word for is refused by name before anything is changed (C(http_route_cannot)). That is TLS of its own (O(routes[].tls)), which is the
-    listener's, and more than 16 hosts. All else holds as with an IngressRoute, by the same Middlewares. A Gateway, or a listener, that cannot take a route is that
-    route's trouble (C(gateway_missing), C(gateway_unfit), and the certificate's own codes where none of the listener's is for its hosts).
+    nothing outside of the namespace, so Traefik needs neither C(allowCrossNamespace) nor C(allowExternalNameServices). The route itself is an
+    IngressRoute or, by O(output), an HTTPRoute of Gateway API, which refers to the listener of a Gateway, too.
+  - What an HTTPRoute has no word for is refused by name before anything is changed (C(http_route_cannot)). That is TLS of its own
+    (O(routes[].tls)), which is the listener's, and more than 16 hosts. All else holds as with an IngressRoute, by the same Middlewares. A Gateway,
+    or a listener, that cannot take a route is that route's trouble (C(gateway_missing), C(gateway_unfit), and the certificate's own codes where none of the listener's is for its hosts).
   - A route that gets another O(output) is served anew before the earlier object goes, so its host is served at every moment.
   - After writing, Traefik's API is read until it serves exactly what was asked, enabled and without errors, and each
     given
@@ -251,8 +251,8 @@ options:
   output:
     description:
       - What the routes of a cluster are. V(ingress_route) is an IngressRoute of Traefik.
-      - V(http_route) is an HTTPRoute of Gateway API (C(gateway.networking.k8s.io/v1)), attached to O(gateway). Its Middlewares are Traefik's, as filters of type
-        ExtensionRef, and its backends are TraefikServices, so it needs Traefik's providers for both.
+      - V(http_route) is an HTTPRoute of Gateway API (C(gateway.networking.k8s.io/v1)), attached to O(gateway). Its Middlewares are Traefik's, as filters of
+        type ExtensionRef, and its backends are TraefikServices, so it needs Traefik's providers for both.
     type: str
     choices: [ingress_route, http_route]
     default: ingress_route

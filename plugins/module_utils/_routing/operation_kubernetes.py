@@ -241,8 +241,9 @@ class ClusterOperation(Routing):
             earlier[name] = index(as_applied(item) for key, item in found.items()
                                   if key[0] != "Secret" and (key not in wanted or unlike(wanted[key], item)))
             added[name] = [key for key in wanted if key not in found]
-        switched = {name for name in earlier if added[name] and {key[0] for key in earlier[name] if key[0] in ROUTES} and is_attached(self.desired.files.get(name))
-                    and not is_attached(self.observed.objects.get(name))}
+        switched = {name for name in earlier
+                    if added[name] and {key[0] for key in earlier[name] if key[0] in ROUTES}
+                    and is_attached(self.desired.files.get(name)) and not is_attached(self.observed.objects.get(name))}
         wanted = {name: {key: item for key, item in (self.desired.files.get(name) or {}).items() if key in added[name]} for name in added}
         # An HTTPRoute goes before the IngressRoute takes its own TLS options again.
         left = self._retire({name: wanted[name] for name in switched}, {name: added.pop(name) for name in sorted(switched)})
@@ -289,8 +290,10 @@ class ClusterOperation(Routing):
             return False
 
     def _sweep(self) -> None:
-        """What was put off, and Secrets of certificates that were given before. That one of these stays is no reason to fail: it is removed when the route changes
-        next."""
+        """What was put off, and Secrets of certificates that were given before.
+
+        That one of these stays is no reason to fail: it is removed when the route changes next.
+        """
         failed = {str(error.details["route"]) for error in self.refused} | {name for error in self.refused for name in error.details.get("instances") or ()}
         later = {name: keys for name, keys in self._later.items() if keys and name not in failed}
         items = {name: {key: self.observed.objects[name][key] for key in keys} for name, keys in later.items()}

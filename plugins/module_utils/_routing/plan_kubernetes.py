@@ -90,8 +90,11 @@ def _made(items: Items, snapshot: api.Snapshot) -> list[tuple[Mapping[str, Any],
 
 
 def with_default_tls(item: Mapping[str, Any]) -> Item:
-    """An IngressRoute with Traefik's default TLS options. A host has one set of options: beside an HTTPRoute, which has the default ones, others of its own would
-    be a conflict to Traefik, and with its ``strictTLSOptions`` neither would be served."""
+    """An IngressRoute with Traefik's default TLS options.
+
+    A host has one set of options: beside an HTTPRoute, which has the default ones, others of its own would be a conflict to Traefik, and with its
+    ``strictTLSOptions`` neither would be served.
+    """
     spec = {**item["spec"], **({"tls": {key: value for key, value in item["spec"]["tls"].items() if key != "options"}} if "tls" in item["spec"] else {})}
     return {**item, "spec": spec}
 

@@ -5,8 +5,8 @@
 
 All objects of a route lie in its instance's namespace and refer to nothing outside of it. So Traefik needs neither ``allowCrossNamespace`` nor
 ``allowExternalNameServices`` nor references to other providers, and with all of them off nobody who may write in one namespace can lead requests into
-another. The edge's pages are reached through a headless Service of the namespace whose one endpoint is the address of the pages' own Service. Of a route that is
-an HTTPRoute the Gateway that it is attached to is the one exception.
+another. The edge's pages are reached through a headless Service of the namespace whose one endpoint is the address of the pages' own Service. The one
+exception is the Gateway that an HTTPRoute is attached to.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A route beside an instance's own that gives a share of its requests to a colour that does not lead. Pure.
 
-It has the own route's rule, one priority above, so the own one stays as it is and is what is left when this goes. Where the own route is an HTTPRoute, so is this;
-there a rule has no priority of its own, and a path that is a pattern stands above one that is a prefix. A browser stays with the colour that it was
+It has the own route's rule, one priority above, so the own one stays as it is and is what is left when this goes. Where the own route is an HTTPRoute, so is
+this; there a rule has no priority of its own, and a path that is a pattern stands above one that is a prefix. A browser stays with the colour that it was
 led to for as long as a share lasts, since a page and what it loads are of one release. Websockets stay with the front.
 
 Source: Traefik's CRDs (TraefikService, weighted), https://doc.traefik.io/traefik/reference/routing-configuration/kubernetes/crd/http/traefikservice/.
