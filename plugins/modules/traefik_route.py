@@ -18,7 +18,8 @@ description:
     IngressRoute or, by O(output), an HTTPRoute of Gateway API, which refers to the listener of a Gateway, too.
   - What an HTTPRoute has no word for is refused by name before anything is changed (C(http_route_cannot)). That is TLS of its own
     (O(routes[].tls)), which is the listener's, and more than 16 hosts. All else holds as with an IngressRoute, by the same Middlewares. A Gateway,
-    or a listener, that cannot take a route is that route's trouble (C(gateway_missing), C(gateway_unfit), and the certificate's own codes where none of the listener's is for its hosts).
+    or a listener, that cannot take a route is that route's trouble (C(gateway_missing), C(gateway_unfit), and the certificate's own
+    codes where none of the listener's is for its hosts).
   - A route that gets another O(output) is served anew before the earlier object goes, so its host is served at every moment.
   - After writing, Traefik's API is read until it serves exactly what was asked, enabled and without errors, and each
     given
