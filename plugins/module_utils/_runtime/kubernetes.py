@@ -31,7 +31,7 @@ from .._kubernetes.labels import COLOUR_CPU, COLOUR_MEMORY, INSTANCE, PLACE, PRE
 from .._kubernetes.quantities import parse
 from . import agent, pods, rights
 from .kept import keep
-from .pods import AGENT, MARK, ODOO, REGISTRY, Ground
+from .pods import AGENT, MARK, ODOO, OUT_OF_MEMORY, REGISTRY, Ground
 from .protocol import CHANGED_BY, Found, Outcome, Scale, Spec
 
 SECRETS = (*PLACES, REGISTRY)
@@ -108,7 +108,7 @@ class KubernetesRuntime:
             return Outcome(lasting is not None, bool(lasting) and not self.running(place))
         found = [state for pod in self._pods(place) if (state := _terminated(pod))]
         if found:
-            return Outcome(True, True, int(found[-1].get("exitCode", 1)), found[-1].get("reason") == "OOMKilled")
+            return _ended(found[-1])
         # Its pod is gone with its node, or was removed by hand: nobody knows how far it came.
         failed = any(condition["type"] == "Failed" and condition["status"] == "True" for condition in (job.get("status") or {}).get("conditions") or [])
         return Outcome(True, failed, 137 if failed else None)
@@ -118,7 +118,7 @@ class KubernetesRuntime:
 
     def log(self, place: str, lines: int = 2000, seconds: int = 0) -> str:
         since = {"sinceSeconds": str(seconds)} if seconds else {}
-        return "".join(self._log(pod, lines, **since) for pod in self._pods(place))
+        return "".join(self._log(pod, lines, **since) for pod in self._pods(place)).replace(MARK + "\n", "")
 
     def connections(self, place: str, port: int) -> int:
         return sum(int(said["connections"].get(str(port), 0)) for said in self._ask(place))
@@ -497,6 +497,12 @@ def _hands(metadata: Mapping[str, Any]) -> str:
     others = sorted({str(entry.get("manager")) for entry in metadata.get("managedFields") or ()
                      if entry.get("manager") != MANAGER and not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})})
     return CHANGED_BY + joined(others) if others else ""
+
+
+def _ended(state: Mapping[str, Any]) -> Outcome:
+    """Of a container that has: in a pod's words, or those that it left behind."""
+    short = OUT_OF_MEMORY in (state.get("reason"), str(state.get("message") or "").strip())
+    return Outcome(True, True, int(state.get("exitCode", 1)), short)
 
 
 def _state(item: Mapping[str, Any], running: bool) -> str:

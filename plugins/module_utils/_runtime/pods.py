@@ -28,13 +28,17 @@ SCALE = "scale"
 """Annotation of a place: how it grows while it leads."""
 GRACE = 3600
 """Seconds that a process may take to finish what it does; whoever releases ends it sooner (bounds.finish, bounds.cron)."""
+OUT_OF_MEMORY = "OOMKilled"
+"""In a pod's own words, that the kernel ended its process since it needed more memory than it may have."""
 MARK = "-- what it printed --"
 """Parts the log of a place that runs once from its standard output, which the API does not tell apart."""
 # libpq takes no password file that a group can read, and whatever a volume of a secret holds its pod's group can read.
 _SECRETS = f"umask 077; cp {ETC}/pgpass /tmp/.pgpass; umask 022"
 _WAIT = f"while [ ! -e {agent.GO} ]; do sleep 0.05; done"
 _LASTS = 'exec "$@"'
-_ONCE = f'"$@" >/tmp/.output; code=$?; echo "{MARK}"; cat /tmp/.output; exit $code'
+# The kubelet tells of the first process alone that the kernel ended it for want of memory, and this is it; the group's own count is told beside.
+_ONCE = (f'"$@" >/tmp/.output; code=$?; grep -qs "^oom_kill [1-9]" /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control '
+         f'&& echo {OUT_OF_MEMORY} >/dev/termination-log; echo "{MARK}"; cat /tmp/.output; exit $code')
 # Where pods are told apart: by node, by zone (https://kubernetes.io/docs/reference/labels-annotations-taints/).
 ZONES = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
 # Of the agent: what it took in trials is a third of it.

@@ -12,7 +12,7 @@ from ansible_collections.sysgenpro.odoo.plugins.module_utils._instance.names imp
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kernel.errors import DomainError
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime import kubernetes, pods
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.pods import Ground
-from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Spec
+from ansible_collections.sysgenpro.odoo.plugins.module_utils._runtime.protocol import Outcome, Spec
 
 IMAGE = "registry.example.test/odoo@sha256:" + "ab" * 32
 GROUND = Ground("acme", "acme-production", 20001, placement={"nodeSelector": {"pool": "a"}})
@@ -100,6 +100,16 @@ RUNS, ENDED, KILLED = {"running": {"startedAt": "x"}}, {"terminated": {"exitCode
 ])
 def test_a_pod_s_life(seen: dict[str, Any], runs: bool, alive: bool, code: int | None) -> None:
     assert (kubernetes._runs(seen), kubernetes._alive(seen), (kubernetes._terminated(seen) or {}).get("exitCode")) == (runs, alive, code)
+
+
+@pytest.mark.parametrize(("state", "outcome"), [
+    ({"exitCode": 0, "reason": "Completed"}, Outcome(True, True, 0, False)), ({"exitCode": 1, "reason": "Error"}, Outcome(True, True, 1, False)),
+    ({"exitCode": 137, "reason": "OOMKilled"}, Outcome(True, True, 137, True)), ({"exitCode": 137, "reason": "Error"}, Outcome(True, True, 137, False)),
+    # A child of the first process was killed, and the pod's own script says so.
+    ({"exitCode": 137, "reason": "Error", "message": "OOMKilled\n"}, Outcome(True, True, 137, True)),
+])
+def test_how_a_container_ended(state: dict[str, Any], outcome: Outcome) -> None:
+    assert kubernetes._ended(state) == outcome
 
 
 @pytest.mark.parametrize(("seen", "reason"), [
