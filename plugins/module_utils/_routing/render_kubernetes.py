@@ -122,8 +122,9 @@ def _secret(route: Route) -> Item:
 def _pages(pages: Pages) -> list[Item]:
     """Without an address of its own: a cluster's range has few thousand of them, and Traefik reads the endpoints themselves."""
     service = {"spec": {"clusterIP": "None", "ports": [{"name": "http", "port": pages.port, "protocol": "TCP"}]}}
-    slice_ = of("EndpointSlice", PAGES, {"addressType": "IPv4", "endpoints": [{"addresses": [pages.address], "conditions": {"ready": True, "serving": True}}],
-                                          "ports": [{"name": "http", "port": pages.port, "protocol": "TCP"}]}, "discovery.k8s.io/v1")
+    slice_ = of("EndpointSlice", PAGES, {
+        "addressType": "IPv4", "endpoints": [{"addresses": [pages.address], "conditions": {"ready": True, "serving": True}}],
+        "ports": [{"name": "http", "port": pages.port, "protocol": "TCP"}]}, "discovery.k8s.io/v1")
     slice_["metadata"]["labels"] = dict(_SLICE_LABELS)
     return [of("Service", PAGES, service, "v1"), slice_]
 

@@ -124,7 +124,7 @@ def test_the_api_asks_for_less_in_the_middle_of_a_release(shop: Instance, api: A
     other = {"blue": "green", "green": "blue"}[shop.leading()]
     another = "r1" if shop.status()["history"][0]["name"] == "r2" else "r2"
     level = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "PriorityLevelConfiguration", "metadata": {"name": "nobody"},
-             "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "lendablePercent": 0, "limitResponse": {"type": "Reject"}}}}
+             "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}}}
     account = {"kind": "ServiceAccount", "serviceAccount": {"namespace": shop.name, "name": "toolbox"}}
     flow = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "FlowSchema", "metadata": {"name": "nobody"}, "spec": {
         "priorityLevelConfiguration": {"name": "nobody"}, "matchingPrecedence": 50, "rules": [{"subjects": [account], "resourceRules": [
@@ -170,7 +170,8 @@ def test_the_update_has_too_little_memory(shop: Instance, api: Api) -> None:
 def test_the_api_is_away_in_the_middle_of_an_update(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
     """The front stays as it was told, so requests go on waiting, for as long as they may; the release goes on when the API is back, and no write is lost.
 
-    Requests fail all the same: the edge, which is in that cluster, refused connections for a while after the API was back.
+    A client that waits for no more than two minutes may give up all the same: the cluster's own agents follow changes late for up to half a minute after the API is
+    back, since each waits longer with every try, so the hold is as long as all of that.
     """
     place = life.the()
     shop.tell(instance_bounds={"count": 10, "ready": 400, "max_pause": 280})
