@@ -150,7 +150,8 @@ class Governed:
         return self.instance.play(str(play), True, ansible_kubectl_kubeconfig=self.accounts["releaser"], **more)
 
     def audit(self, fails: bool = False) -> str:
-        return " ".join(self.as_releaser("audit", fails, audit_directory=str(self.directory)).split())
+        # Of a line in quotes YAML doubles those within.
+        return " ".join(self.as_releaser("audit", fails, audit_directory=str(self.directory)).split()).replace("''", "'")
 
 
 def kubectl(*arguments: str, check: bool = True, given: str | None = None) -> str:
