@@ -53,6 +53,12 @@ def machines(fresh: bool) -> dict[str, str]:
     return {name: found[name] for name in MACHINES}
 
 
+def forget_lost_releases(state: Path) -> None:
+    """References name what the registry holds, which is gone with its machine. Call it before ``machines``."""
+    if MACHINES[0] not in json.loads(lab("inventory")):
+        (state / "releases.yml").unlink(missing_ok=True)
+
+
 def certificates() -> str:
     """A certificate for each host name and the registry. Returns the authority's file."""
     for host in (*HOSTS.values(), "ops-1.lab.test"):

@@ -83,6 +83,7 @@ class RecoveryStory:
     def _prepare(self) -> None:
         self._chapter("The lab")
         prepare.vault(self.state)
+        prepare.forget_lost_releases(self.state)
         self.addresses = prepare.machines(fresh=False)
         self.authority = prepare.certificates()
         os.environ["DEMO_VERSITYGW"] = prepare.lab("tool", "versitygw").strip()
