@@ -32,13 +32,12 @@ def drifted(recorded: Mapping[str, Any] | None, places: Mapping[str, Mapping[str
         running = sorted(name for name, one in places.items() if one["running"])
         found = [_difference("running", name, "nothing was released", _shown(places[name]["image"]), *_hand(places[name], None)) for name in running]
         return found + ([_difference("declared", "release", "nothing was released", _shown(declared), "", "")] if declared else [])
-    found = []
+    found, author = [], (str(recorded.get("who") or ""), str(recorded.get("at") or ""))
     if declared and declared != recorded["image"]:
-        found.append(_difference("declared", "release", _shown(recorded["image"]), _shown(declared), str(recorded.get("who") or ""),
-                                 str(recorded.get("at") or "")))
+        found.append(_difference("declared", "release", _shown(recorded["image"]), _shown(declared), *author))
     if settings is not None and recorded.get("settings") is not None:
-        found += [_difference("declared", one["what"], _setting(one["baseline"]), _setting(one["value"]), str(recorded.get("who") or ""),
-                              str(recorded.get("at") or "")) for one in differing(recorded["settings"], settings)]
+        found += [_difference("declared", one["what"], _setting(one["baseline"]), _setting(one["value"]), *author)
+                  for one in differing(recorded["settings"], settings)]
     colour = str(recorded["colour"] or "")
     if leads != recorded["colour"]:
         found.append(_difference("running", "front", f"leads to {colour or 'nothing'}", f"leads to {leads}" if leads else "refuses", NOBODY, ""))
