@@ -49,6 +49,8 @@ def plan_summary(result: Mapping[str, Any], name: str) -> list[str]:
     if plan.get("must_be_rehearsed"):
         lines.append("  must be rehearsed first, since rehearsal is required")
     lines += [f"  look: {odd}" for odd in plan.get("extensions") or []]
+    if plan.get("cannot_hold"):
+        lines.append("  strategy: " + plan["cannot_hold"])
     if plan.get("in_use"):
         lines.append("  must be disconnected first: " + ", ".join(plan["in_use"]))
     lines += _rehearsal(plan.get("rehearsal") or result.get("rehearsal"))

@@ -505,6 +505,11 @@ plan:
       description: What a rehearsal of this very step measured, where there is one.
       type: dict
       sample: {pause: 14.2}
+    cannot_hold:
+      description: Why requests cannot wait before this instance, so that the maintenance page is shown.
+      returned: where it is so, and requests would have to wait
+      type: str
+      sample: a Service of this cluster without a pod (acme/none, 10.96.0.8) does not refuse connections at once, so no request can wait
     in_use:
       description: Roles other than the instance's that are connected to a database which is to be adopted; while there are any it is refused.
       returned: where there are some

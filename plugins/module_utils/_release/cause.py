@@ -26,13 +26,15 @@ _NO_SPACE = "No space left on device"
 
 def is_passing(output: str, outcome: Outcome) -> bool:
     """Whether an update failed for want of something on the machine, or was killed, so that the same one may well succeed."""
-    return outcome.out_of_memory or not outcome.there or outcome.code in _KILLED or _NO_SPACE in output
+    return outcome.out_of_memory or outcome.lost or not outcome.there or outcome.code in _KILLED or _NO_SPACE in output
 
 
 def cause(output: str, outcome: Outcome) -> str:
     """The cause of a failure in one sentence."""
     if outcome.out_of_memory:
         return "it needed more memory than it may have"
+    if outcome.lost:
+        return "the node that it ran on does not answer any more"
     lines = output.splitlines()
     raised = _raised(lines)
     if raised:

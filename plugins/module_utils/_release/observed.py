@@ -50,6 +50,7 @@ class Observed:
     :param back: the recovery point to go back to, where going back takes one.
     :param stray: modules that lie in the data directory, where Odoo finds them before the release's.
     :param origin: the recovery point of another instance that a new one is made from.
+    :param cannot_hold: why the front cannot make requests wait.
     :param lacks: what Odoo would have given the database and it has not. :param missing: what of that the cluster cannot give.
     """
 
@@ -69,6 +70,7 @@ class Observed:
     lacks: Sequence[str] = ()
     missing: Sequence[str] = ()
     stray: Sequence[str] = ()
+    cannot_hold: str = ""
 
     @property
     def colour(self) -> str | None:

@@ -93,7 +93,7 @@ def make_plan(wanted: Desired, seen: Observed) -> Plan:
     elif work.kind == "create":
         steps = sequences.create(wanted, seen, new, work)
     elif seen.back:
-        steps = sequences.back_to_point(wanted, seen, seen.back, old, new, work.queue)
+        steps = sequences.back_to_point(wanted, seen, seen.back, old, new, work.queue, strategy)
     else:
         steps = sequences.with_update(wanted, seen, old, new, work, strategy)
     if work.kind in ("code", "adopt", "update"):
@@ -155,8 +155,11 @@ def _adopts(seen: Observed) -> bool:
 
 
 def _strategy(wanted: Desired, seen: Observed, work: Work) -> str:
-    if work.kind != "update":
-        return "hold" if work.kind == "restore" else "switch"
+    if work.kind not in ("update", "restore"):
+        return "switch"
+    waits = "maintenance" if seen.cannot_hold else "hold"
+    if work.kind == "restore":
+        return waits
     if seen.rehearsal is None and wanted.params["rehearsal"] == "required" and wanted.state == "released":
         raise DomainError("not_rehearsed", "this update was not rehearsed, and rehearsal is required",
                           unchanged="Nothing was changed", advice="Run with state: rehearsed first, which the playbook plan does with -e plan_rehearse=true")
@@ -164,7 +167,7 @@ def _strategy(wanted: Desired, seen: Observed, work: Work) -> str:
         raise DomainError("rehearsal_failed", "the rehearsal of this update failed: {}".format(
             seen.rehearsal.get("error", "?")), unchanged="Nothing was changed", advice=MEND_RELEASE)
     predicted = float(seen.rehearsal["pause"]) if seen.rehearsal and seen.rehearsal.get("pause") else 0.0
-    return "maintenance" if predicted > wanted.params["bounds"]["max_pause"] else "hold"
+    return "maintenance" if predicted > wanted.params["bounds"]["max_pause"] else waits
 
 
 # -- what a plan says ------------------------------------------------------------------------------
@@ -213,6 +216,8 @@ def _plan(wanted: Desired, seen: Observed, work: Work, strategy: str, steps: tup
     odd += [f"unaccent lies in the schema {schema}, where Odoo does not look"] if schema else []
     if odd:
         facts["extensions"] = odd
+    if seen.cannot_hold and strategy == "maintenance":
+        facts["cannot_hold"] = seen.cannot_hold
     others = others_in(wanted, seen.database) if _adopts(seen) else []
     if others:
         facts["in_use"] = others

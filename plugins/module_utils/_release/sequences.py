@@ -79,7 +79,7 @@ def with_update(wanted: Desired, seen: Observed, old: str | None, new: str, work
     )
 
 
-def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, new: str, queue: bool) -> tuple[Step, ...]:
+def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, new: str, queue: bool, strategy: str) -> tuple[Step, ...]:
     """Restored while the shop goes on working; held only while the two change places."""
     restore, exchange = back_steps(back)
     return (
@@ -87,7 +87,7 @@ def back_to_point(wanted: Desired, seen: Observed, back: Back, old: str | None, 
         _prepare(new),
         restore,
         *_stop_work(wanted, seen),
-        *_let_wait(old, "hold"),
+        *_let_wait(old, strategy),
         Step("fence", "Let nobody into the database", {"colour": old}),
         exchange,
         *_let_go(new, "restore", queue=queue),

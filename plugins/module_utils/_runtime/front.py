@@ -49,6 +49,10 @@ class MachineFront:
         found = self._observe()
         return next((to for to, targets in self._targets.items() if targets == found), ELSEWHERE if found else None)
 
+    def cannot_hold(self) -> str:
+        """Its rule refuses at once."""
+        return ""
+
     def lead(self, to: str | None) -> None:
         """In one transaction."""
         add = self._elements(to)

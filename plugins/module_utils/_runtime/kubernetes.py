@@ -31,6 +31,7 @@ from .._kubernetes.labels import COLOUR_CPU, COLOUR_MEMORY, INSTANCE, PLACE, PRE
 from .._kubernetes.quantities import parse
 from . import agent, pods, rights
 from .kept import keep
+from .lease import Lease
 from .pods import AGENT, MARK, ODOO, OUT_OF_MEMORY, REGISTRY, Ground
 from .protocol import CHANGED_BY, Found, Outcome, Scale, Spec
 
@@ -82,6 +83,15 @@ class KubernetesRuntime:
         """Whether whoever runs this may do all that a release may come to need. One call. :raises DomainError: ``rights_missing``."""
         rights.check(self.api, self.namespace, SECRETS)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """For as long as it works, no toolbox of another node does. :raises DomainError: ``locked``."""
+        name = socket.gethostname()
+        pod = self.api.get("Pod", self.namespace, name) or {}
+        node, process = (pod.get("spec") or {}).get("nodeName") or name, (pod.get("metadata") or {}).get("uid") or str(os.getpid())
+        with Lease(self.api, self.namespace, node, process).held():
+            yield
+
     def room(self) -> int:
         """Not known: the scheduler finds a node, or says why it finds none."""
         return 0
@@ -106,9 +116,12 @@ class KubernetesRuntime:
         if job is None:
             lasting = self.api.get("Deployment", self.namespace, place)
             return Outcome(lasting is not None, bool(lasting) and not self.running(place))
-        found = [state for pod in self._pods(place) if (state := _terminated(pod))]
+        living = self._pods(place)
+        found = [state for pod in living if (state := _terminated(pod))]
         if found:
             return _ended(found[-1])
+        if living and all(_given_up(pod) for pod in living):
+            return Outcome(True, True, 137, lost=True)
         # Its pod is gone with its node, or was removed by hand: nobody knows how far it came.
         failed = any(condition["type"] == "Failed" and condition["status"] == "True" for condition in (job.get("status") or {}).get("conditions") or [])
         return Outcome(True, failed, 137 if failed else None)
@@ -474,6 +487,15 @@ def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
     if found and not restarts:
         return dict(found[0])
     return {"exitCode": 137, "reason": (pod["status"].get("reason") or "Failed")} if (pod.get("status") or {}).get("phase") == "Failed" else None
+
+
+def _given_up(pod: Mapping[str, Any]) -> bool:
+    """Whether the cluster gave it up with its node (https://kubernetes.io/docs/concepts/workloads/pods/disruptions/#pod-disruption-conditions).
+
+    Until the node answers again nobody knows whether its processes run.
+    """
+    return any(each["type"] == "DisruptionTarget" and each["status"] == "True" and each.get("reason") == "DeletionByTaintManager"
+               for each in (pod.get("status") or {}).get("conditions") or [])
 
 
 def _waits_for(pod: Mapping[str, Any]) -> tuple[str, str]:

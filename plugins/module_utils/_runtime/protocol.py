@@ -53,12 +53,14 @@ class Outcome:
     :param ended: it ran and does not run any more.
     :param code: its exit code; None before it ended.
     :param out_of_memory: it needed more than it may have.
+    :param lost: where it ran does not answer any more, so nobody knows how far it came.
     """
 
     there: bool
     ended: bool = False
     code: int | None = None
     out_of_memory: bool = False
+    lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -212,6 +214,9 @@ class Front(Protocol):
 
     def lead_back(self, to: str | None) -> str:
         """As ``lead``, though nothing can be written down. Returns why it was not; empty where it was."""
+
+    def cannot_hold(self) -> str:
+        """Why requests cannot be made to wait before it, in one sentence; empty where they can. It may be tried on an address that leads nowhere."""
 
     def check_share(self) -> None:
         """See that requests can be shared. :raises DomainError: ``no_shares``, ``route_missing``."""

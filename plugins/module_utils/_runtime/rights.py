@@ -16,6 +16,7 @@ NEEDED: tuple[tuple[str, str, str], ...] = (
     ("apps", "deployments", "get list create patch delete"), ("apps", "deployments/scale", "get patch"), ("batch", "jobs", "get list create patch delete"),
     ("", "pods", "get list delete"), ("", "pods/log", "get"), ("", "services", "get list create patch delete"),
     ("autoscaling", "horizontalpodautoscalers", "create patch delete"), ("policy", "poddisruptionbudgets", "create patch delete"),
+    ("coordination.k8s.io", "leases", "get create patch"),
     ("", "configmaps", "get list create patch delete"), ("", "secrets", "create"), ("", "events", "list"))
 """API group, resource and verbs; the role ``toolbox`` gives them."""
 NAMED = "get patch delete"

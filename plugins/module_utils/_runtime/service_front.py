@@ -86,18 +86,13 @@ class ServiceFront:
     def forget(self) -> None:
         self.lead(None)
 
-    def check(self) -> None:
-        """See on an address without anybody behind it that this cluster refuses, as a hold needs it.
-
-        :raises DomainError: ``front_hangs``, ``front_missing``.
-        """
+    def cannot_hold(self) -> str:
+        """Seen on an address of the same cluster without anybody behind it."""
         found = self.api.get("Service", self.ground.namespace, NOBODY)
         address = str((found or self.api.apply(service(self.ground, NOBODY, NOBODY)))["spec"]["clusterIP"])
-        if self._probe(address, HTTP, AT_ONCE) != "refused":
-            raise DomainError(
-                "front_hangs", f"a Service of this cluster without a pod ({self.ground.namespace}/{NOBODY}, {address}) does not refuse connections at once",
-                unchanged="Nothing was changed", advice="Its data plane drops what it has nobody for, so no request can be held: releases that take a hold "
-                "show the maintenance page instead (strategy maintenance)")
+        return "" if self._probe(address, HTTP, AT_ONCE) == "refused" else (
+            f"a Service of this cluster without a pod ({self.ground.namespace}/{NOBODY}, {address}) does not refuse connections at once, so no request can wait: "
+            "the maintenance page is shown")
 
     def _service(self) -> dict[str, Any]:
         found = self.api.get("Service", self.ground.namespace, self.ground.instance)
@@ -111,7 +106,7 @@ class ServiceFront:
         try:
             wait_until(lambda: self._probe(address, HTTP, AT_ONCE) == wanted, Deadline(FOLLOWS), interval=0.05)
         except WaitTimeout:
-            if to is None:
+            if to is None and not (self._probe(address, HTTP, AT_ONCE) == "dropped" and self.cannot_hold()):
                 raise DomainError("front_hangs", f"the Service {self.ground.namespace}/{self.ground.instance} ({address}) still does not refuse {FOLLOWS} s "
                                   "after it was told to", advice="Look at the data plane of this cluster (kube-proxy)") from None
             return  # whoever leads there proved it ready: who waits goes on waiting

@@ -169,6 +169,9 @@ class MemoryFront:
     def share(self, to: str | None, percent: int = 0, seconds: int = 60) -> None:
         assert to is None
 
+    def cannot_hold(self) -> str:
+        return ""
+
     def forget(self) -> None:
         self.lead(None)
         self.path.unlink()

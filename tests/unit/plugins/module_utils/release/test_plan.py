@@ -74,6 +74,8 @@ TABLE: list[tuple[str, dict[str, Any], dict[str, Any], str, str, list[str]]] = [
     ("another schema", {"release_": R2}, R2_UPDATE, "update", "hold", UPDATE_STEPS),
     ("a long rehearsed pause", {"release_": R2}, {**R2_UPDATE, "rehearsal": {"ok": True, "pause": 56}}, "update", "maintenance",
      UPDATE_STEPS),
+    ("a front that drops", {"release_": R2}, {**R2_UPDATE, "cannot_hold": "a Service drops"}, "update", "maintenance",
+     UPDATE_STEPS),
     ("a short rehearsed pause", {"release_": R2}, {**R2_UPDATE, "rehearsal": {"ok": True, "pause": 54}}, "update", "hold",
      UPDATE_STEPS),
     ("rehearsed and required", {"release_": R2, "rehearsal": "required"}, {**R2_UPDATE, "rehearsal": {"ok": True, "pause": 5}},

@@ -78,6 +78,15 @@ def test_it_is_put_where_its_tenant_s_nodes_are() -> None:
     assert made()["spec"]["template"]["spec"]["nodeSelector"] == {"pool": "a"}
 
 
+def test_a_node_that_does_not_answer_is_given_up_sooner_and_its_tenant_s_own_are_tolerated() -> None:
+    own = {"key": "pool", "operator": "Equal", "value": "a", "effect": "NoSchedule"}
+    item = pods.workload(Ground("acme", "acme-production", 20001, placement={"tolerations": [own]}), "blue-web", spec(), "agent-1", "digest")
+    tolerated = item["spec"]["template"]["spec"]["tolerations"]
+    assert tolerated[0] == own and {(each["key"], each["tolerationSeconds"]) for each in tolerated[1:]} == {
+        ("node.kubernetes.io/not-ready", 30), ("node.kubernetes.io/unreachable", 30)}
+    assert {each["tolerationSeconds"] for each in made("update", colour="", kind="update", lasts=False)["spec"]["template"]["spec"]["tolerations"]} == {10}
+
+
 def pod(state: dict[str, Any] | None, *, ending: bool = False, policy: str = "Always", phase: str = "Running", **status: Any) -> dict[str, Any]:
     found = [{"name": "odoo", "state": state}] if state is not None else []
     return {"metadata": {"name": "p", **({"deletionTimestamp": "2026-11-29T00:00:00Z"} if ending else {})},

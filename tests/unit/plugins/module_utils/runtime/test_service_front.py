@@ -61,15 +61,17 @@ def test_a_hold_that_does_not_take_effect_is_none(api: FakeApi) -> None:
     assert error.value.code == "front_hangs"
 
 
-@pytest.mark.parametrize(("how", "code"), [("refused", ""), ("dropped", "front_hangs"), ("open", "front_hangs")])
-def test_that_a_service_without_a_pod_refuses_is_seen_before_anything_is_held(api: FakeApi, how: str, code: str) -> None:
+@pytest.mark.parametrize(("how", "holds"), [("refused", True), ("dropped", False), ("open", False)])
+def test_that_a_service_without_a_pod_refuses_is_seen_before_anything_is_held(api: FakeApi, how: str, holds: bool) -> None:
     front = ServiceFront(api, GROUND, lambda *_a: how)  # type: ignore[arg-type]
-    try:
-        front.check()
-        found = ""
-    except DomainError as error:
-        found = error.code
-    assert found == code
+    assert (front.cannot_hold() == "") == holds
+
+
+def test_one_that_drops_refuses_as_well_as_it_can(api: FakeApi) -> None:
+    """An instance that is removed, or not yet let go of."""
+    front = ServiceFront(api, GROUND, lambda *_a: "dropped")  # type: ignore[arg-type]
+    front.lead(None)
+    assert front.leads() is None and "maintenance page" in front.cannot_hold()
 
 
 def test_there_may_be_none(api: FakeApi) -> None:
