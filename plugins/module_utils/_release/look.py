@@ -39,7 +39,8 @@ def look(wanted: Desired, parts: Parts) -> tuple[Desired, Observed]:
         places=places, front=front, database=database, filestore=parts.data.exists(), files=not database.odoo and parts.data.holds_files(),
         disk=parts.data.free(database.directory), target=target, changes=changes, memory=parts.runtime.room(),
         template=template_of(wanted.params["template"]) if not database.exists and origin is None else None, back=back, origin=origin,
-        cannot_hold=parts.front.cannot_hold(), stray=parts.data.stray(series), lacks=lacks, missing=given.not_offered(lacks, parts.database.offered_extensions()) if lacks else ())
+        cannot_hold=parts.front.cannot_hold(), stray=parts.data.stray(series), lacks=lacks,
+        missing=given.not_offered(lacks, parts.database.offered_extensions()) if lacks else ())
     return wanted, replace(seen, rehearsal=rehearsal.stored(wanted, seen))
 
 

@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Nobody on another node works on the same instance.
 
-On one node the lock of the instance's state (``_kernel.journal.locked``) tells. A node that is cut off may work on while somebody gave its toolbox up and another
-node began a new one, and the lock that it holds may be forgotten with it. So whoever works holds a Lease beside, keeps it young, and ends where it no longer can.
+On one node the lock of the instance's state (``_kernel.journal.locked``) tells. A node that is cut off may work on while somebody gave its toolbox up and
+another node began a new one, and the lock that it holds may be forgotten with it. So whoever works holds a Lease beside, keeps it young, and ends where it no
+longer can.
 
 Protocol: https://kubernetes.io/docs/concepts/architecture/leases/, optimistic by ``resourceVersion``.
 """
@@ -63,7 +64,8 @@ class Lease:
     def held(self) -> Iterator[None]:
         """Take it, keep it young meanwhile, and let go of it.
 
-        A holder on this node is no more: this is called with the lock held that the node's kernel keeps. One on another node is waited for until its Lease ends.
+        A holder on this node is no more: this is called with the lock held that the node's kernel keeps. One on another node is waited for until its
+        Lease ends.
 
         :raises DomainError: ``locked``, where somebody on another node keeps it young.
         """

@@ -41,8 +41,8 @@ _ONCE = (f'"$@" >/tmp/.output; code=$?; grep -qs "^oom_kill [1-9]" /sys/fs/cgrou
          f'&& echo {OUT_OF_MEMORY} >/dev/termination-log; echo "{MARK}"; cat /tmp/.output; exit $code')
 # Where pods are told apart: by node, by zone (https://kubernetes.io/docs/reference/labels-annotations-taints/).
 ZONES = ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
-# Seconds until a node that does not answer is given up, instead of five minutes: whoever shops waits meanwhile, or a whole shop waits for an update. A pod of it
-# that works on in secret is one more process of the same colour, or the fence keeps it out of the database.
+# Seconds until a node that does not answer is given up, instead of five minutes: whoever shops waits meanwhile, or a whole shop waits for an update.
+# A pod of it that works on in secret is one more process of the same colour, or the fence keeps it out of the database.
 _GIVEN_UP, _GIVEN_UP_ONCE = 30, 10
 # Of the agent: what it took in trials is a third of it.
 _AGENT = {"requests": {"cpu": "5m", "memory": "24Mi"}, "limits": {"memory": "64Mi"}}
@@ -163,7 +163,8 @@ def pod(ground: Ground, place: str, spec: Spec, program_name: str, known: Mappin
 
 def _lost_node(seconds: int) -> list[dict[str, Any]]:
     """Source: https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#taint-based-evictions."""
-    return [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds} for key in ("not-ready", "unreachable")]
+    return [{"key": f"node.kubernetes.io/{key}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+            for key in ("not-ready", "unreachable")]
 
 
 def several(spec: Spec) -> bool:

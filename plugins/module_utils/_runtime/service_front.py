@@ -91,8 +91,8 @@ class ServiceFront:
         found = self.api.get("Service", self.ground.namespace, NOBODY)
         address = str((found or self.api.apply(service(self.ground, NOBODY, NOBODY)))["spec"]["clusterIP"])
         return "" if self._probe(address, HTTP, AT_ONCE) == "refused" else (
-            f"a Service of this cluster without a pod ({self.ground.namespace}/{NOBODY}, {address}) does not refuse connections at once, so no request can wait: "
-            "the maintenance page is shown")
+            f"a Service of this cluster without a pod ({self.ground.namespace}/{NOBODY}, {address}) does not refuse connections at once, "
+            "so no request can wait: the maintenance page is shown")
 
     def _service(self) -> dict[str, Any]:
         found = self.api.get("Service", self.ground.namespace, self.ground.instance)
