@@ -195,5 +195,5 @@ class WorldKubernetes(KubernetesRuntime):
 
 
 def front_of(world: World, api: FakeApi, ground: Ground) -> ServiceFront:
-    """The real front; its address fares as the world's map says."""
-    return ServiceFront(api, ground, lambda *_a: "open" if world.map else "refused")  # type: ignore[arg-type]
+    """The real front; its address fares as the world's map says, and that of nobody refuses."""
+    return ServiceFront(api, ground, lambda address, *_a: "open" if (address, HTTP) in world.map else "refused")  # type: ignore[arg-type]
