@@ -100,7 +100,7 @@ class Api:
             status, text, wait = self._once(method, path, query or {}, data, kind, accept)
             if status in range(200, 300):
                 return text if plain else json.loads(text or "{}")
-            if status not in (0, *_LATER) or deadline.passed:
+            if (status not in (0, *_LATER) and not (status == 409 and method == "PATCH" and _may_win(text, body))) or deadline.passed:
                 raise self._refused(method, path, status, text)
             clock.sleep(min(wait or _SLEEPS[min(tries, len(_SLEEPS) - 1)], max(deadline.left, 0.05)))
             tries += 1
@@ -217,6 +217,20 @@ class Api:
 
         with ThreadPoolExecutor(AT_ONCE) as workers:
             return list(workers.map(one, items))
+
+
+def _may_win(text: str, body: Mapping[str, Any]) -> bool:
+    """Whether a change that met another one at the same moment may be asked for again: neither made for one version of the object, nor of what others manage.
+
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#conflicts.
+    """
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return False
+    causes = (said.get("details") or {}).get("causes") or []
+    return said.get("reason") == "Conflict" and not (body.get("metadata") or {}).get("resourceVersion") and not any(
+        cause.get("reason") == "FieldManagerConflict" for cause in causes)
 
 
 def failures(done: Sequence[tuple[Any, Any, DomainError | None]]) -> list[tuple[Any, DomainError]]:

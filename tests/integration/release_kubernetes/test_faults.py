@@ -119,35 +119,6 @@ def test_the_leading_pods_are_evicted_while_a_release_is_under_way(shop: Instanc
     assert shop.status()["instance"]["interrupted"] is None
 
 
-def test_the_api_asks_for_less_in_the_middle_of_a_release(shop: Instance, api: Api) -> None:
-    """429 from the API's own priority and fairness, for whatever the toolbox asks: it asks again later, and nobody is lost."""
-    other = {"blue": "green", "green": "blue"}[shop.leading()]
-    another = "r1" if shop.status()["history"][0]["name"] == "r2" else "r2"
-    level = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "PriorityLevelConfiguration", "metadata": {"name": "nobody"},
-             "spec": {"type": "Limited", "limited": {"nominalConcurrencyShares": 0, "lendablePercent": 0, "borrowingLimitPercent": 0, "limitResponse": {"type": "Reject"}}}}
-    account = {"kind": "ServiceAccount", "serviceAccount": {"namespace": shop.name, "name": "toolbox"}}
-    flow = {"apiVersion": "flowcontrol.apiserver.k8s.io/v1", "kind": "FlowSchema", "metadata": {"name": "nobody"}, "spec": {
-        "priorityLevelConfiguration": {"name": "nobody"}, "matchingPrecedence": 50, "rules": [{"subjects": [account], "resourceRules": [
-            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"], "namespaces": ["*"], "clusterScope": True}]}]}}
-    refused = lambda: sum(int(float(line.rpartition(" ")[2])) for line in kubectl("get", "--raw", "/metrics").splitlines()  # noqa: E731
-                          if line.startswith("apiserver_flowcontrol_rejected_requests_total") and 'flow_schema="nobody"' in line)
-
-    def throttle() -> None:
-        until(lambda: pods(api, shop, f"{other}-web"), 120, "the other colour did not begin")
-        try:
-            kubectl("apply", "-f", "-", given=json.dumps(level))
-            kubectl("apply", "-f", "-", given=json.dumps(flow))
-            until(refused, 60, "the API refused nothing")
-            time.sleep(10)
-        finally:
-            kubectl("delete", "flowschema", "nobody", "--ignore-not-found")
-            kubectl("delete", "prioritylevelconfiguration", "nobody", "--ignore-not-found")
-
-    with shop.load(), meanwhile(throttle):
-        shop.release(another)
-    assert shop.leading() == other and refused() > 0
-
-
 def test_the_update_has_too_little_memory(shop: Instance, api: Api) -> None:
     """The kernel ends it, as it would where an update needs more than it may have. The old colour serves, and the sentence says why."""
     before = shop.leading()

@@ -9,12 +9,14 @@ import base64
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from sgplab.cluster import life
+from sgplab.cluster import certificates, life
+from sgplab.cluster.place import HOST
 
 pytestmark = [pytest.mark.slow, pytest.mark.dear]
 UID = 20778
@@ -137,6 +140,70 @@ def test_a_webhook_that_refuses_is_found_out_while_nobody_waits(shop: Instance) 
         said = shop.release("r3", fails=True)
     assert "away.example.test" in said
     assert shop.leading() == before and shop.status()["history"][0]["name"] == running
+
+
+class Hook:
+    """One that is asked about each write of the toolbox: it refuses some, as an API server does that is busy or whose other client was first."""
+
+    REFUSALS = (429, 409, 429, 409, 429, 409)
+
+    def __init__(self, shop: Instance) -> None:
+        self.name, self.account = shop.name, f"system:serviceaccount:{shop.name}:toolbox"
+        self.refused: list[tuple[int, str]] = []
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        place, hook = life.the(), self
+        certificates.leaf(place, "hook-it", "/CN=hook", "serverAuth", (f"IP:{HOST}",))
+
+        class Answers(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps({**{key: review[key] for key in ("apiVersion", "kind")}, "response": hook.answer(review["request"])}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer((HOST, 0), Answers)
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(place.keys / "hook-it.crt", place.keys / "hook-it.key")
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        made = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "busy-it"}, "webhooks": [{
+            "name": "busy.example.test", "admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Ignore", "timeoutSeconds": 5,
+            "clientConfig": {"url": f"https://{HOST}:{server.server_address[1]}/", "caBundle": base64.b64encode((place.keys / "ca.crt").read_bytes()).decode()},
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": self.name}},
+            "rules": [{"apiGroups": ["", "apps", "batch"], "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"],
+                       "resources": ["services", "configmaps", "deployments", "deployments/scale", "jobs"]}]}]}
+        kubectl("apply", "-f", "-", given=json.dumps(made))
+        try:
+            yield
+        finally:
+            kubectl("delete", "validatingwebhookconfiguration", "busy-it")
+            server.shutdown()
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Changes only: what is made and is there by then is another conflict."""
+        found: dict[str, Any] = {"uid": request["uid"], "allowed": True}
+        if request["userInfo"]["username"] == self.account and request["operation"] == "UPDATE" and len(self.refused) < len(self.REFUSALS):
+            code = self.REFUSALS[len(self.refused)]
+            self.refused.append((code, "{}/{}".format(request["resource"]["resource"], request["name"])))
+            found.update(allowed=False, status={"code": code, "reason": {409: "Conflict", 429: "TooManyRequests"}[code], "message": "tried"})
+        return found
+
+
+def test_an_api_that_is_busy_or_met_another_change_is_asked_again(shop: Instance) -> None:
+    hook, other = Hook(shop), {"blue": "green", "green": "blue"}[shop.leading()]
+    another = "r1" if shop.status()["history"][0]["name"] == "r2" else "r2"
+    with shop.load(), hook.asked():
+        shop.release(another)
+    assert [code for code, _what in hook.refused] == list(hook.REFUSALS), hook.refused
+    assert shop.leading() == other
 
 
 def test_a_claim_that_is_full_is_named_and_the_old_colour_serves(shop: Instance) -> None:
