@@ -88,16 +88,17 @@ class Api:
     # -- one call -------------------------------------------------------------------------------
 
     def call(self, method: str, path: str, query: Mapping[str, str] | None = None, body: Any = None, kind: str = "application/json",
-             plain: bool = False, accept: str = "application/json") -> Any:
+             plain: bool = False, accept: str = "application/json", patience: float | None = None) -> Any:
         """One request, waited for while the server restarts or is busy. Returns its JSON, or text where ``plain``.
 
+        :param patience: for it and its answer, where that is not worth as much as others.
         :raises ApiError: what the server refused; ``missing`` for 404.
         :raises DomainError: ``cluster_down``.
         """
-        deadline, tries = Deadline(self.patience), 0
+        deadline, tries = Deadline(self.patience if patience is None else patience), 0
         data = None if body is None else json.dumps(body).encode()
         while True:
-            status, text, wait = self._once(method, path, query or {}, data, kind, accept)
+            status, text, wait = self._once(method, path, query or {}, data, kind, accept, ANSWER if patience is None else patience)
             if status in range(200, 300):
                 return text if plain else json.loads(text or "{}")
             if (status not in (0, *_LATER) and not (status == 409 and method == "PATCH" and _may_win(text, body))) or deadline.passed:
@@ -105,7 +106,7 @@ class Api:
             clock.sleep(min(wait or _SLEEPS[min(tries, len(_SLEEPS) - 1)], max(deadline.left, 0.05)))
             tries += 1
 
-    def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str, accept: str) -> tuple[int, str, float]:
+    def _once(self, method: str, path: str, query: Mapping[str, str], data: bytes | None, kind: str, accept: str, seconds: float) -> tuple[int, str, float]:
         """Status (0 where there was no answer), text, and the seconds after which the server asks to be asked again."""
         headers = {"Accept": accept, **({"Content-Type": kind} if data is not None else {})}
         for setting in self._client.configuration.auth_settings().values():
@@ -113,7 +114,7 @@ class Api:
         self.calls[method] = self.calls.get(method, 0) + 1
         try:
             answer = self._pool.request(method, self._host + path + ("?" + urlencode(query) if query else ""), body=data, headers=headers,
-                                        timeout=ANSWER, retries=False)
+                                        timeout=seconds, retries=False)
         except urllib3.exceptions.HTTPError as error:
             return 0, _OBJECT.sub("", str(error)), 0
         text = answer.data.decode(errors="replace")

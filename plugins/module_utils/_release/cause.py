@@ -34,7 +34,7 @@ def cause(output: str, outcome: Outcome) -> str:
     if outcome.out_of_memory:
         return "it needed more memory than it may have"
     if outcome.lost:
-        return "the node that it ran on does not answer any more"
+        return "its node does not answer any more"
     lines = output.splitlines()
     raised = _raised(lines)
     if raised:

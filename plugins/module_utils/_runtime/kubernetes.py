@@ -42,10 +42,11 @@ BEGIN = 120
 NO_POD = 20
 # Seconds for what was ended by force to be gone, and then for a node that does not answer.
 GONE = 30
+LOST = "its node does not answer any more"
 # Between two looks.
 LOOK = 0.2
-# As many logs of a place are kept, of so many lines.
-LOG_FILES, LOG_KEPT = 5, 20000
+# As many logs of a place are kept, of so many lines; for a log that its node does not give nobody waits longer, in seconds.
+LOG_FILES, LOG_KEPT, LOG_PATIENCE = 5, 20000, 10
 # What keeps a container from beginning, and waiting does not help (kubelet's reasons, pkg/kubelet/images/types.go and kuberuntime).
 _HOPELESS = ("ErrImageNeverPull", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")
 _NO_IMAGE = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", *_HOPELESS[:2])
@@ -339,7 +340,7 @@ class KubernetesRuntime:
                 return
             why = next((": ".join(part for part in _waits_for(pod) if part) for pod in found if not _runs(pod)), "") or why
             if not found:
-                why = self._why_none(place) or why
+                why = LOST if any(_given_up(pod) for pod in self._pods(place)) else self._why_none(place) or why
             if deadline.passed or (not found and refused.passed) or (found and all(_waits_for(pod)[0] in _HOPELESS for pod in found)):
                 raise DomainError("start_failed", f"{self.namespace}/{place} does not start: {why}", log=self.log(place, 200),
                                   advice="Give it what it lacks, then run the same command again")
@@ -362,8 +363,11 @@ class KubernetesRuntime:
             self.api.merge("Job", self.namespace, place, {"spec": {"suspend": True}})
 
     def _end(self, place: str) -> None:
-        """End a place's processes by force. A pod of a node that does not answer is forgotten after a while: the fence keeps it out of the database."""
+        """End a place's processes by force. A pod of a node that does not answer is forgotten: the fence keeps it out of the database."""
         self._rest(place)
+        for pod in self._pods(place):
+            if _given_up(pod):
+                self.api.delete("Pod", self.namespace, pod["metadata"]["name"], grace=0)
         for force in (False, True):
             # A pod that has ended stays, with its log, until its Job is removed.
             living = [pod for pod in self._pods(place) if _alive(pod)]
@@ -429,8 +433,9 @@ class KubernetesRuntime:
     def _log(self, pod: Mapping[str, Any], lines: int, **more: str) -> str:
         try:
             path = KINDS["Pod"].path(self.namespace, pod["metadata"]["name"]) + "/log"
-            return str(self.api.call("GET", path, {"container": ODOO, "tailLines": str(lines), **more}, plain=True))
-        except ApiError:
+            return "" if _given_up(pod) else str(
+                self.api.call("GET", path, {"container": ODOO, "tailLines": str(lines), **more}, plain=True, patience=LOG_PATIENCE))
+        except DomainError:
             return ""
 
     def _keep_log(self, place: str) -> None:
@@ -476,8 +481,8 @@ def _runs(pod: Mapping[str, Any]) -> bool:
 
 
 def _alive(pod: Mapping[str, Any]) -> bool:
-    """Whether Odoo's process runs in it, or may yet begin to: also one that was asked to end and has not."""
-    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and _terminated(pod) is None
+    """Whether Odoo's process runs in it, or may yet begin to: also one that was asked to end and has not. One that was lost with its node does not count."""
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed") and _terminated(pod) is None and not _given_up(pod)
 
 
 def _terminated(pod: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -494,8 +499,9 @@ def _given_up(pod: Mapping[str, Any]) -> bool:
 
     Until the node answers again nobody knows whether its processes run.
     """
-    return any(each["type"] == "DisruptionTarget" and each["status"] == "True" and each.get("reason") == "DeletionByTaintManager"
-               for each in (pod.get("status") or {}).get("conditions") or [])
+    said = {each["type"]: (each["status"], each.get("reason")) for each in (pod.get("status") or {}).get("conditions") or []}
+    # A node that only wants to be rid of it lets it end what it does, and goes on to say that it is ready.
+    return said.get("DisruptionTarget") == ("True", "DeletionByTaintManager") and said.get("Ready", ("",))[0] == "False"
 
 
 def _waits_for(pod: Mapping[str, Any]) -> tuple[str, str]:

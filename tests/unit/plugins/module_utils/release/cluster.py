@@ -62,7 +62,7 @@ class FakeApi:
         """All objects. A test takes a place away by hand where it takes its box."""
         return {(kind, name): item for (kind, name), item in self.objects.items() if kind not in WORKLOADS or f"{INSTANCE}-{name}" in self.world.boxes}
 
-    def call(self, method: str, path: str, query: Mapping[str, str] | None = None, plain: bool = False) -> str:
+    def call(self, method: str, path: str, query: Mapping[str, str] | None = None, plain: bool = False, patience: float | None = None) -> str:
         assert method == "GET" and path.endswith("/log") and plain
         return self.world.logs.get(path.split("/")[-2], "ValueError: it cannot be")
 

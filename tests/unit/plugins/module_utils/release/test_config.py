@@ -212,7 +212,7 @@ def test_the_cause_of_a_failure(name: str) -> None:
 def test_the_cause_without_output() -> None:
     assert cause("", Outcome(True, True, 137)) == "Odoo ended with code 137"
     assert cause("ValueError: x", Outcome(True, True, 137, True)) == "it needed more memory than it may have"
-    assert cause("ValueError: x", Outcome(True, True, 137, lost=True)) == "the node that it ran on does not answer any more"
+    assert cause("ValueError: x", Outcome(True, True, 137, lost=True)) == "its node does not answer any more"
 
 
 @given(st.text())

@@ -44,7 +44,7 @@ class Api:
     def delete(self, _kind: str, _namespace: str, _name: str) -> bool:
         return False
 
-    def call(self, _method: str, path: str, query: dict[str, str], plain: bool = False) -> str:
+    def call(self, _method: str, path: str, query: dict[str, str], plain: bool = False, patience: float = 0) -> str:
         return f"2026-11-21T10:00:01Z {path.split('/')[-2]} {query.get('timestamps')}\n"
 
 

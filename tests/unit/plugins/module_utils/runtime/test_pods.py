@@ -94,6 +94,11 @@ def pod(state: dict[str, Any] | None, *, ending: bool = False, policy: str = "Al
             "status": {"phase": phase, "containerStatuses": found, **status}}
 
 
+def given_up(ready: str) -> list[dict[str, str]]:
+    """Conditions of a pod whose node is not wanted any more, or does not answer."""
+    return [{"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}, {"type": "Ready", "status": ready}]
+
+
 RUNS, ENDED, KILLED = {"running": {"startedAt": "x"}}, {"terminated": {"exitCode": 0}}, {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
 
 
@@ -106,6 +111,8 @@ RUNS, ENDED, KILLED = {"running": {"startedAt": "x"}}, {"terminated": {"exitCode
     (pod(KILLED, policy="Never", phase="Failed"), False, False, 137),
     (pod(None, phase="Pending"), False, True, None),
     (pod(None, policy="Never", phase="Failed", reason="Evicted"), False, False, 137),
+    (pod(RUNS, ending=True, conditions=given_up("False")), False, False, None),
+    (pod(RUNS, ending=True, conditions=given_up("True")), False, True, None),  # its node lets it end what it does
 ])
 def test_a_pod_s_life(seen: dict[str, Any], runs: bool, alive: bool, code: int | None) -> None:
     assert (kubernetes._runs(seen), kubernetes._alive(seen), (kubernetes._terminated(seen) or {}).get("exitCode")) == (runs, alive, code)
