@@ -121,14 +121,12 @@ class Instance:
 
     def remove(self) -> None:
         """Its databases and roles, and its namespace with all that is in it, its route too."""
-        password = (base.cache() / "lab" / "cluster-postgresql.password").read_text().strip()
-        if self.api.get("Pod", self.name, "toolbox-0"):
-            self.shell(f"""
-                export PGPASSWORD='{password}' PGHOST=postgresql.services PGUSER=postgres PGSSLMODE=require
-                named="like '{self.database}%'"
-                psql -qAtd postgres -c "select format('drop database %I with (force)', datname) from pg_database where datname $named" | psql -qd postgres
-                psql -qAtd postgres -c "select format('drop role %I', rolname) from pg_roles where rolname $named order by rolname ~ '_owner$'" | psql -qd postgres
-                """, check=False)
+        named = f"like '{self.database}%'"
+        subprocess.run(["kubectl", "exec", "-i", "-n", "services", "postgresql-0", "--", "sh", "-s"], text=True, check=True, stdout=subprocess.DEVNULL, input=f"""
+            export PGUSER=postgres PGHOST=/var/run/postgresql
+            psql -qAtd postgres -c "select format('drop database %I with (force)', datname) from pg_database where datname {named}" | psql -qd postgres
+            psql -qAtd postgres -c "select format('drop role %I', rolname) from pg_roles where rolname {named} order by rolname ~ '_owner$'" | psql -qd postgres
+            """)
         for kind in ("CronJob", "Job", "Deployment", "StatefulSet"):
             for item in self.api.every(kind, self.name):
                 self.api.delete(kind, self.name, item["metadata"]["name"])
