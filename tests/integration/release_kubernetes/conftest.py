@@ -124,8 +124,8 @@ class Instance:
         named = f"like '{self.database}%'"
         subprocess.run(["kubectl", "exec", "-i", "-n", "services", "postgresql-0", "--", "sh", "-s"], text=True, check=True, stdout=subprocess.DEVNULL, input=f"""
             export PGUSER=postgres PGHOST=/var/run/postgresql
-            psql -qAtd postgres -c "select format('drop database %I with (force)', datname) from pg_database where datname {named}" | psql -qd postgres
-            psql -qAtd postgres -c "select format('drop role %I', rolname) from pg_roles where rolname {named} order by rolname ~ '_owner$'" | psql -qd postgres
+            psql -qAtd postgres -c "select format('drop database %I with (force);', datname) from pg_database where datname {named}" | psql -v ON_ERROR_STOP=1 -qd postgres
+            psql -qAtd postgres -c "select format('drop role %I;', rolname) from pg_roles where rolname {named} order by rolname ~ '_owner$'" | psql -v ON_ERROR_STOP=1 -qd postgres
             """)
         for kind in ("CronJob", "Job", "Deployment", "StatefulSet"):
             for item in self.api.every(kind, self.name):
