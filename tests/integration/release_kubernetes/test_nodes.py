@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
@@ -47,7 +46,9 @@ def shop(instance: Instance, api: Api) -> Iterator[Instance]:
     instance.tell(instance_uid=UID, instance_storage={"size": "2Gi", "class": "shared", "shared": True})
     try:
         with only_on(FIRST.name):
-            yield instance.create()
+            _edge_on_the_first(api)
+            instance.create()
+        yield instance
     finally:
         life.cut(SECOND.name, on=True)
         kubectl("taint", "node", SECOND.name, "node.kubernetes.io/out-of-service:NoExecute-") if _out_of_service() else None
@@ -78,6 +79,16 @@ def cut_off() -> Iterator[None]:
         until(lambda: _ready(SECOND.name), 90, "the node does not come again")
 
 
+def _edge_on_the_first(api: Api) -> None:
+    """Customers reach an edge that stays: whoever balances before one sees for himself that a node is gone."""
+    for each in api.every("Pod", EDGE[0]):
+        if each["spec"].get("nodeName") == SECOND.name:
+            api.delete("Pod", EDGE[0], each["metadata"]["name"])
+    until(lambda: {each["spec"].get("nodeName") for each in api.every("Pod", EDGE[0])} <= {FIRST.name} and all(
+        condition["status"] == "True" for each in api.every("Pod", EDGE[0]) for condition in each["status"].get("conditions") or ()
+        if condition["type"] == "Ready"), 90, "the edge does not stand on the first node")
+
+
 def _ready(node: str) -> bool:
     return kubectl("get", "node", node, "-o", "jsonpath={.status.conditions[?(@.type=='Ready')].status}") == "True"
 
@@ -93,19 +104,6 @@ def held(shop: Instance, api: Api) -> bool:
 
 def on(api: Api, shop: Instance, place: str) -> set[str]:
     return {str(each["spec"].get("nodeName")) for each in pods(api, shop, place) if not each["metadata"].get("deletionTimestamp")}
-
-
-@pytest.fixture(autouse=True)
-def edge(shop: Instance, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Customers reach the edge's pod on the node that stays: whoever balances before an edge sees for himself that a node is gone."""
-    found = [each for each in api.every("Pod", EDGE[0], "app.kubernetes.io/name=traefik") if each["spec"].get("nodeName") == FIRST.name]
-    assert found, [each["metadata"]["labels"] for each in api.every("Pod", EDGE[0])]
-    get = api.get
-
-    def at(kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
-        return {"spec": {"clusterIP": found[0]["status"]["podIP"]}} if (namespace, name) == EDGE else get(kind, namespace, name)
-
-    monkeypatch.setattr(api, "get", at)
 
 
 def test_the_node_of_an_update_is_lost_in_the_hold(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
