@@ -59,6 +59,7 @@ class Api:
     """:param api_client: of the library ``kubernetes``. :param patience: seconds for which an API server that does not answer is waited for.
 
     :ivar calls: how many requests were sent, by method.
+    :ivar unauthorized: called where the API does not know the account any more.
     """
 
     def __init__(self, api_client: Any, patience: float = PATIENCE) -> None:
@@ -66,6 +67,7 @@ class Api:
         self._host = api_client.configuration.host.rstrip("/")
         self._pool = api_client.rest_client.pool_manager
         self.calls: dict[str, int] = {}
+        self.unauthorized: Callable[[], None] = lambda: None
 
     @classmethod
     def open(cls, kubeconfig: str | None = None, context: str | None = None) -> Api:
@@ -101,6 +103,8 @@ class Api:
             status, text, wait = self._once(method, path, query or {}, data, kind, accept, ANSWER if patience is None else patience)
             if status in range(200, 300):
                 return text if plain else json.loads(text or "{}")
+            if status == 401:
+                self.unauthorized()
             if (status not in (0, *_LATER) and not (status == 409 and method == "PATCH" and _may_win(text, body))) or deadline.passed:
                 raise self._refused(method, path, status, text)
             clock.sleep(min(wait or _SLEEPS[min(tries, len(_SLEEPS) - 1)], max(deadline.left, 0.05)))

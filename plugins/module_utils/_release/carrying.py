@@ -97,7 +97,7 @@ class Carrying:
         forward = self._goes_forward(entries)
         holder = lock_holder(self.wanted.state_directory)
         if holder and self.wanted.state != "planned":
-            with locked(self.wanted.state_directory, {}):
+            with self.parts.alone(locked(self.wanted.state_directory, {})):
                 pass
         title = _recovery_title(entries, forward)
         return Plan((Step("recover", title, {"operation": header["operation"], "forward": forward}),),

@@ -70,7 +70,7 @@ class ReleaseOperation:
     def perform(self, plan: Plan, timings: dict[str, float]) -> Mapping[str, Any]:
         os.makedirs(self.wanted.state_directory, mode=0o700, exist_ok=True)
         holder = {"who": self.wanted.params["requested_by"] or "unknown", "operation": self.wanted.state}
-        with locked(self.wanted.state_directory, holder, WAITED_FOR, self.wanted.params["bounds"]["update"]), self.parts.alone():
+        with self.parts.alone(locked(self.wanted.state_directory, holder, WAITED_FOR, self.wanted.params["bounds"]["update"])):
             recovered: dict[str, Any] = {}
             if self.parts.journal.read():
                 carrying = self._carrying()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ class Parts:
     :param recovery: what takes, verifies and restores recovery points, from parameters of ``pg_recovery_point``.
     :param attached: what lies beside an image in its registry, by the image's reference.
     :param governance: what governs the machine; None where nothing does.
-    :param alone: sees to it that nobody elsewhere works on the instance meanwhile, where the lock of its directory may not tell.
+    :param alone: holds the lock of the instance's directory, and sees to it that nobody works on it elsewhere, where that may not tell.
     """
 
     runtime: Runtime
@@ -62,7 +62,7 @@ class Parts:
     recovery: Callable[[Mapping[str, Any]], RecoveryOperation] = RecoveryOperation
     governance: Callable[[], Governance | None] = lambda: None
     attached: Callable[[Reference], Attached] = lambda reference: Attached()
-    alone: Callable[[], AbstractContextManager[None]] = nullcontext
+    alone: Callable[[AbstractContextManager[None]], AbstractContextManager[None]] = lambda lock: lock
 
 
 def on_this_machine(wanted: Desired) -> Parts:
@@ -86,7 +86,7 @@ def on_this_machine(wanted: Desired) -> Parts:
     return Parts(
         **world, data=Data(wanted.directory, wanted.database, int(params["uid"])), journal=Journal(wanted.state_directory),
         edge=Edge(params["edge"], wanted.instance), sessions=lambda: check_session(session),
-        where=where, governance=governance, alone=runtime.alone if isinstance(runtime, KubernetesRuntime) else nullcontext,
+        where=where, governance=governance, alone=runtime.alone if isinstance(runtime, KubernetesRuntime) else lambda lock: lock,
         attached=lambda reference: fetch_attached(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")),
         record=lambda reference: fetch_record(reference, registry.get("username"), registry.get("password"), registry.get("ca_path")))
 

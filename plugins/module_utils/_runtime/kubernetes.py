@@ -85,12 +85,12 @@ class KubernetesRuntime:
         rights.check(self.api, self.namespace, SECRETS)
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[None]:
-        """For as long as it works, no toolbox of another node does. :raises DomainError: ``locked``."""
+    def alone(self, lock: contextlib.AbstractContextManager[None]) -> Iterator[None]:
+        """With the instance's lock held, and no toolbox of another node at work. :raises DomainError: ``locked``."""
         name = socket.gethostname()
         pod = self.api.get("Pod", self.namespace, name) or {}
         node, process = (pod.get("spec") or {}).get("nodeName") or name, (pod.get("metadata") or {}).get("uid") or str(os.getpid())
-        with Lease(self.api, self.namespace, node, process).held():
+        with Lease(self.api, self.namespace, node, process).held(lock):
             yield
 
     def room(self) -> int:

@@ -17,7 +17,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, NoReturn
 
@@ -61,44 +61,50 @@ class Lease:
         self._renewed = 0.0
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Take it, keep it young meanwhile, and let go of it.
+    def held(self, lock: AbstractContextManager[None]) -> Iterator[None]:
+        """Take it with the instance's lock, keep it young meanwhile, and let go of it.
 
-        A holder on this node is no more: this is called with the lock held that the node's kernel keeps. One on another node is waited for until its
-        Lease ends.
+        A holder on this node is no more where the lock is free, which the node's kernel keeps. One on another node is waited for until its Lease ends, and
+        the lock is asked for only then: a network's file system keeps that of a node that is gone for a while.
 
-        :raises DomainError: ``locked``, where somebody on another node keeps it young.
+        :raises DomainError: ``locked``, where somebody on another node keeps it young, or by the lock.
         """
-        self._take()
-        done = threading.Event()
-        keeper = threading.Thread(target=self._keep, args=(done,), daemon=True)
-        keeper.start()
-        try:
-            yield
-        finally:
-            done.set()
-            keeper.join(RENEW)
-            with suppress(DomainError):  # it ends by itself
-                self._write("")
+        self._wait()
+        with lock:
+            while not self._taken():
+                self._wait()
+            before, self.api.unauthorized = self.api.unauthorized, self._no_more
+            done = threading.Event()
+            keeper = threading.Thread(target=self._keep, args=(done,), daemon=True)
+            keeper.start()
+            try:
+                yield
+            finally:
+                self.api.unauthorized = before
+                done.set()
+                keeper.join(RENEW)
+                with suppress(DomainError):  # it ends by itself
+                    self._write("")
 
-    def _take(self) -> None:
+    def _wait(self) -> None:
+        """Until nobody on another node holds it."""
         young = ""
         while True:
-            found = self.api.get("Lease", self.namespace, NAME)
-            if found is None:
-                found = self._made()
-            spec = (found or {}).get("spec") or {}
+            spec = (self.api.get("Lease", self.namespace, NAME) or {}).get("spec") or {}
             holder, renewed = str(spec.get("holderIdentity") or ""), str(spec.get("renewTime") or "")
             left = _left(renewed) if holder and holder.partition("/")[0] != self.node else 0
-            if found and left <= 0:
-                self._version = str(found["metadata"]["resourceVersion"])
-                if self._write(self.holder):
-                    return
-            elif young and renewed != young:
+            if left <= 0:
+                return
+            if young and renewed != young:
                 raise DomainError("locked", "another toolbox works on this instance, on the node {}".format(holder.partition("/")[0]),
                                   unchanged="Nothing was changed", advice="Wait for it to end. Where that node is lost, its Lease ends by itself")
             young = renewed
             clock.sleep(min(max(left, 0.2), RENEW + LOOK))
+
+    def _taken(self) -> bool:
+        found = self.api.get("Lease", self.namespace, NAME) or self._made()
+        self._version = str(((found or {}).get("metadata") or {}).get("resourceVersion") or "")
+        return found is not None and self._write(self.holder)
 
     def _made(self) -> dict[str, Any] | None:
         """None where somebody else has just made it."""
@@ -133,8 +139,12 @@ class Lease:
             except DomainError:
                 held = clock.monotonic() - self._renewed < STOP
             if not held and not done.is_set():
-                self.lost("this toolbox no longer holds the Lease {}/{}: its node was cut off from the cluster's API for {} s, or another toolbox took it. "
-                          "Run the same command again: it finishes or undoes what was begun".format(self.namespace, NAME, STOP))
+                self._no_more()
+
+    def _no_more(self) -> NoReturn:
+        """Also where the API knows this account no more: its token ends with its pod, so somebody gave that up."""
+        self.lost("this toolbox no longer holds the Lease {}/{}: it was given up, or cut off from the cluster's API for {} s. "
+                  "Run the same command again: it finishes or undoes what was begun".format(self.namespace, NAME, STOP))
 
     def _is_ours(self, api: Api) -> bool:
         """Whether only somebody wrote to it who does not work here, such as by hand."""

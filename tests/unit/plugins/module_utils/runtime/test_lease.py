@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import pytest
@@ -56,6 +56,7 @@ class Api:
         self.patience = PATIENCE
         self.item: dict[str, Any] | None = None
         self.away: list[bool] = []
+        self.unauthorized: Callable[[], None] = lambda: None
 
     def get(self, kind: str, namespace: str, name: str) -> Any:
         self._answers()
@@ -102,7 +103,7 @@ def of(api: Api, node: str, process: str = "a") -> Lease:
 
 
 def taken(api: Api, node: str, process: str = "a") -> AbstractContextManager[None]:
-    return of(api, node, process).held()
+    return of(api, node, process).held(nullcontext())
 
 
 def test_it_is_made_held_and_let_go_of(hand: Hand) -> None:
@@ -116,7 +117,7 @@ def test_it_is_made_held_and_let_go_of(hand: Hand) -> None:
 
 def test_who_was_killed_on_this_node_is_not_waited_for(hand: Hand) -> None:
     api, began = Api(), hand.now
-    of(api, "node1")._take()
+    of(api, "node1")._taken()
     with taken(api, "node1", "b"):
         assert api.holder == "node1/b"
     assert hand.now == began
@@ -124,7 +125,7 @@ def test_who_was_killed_on_this_node_is_not_waited_for(hand: Hand) -> None:
 
 def test_who_was_lost_with_another_node_is_waited_for_until_its_lease_ended(hand: Hand) -> None:
     api, began = Api(), hand.now
-    of(api, "node1")._take()
+    of(api, "node1")._taken()
     with taken(api, "node2"):
         assert api.holder == "node2/a"
     assert module.SECONDS < hand.now - began < module.SECONDS + 2 * module.SKEW
@@ -133,7 +134,7 @@ def test_who_was_lost_with_another_node_is_waited_for_until_its_lease_ended(hand
 def test_who_works_on_another_node_is_left_alone_and_named(hand: Hand) -> None:
     api = Api()
     working = of(api, "node1")
-    working._take()
+    working._taken()
     hand.due.append((hand.now + module.RENEW, lambda: working._write(working.holder)))
     with pytest.raises(DomainError, match=r"another toolbox works on this instance, on the node node1") as refused, taken(api, "node2"):
         raise AssertionError
@@ -145,7 +146,7 @@ def test_one_that_cannot_be_renewed_ends_before_anybody_may_take_it(hand: Hand, 
     """As long as an API server is waited for, it holds."""
     api, began = Api(), hand.now
     holder = of(api, "node1")
-    holder._take()
+    holder._taken()
     api.away.append(bool(away))
     hand.due.append((hand.now + away, api.away.clear))
     hand.due.append((hand.now + 600, lambda: lost("it goes on for good")))
@@ -158,11 +159,11 @@ def test_one_that_cannot_be_renewed_ends_before_anybody_may_take_it(hand: Hand, 
 def test_one_that_another_took_ends_and_one_that_a_hand_touched_does_not(hand: Hand) -> None:
     api = Api()
     holder = of(api, "node1")
-    holder._take()
+    holder._taken()
     hand.due.append((hand.now + 30, lambda: api.merge("", "", "", {"metadata": api.item["metadata"], "spec": {"note": "by hand"}})))  # type: ignore[index]
     hand.due.append((hand.now + 300, lambda: api.merge("", "", "", {"metadata": api.item["metadata"], "spec": {"holderIdentity": "node2/b"}})))  # type: ignore[index]
     began = hand.now
-    with pytest.raises(Lost, match="another toolbox took it"):
+    with pytest.raises(Lost, match="it was given up"):
         holder._keep(hand)  # type: ignore[arg-type]
     assert 300 <= hand.now - began <= 310
     assert holder.api.patience == PATIENCE, "renewing waits for less"
@@ -177,3 +178,25 @@ def test_two_that_take_it_at_once_are_one(hand: Hand) -> None:
     first._version = second._version = found["metadata"]["resourceVersion"]
     assert first._write(first.holder) and not second._write(second.holder)
     assert api.holder == "node1/a"
+
+
+def test_the_lock_is_asked_for_once_the_other_s_lease_has_ended(hand: Hand) -> None:
+    """A file system of a network keeps the lock of a node that is gone for a while, and the node itself may work on."""
+    api, asked, began = Api(), [], hand.now
+    of(api, "node1")._taken()
+
+    @contextmanager
+    def lock() -> Iterator[None]:
+        asked.append(hand.now - began)
+        yield
+
+    with of(api, "node2").held(lock()):
+        assert asked[0] > module.SECONDS
+
+
+def test_who_is_not_known_any_more_ends_at_once(hand: Hand) -> None:
+    """The token of a toolbox that was given up ends with its pod: it undoes nothing while another one works."""
+    api = Api()
+    with taken(api, "node1"), pytest.raises(Lost, match="it was given up"):
+        api.unauthorized()
+    api.unauthorized()
