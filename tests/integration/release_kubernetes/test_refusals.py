@@ -222,27 +222,21 @@ def test_a_claim_that_is_full_is_named_and_the_old_colour_serves(shop: Instance)
 
 
 @contextmanager
-def dropping(*addresses: str) -> Iterator[None]:
-    """The data plane drops what it has nobody for, instead of refusing it: for these addresses, while their Service has no endpoint.
-
-    kube-proxy's own rejection is taken to be a drop, wherever it stands.
-    """
-    def rules(action: str) -> None:
-        for address in addresses:
-            for chain in ("FORWARD", "OUTPUT", "INPUT"):
-                subprocess.run(["iptables", action, chain, "-d", address, "-j", "DROP"], check=True)
-
-    rules("-I")
+def dropping(address: str) -> Iterator[None]:
+    """What comes to an address that leads to nobody is dropped instead of refused, as some data planes do: before whatever kube-proxy would do with it."""
+    rule = ("PREROUTING", "-d", address, "-j", "DROP")
+    subprocess.run(["iptables", "-t", "raw", "-I", *rule], check=True)
     try:
         yield
     finally:
-        rules("-D")
+        subprocess.run(["iptables", "-t", "raw", "-D", *rule], check=True)
 
 
 def test_a_data_plane_that_drops_shows_the_page_and_the_plan_says_why(shop: Instance, api: Api, figure: Callable[[str], None]) -> None:
-    """A Service with endpoints is translated before these rules, so they meet only what has none."""
-    addresses = [str(service["spec"]["clusterIP"]) for name in ("none", shop.name) if (service := api.get("Service", shop.name, name))]
-    with dropping(*addresses):
+    """With the page no Service is without a pod: only that which a plan tries is."""
+    nobody = api.get("Service", shop.name, "none")
+    assert nobody
+    with dropping(str(nobody["spec"]["clusterIP"])):
         planned = shop.play("plan", instance_release="r6")
         assert "strategy maintenance" in planned and "does not refuse connections at once" in planned
         seen: list[int] = []
