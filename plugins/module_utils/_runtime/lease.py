@@ -43,7 +43,8 @@ _MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 def ended_by_force(sentence: str) -> NoReturn:
     """End this process as a kill would: what is written down lets the next run go on. Nothing is undone, since somebody else may be at work."""
-    print(sentence, file=sys.stderr, flush=True)
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
     os._exit(1)
 
 
