@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from .._runtime.protocol import Outcome
+from .._runtime.protocol import LOST, Outcome
 
 _TRACEBACK = "Traceback (most recent call last):"
 _LOGGED = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ")
@@ -34,7 +34,7 @@ def cause(output: str, outcome: Outcome) -> str:
     if outcome.out_of_memory:
         return "it needed more memory than it may have"
     if outcome.lost:
-        return "its node does not answer any more"
+        return LOST
     lines = output.splitlines()
     raised = _raised(lines)
     if raised:

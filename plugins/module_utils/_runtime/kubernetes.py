@@ -33,7 +33,7 @@ from . import agent, pods, rights
 from .kept import keep
 from .lease import Lease
 from .pods import AGENT, MARK, ODOO, OUT_OF_MEMORY, REGISTRY, Ground
-from .protocol import CHANGED_BY, Found, Outcome, Scale, Spec
+from .protocol import CHANGED_BY, LOST, Found, Outcome, Scale, Spec
 
 SECRETS = (*PLACES, REGISTRY)
 # Seconds for a pod to begin: its node, its volumes, its image, which was fetched before.
@@ -42,7 +42,6 @@ BEGIN = 120
 NO_POD = 20
 # Seconds for what was ended by force to be gone, and then for a node that does not answer.
 GONE = 30
-LOST = "its node does not answer any more"
 # Between two looks.
 LOOK = 0.2
 # As many logs of a place are kept, of so many lines; for a log that its node does not give nobody waits longer, in seconds.

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any, NoReturn
 
 from .._kernel.errors import DomainError
@@ -120,10 +120,10 @@ class Lease:
 
     def _write(self, holder: str, api: Api | None = None) -> bool:
         """Have it say who holds it from now on; false where somebody else wrote to it meanwhile."""
-        began = clock.monotonic()
+        began, now = clock.monotonic(), datetime.fromtimestamp(clock.time(), timezone.utc)
         try:
             found = (api or self.api).merge("Lease", self.namespace, NAME, {
-                "metadata": {"resourceVersion": self._version}, "spec": {"holderIdentity": holder, "renewTime": _now().strftime(_MOMENT)}})
+                "metadata": {"resourceVersion": self._version}, "spec": {"holderIdentity": holder, "renewTime": now.strftime(_MOMENT)}})
         except ApiError as error:
             if error.status not in (404, 409):
                 raise
@@ -156,14 +156,10 @@ class Lease:
         return self._write(self.holder, api)
 
 
-def _now() -> datetime:
-    return datetime.fromtimestamp(clock.time(), timezone.utc)
-
-
 def _left(renewed: str) -> float:
     """Seconds until a Lease that was last renewed then has ended for certain."""
     try:
         moment = datetime.strptime(renewed, _MOMENT).replace(tzinfo=timezone.utc)
     except ValueError:
         return 0
-    return (moment + timedelta(seconds=SECONDS + SKEW) - _now()).total_seconds()
+    return moment.timestamp() + SECONDS + SKEW - clock.time()

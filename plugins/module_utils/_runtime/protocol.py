@@ -45,6 +45,10 @@ class Found:
     config: str = ""
 
 
+LOST = "its node does not answer any more"
+"""Of a place that is ``Outcome.lost``, for people."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How a place that runs once stands.

@@ -22,8 +22,12 @@ from typing import Any
 
 import pytest
 from ansible_collections.sysgenpro.odoo.plugins.module_utils._kubernetes.api import Api
-from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import NAME, Instance
-from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.test_faults import kubectl, until
+from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.conftest import EDGE, NAME, Instance
+from ansible_collections.sysgenpro.odoo.tests.integration.release_kubernetes.test_faults import (
+    kubectl,
+    meanwhile,
+    until,
+)
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -109,10 +113,8 @@ def test_credentials_that_expire_in_the_middle_leave_the_release_to_end(shop: In
         used.write_text(expired.read_text())
 
     with shop.load():
-        beside = threading.Thread(target=expire)
-        beside.start()
-        said = shop.play("release", fails=True, cluster_kubeconfig=str(used), release_reference="r2", release_reason="test")
-        beside.join()
+        with meanwhile(expire):
+            said = shop.play("release", fails=True, cluster_kubeconfig=str(used), release_reference="r2", release_reason="test")
         until(lambda: kubectl("get", "service", shop.name, "-n", shop.name, "-o", "jsonpath={.spec.selector}").find(f"{other}-web") > 0, 120, "it did not end")
     assert "nauthorized" in said or "credentials" in said or "logged in" in said, said[-3000:]
     assert "changed=0" in shop.release("r2")
@@ -262,4 +264,4 @@ def test_a_data_plane_that_drops_shows_the_page_and_the_plan_says_why(shop: Inst
 
 
 def _edge(api: Api) -> Any:
-    return (api.get("Service", "sysgenpro-edge", "traefik-internal") or {})["spec"]["clusterIP"]
+    return (api.get("Service", *EDGE) or {})["spec"]["clusterIP"]
